@@ -1,0 +1,482 @@
+//! A cohort: one model's folder, its `evals.json`, and the raw files that each evaluation in it names.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use globset::{GlobBuilder, GlobMatcher};
+use serde::{Deserialize, Serialize};
+use walkdir::WalkDir;
+
+use crate::document::{self, DocumentError};
+use crate::eval_id::{self, EvalId, Identity};
+use crate::paths::{self, Climb, PathRefused};
+use crate::reader::{Codec, raw_file_name};
+
+/// Name of the file that makes a folder a cohort.
+pub const EVALS_FILE: &str = "evals.json";
+
+/// Name of the file in a run folder that describes the run.
+pub const RUN_METADATA_FILE: &str = "metadata.json";
+
+/// One entry of `evals.json`, as written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Where its raw files are.
+    pub evaluate: Source,
+    /// Which records in them are its own.
+    pub filters: Identity,
+    /// For people.
+    pub label: String,
+    /// `key:value` facets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
+    /// Free marks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Hugging Face id of the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hf_id: Option<String>,
+    /// Context in tokens: more completion tokens than this count as truncated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<u32>,
+}
+
+/// Where an evaluation's raw files are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Glob relative to the project root; matches `<run folder>/<file>`.
+    pub glob: String,
+}
+
+impl Entry {
+    /// The entry's id.
+    #[must_use]
+    pub fn eval_id(&self) -> EvalId {
+        EvalId::new(&self.filters, self.context)
+    }
+
+    /// Whether what a user typed names this evaluation.
+    #[must_use]
+    pub fn is_named(&self, typed: &str) -> bool {
+        eval_id::names(typed, &self.filters, self.context)
+    }
+
+    /// The groups as facets: `arch:moe` is `arch` = `moe`. Of a key that stands twice the last counts; a group
+    /// without a colon is no facet.
+    #[must_use]
+    pub fn facets(&self) -> BTreeMap<&str, &str> {
+        self.groups.iter().filter_map(|group| group.split_once(':')).collect()
+    }
+}
+
+/// A cohort that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CohortError {
+    /// There is no `evals.json`.
+    #[error("no cohort at `{}`: {EVALS_FILE} is not there", path.display())]
+    Missing {
+        /// What was asked for.
+        path: PathBuf,
+    },
+    /// `evals.json` is wrong.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// The current folder is not there.
+    #[error("no current folder: {0}")]
+    CurrentFolder(#[from] io::Error),
+    /// A glob is refused.
+    #[error("{}: entry {entry} (`{label}`): evaluate.glob: {source}", path.display())]
+    GlobRefused {
+        /// The `evals.json`.
+        path: PathBuf,
+        /// Position of the entry, from 0.
+        entry: usize,
+        /// Its label.
+        label: String,
+        /// Why.
+        source: PathRefused,
+    },
+    /// A glob cannot be understood.
+    #[error("{}: entry {entry} (`{label}`): evaluate.glob `{glob}`: {source}", path.display())]
+    Glob {
+        /// The `evals.json`.
+        path: PathBuf,
+        /// Position of the entry, from 0.
+        entry: usize,
+        /// Its label.
+        label: String,
+        /// The glob.
+        glob: String,
+        /// Why.
+        source: globset::Error,
+    },
+    /// A folder cannot be listed.
+    #[error("cannot list `{}`: {source}", path.display())]
+    List {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// A raw file of a cohort.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawFile {
+    /// Where it is, as the user would type it.
+    pub path: PathBuf,
+    /// Its path below the cohort's folder, with `/` between its parts and without a compression suffix: the same
+    /// however the file is packed, so it orders files.
+    pub logical: String,
+    /// Its run folder's path below the cohort's folder; empty if it lies in the cohort's folder itself.
+    pub run: String,
+    /// How it is stored.
+    pub codec: Codec,
+    /// Stored size in bytes.
+    pub size_bytes: u64,
+    /// Time of its last change in nanoseconds since 1970; 0 where the system tells none.
+    pub modified_nanos: i128,
+}
+
+/// A cohort and what its folder holds.
+#[derive(Debug, Clone)]
+pub struct Cohort {
+    /// The cohort's folder, as the user would type it.
+    pub folder: PathBuf,
+    /// Its `evals.json`.
+    pub file: PathBuf,
+    /// Its evaluations, in file order.
+    pub evaluations: Vec<Evaluation>,
+    /// Every raw file that a glob matches or that lies in a run folder of the cohort, in logical order.
+    pub files: Vec<RawFile>,
+    /// Things to tell the user that stop nothing.
+    pub warnings: Vec<String>,
+}
+
+/// An evaluation of a cohort and its raw files.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    /// Its entry in `evals.json`.
+    pub entry: Entry,
+    /// Positions in [`Cohort::files`] of the files its glob matches.
+    pub files: Vec<usize>,
+}
+
+impl Cohort {
+    /// Reads a cohort, named by its folder or its `evals.json`, and lists its raw files.
+    ///
+    /// # Errors
+    /// There is none, its `evals.json` is wrong, or a folder cannot be listed. A glob that matches nothing is a warning.
+    pub fn open(path: &Path) -> Result<Self, CohortError> {
+        let (folder, file) = if path.file_name().is_some_and(|name| name == EVALS_FILE) {
+            (path.parent().unwrap_or(Path::new("")).to_owned(), path.to_owned())
+        } else {
+            (path.to_owned(), path.join(EVALS_FILE))
+        };
+        if !file.is_file() {
+            return Err(CohortError::Missing { path: path.to_owned() });
+        }
+        let document = document::read_json::<Vec<Entry>>(&file)?;
+        let mut warnings: Vec<String> = document
+            .unknown_keys
+            .iter()
+            .map(|key| format!("{}: unknown key `{key}` is ignored", file.display()))
+            .collect();
+        let absolute = paths::absolute(&folder)?;
+        let mut matchers = Vec::new();
+        for (position, entry) in document.value.iter().enumerate() {
+            matchers.push(Matcher::new(&absolute, &file, position, entry)?);
+        }
+        let files = list_files(&folder, &absolute, &matchers)?;
+        let mut evaluations = Vec::new();
+        for (position, (entry, matcher)) in document.value.into_iter().zip(&matchers).enumerate() {
+            let matched: Vec<usize> =
+                files.iter().enumerate().filter(|(_, found)| matcher.matches(found)).map(|(at, _)| at).collect();
+            if matched.is_empty() {
+                warnings.push(format!(
+                    "{}: entry {position} (`{}`): glob `{}` matches no raw file",
+                    file.display(),
+                    entry.label,
+                    entry.evaluate.glob
+                ));
+            }
+            evaluations.push(Evaluation { entry, files: matched });
+        }
+        let files: Vec<RawFile> = files.into_iter().map(|found| found.file).collect();
+        warnings.extend(files.windows(2).filter(|pair| pair[0].logical == pair[1].logical).map(|pair| {
+            format!(
+                "both {} and {} are there: every record counts as a duplicate",
+                pair[0].path.display(),
+                pair[1].path.display()
+            )
+        }));
+        Ok(Self { folder, file, evaluations, files, warnings })
+    }
+
+    /// Run folders that hold raw files which no evaluation matches, in order.
+    #[must_use]
+    pub fn unmatched_runs(&self) -> Vec<&str> {
+        let matched: BTreeSet<usize> = self.evaluations.iter().flat_map(|eval| eval.files.iter().copied()).collect();
+        let has_matched: BTreeSet<&str> = matched.iter().map(|at| self.files[*at].run.as_str()).collect();
+        let all: BTreeSet<&str> = self.files.iter().map(|file| file.run.as_str()).collect();
+        all.difference(&has_matched).copied().collect()
+    }
+
+    /// Stored bytes of all raw files.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.size_bytes).sum()
+    }
+
+    /// The run folders, in order.
+    #[must_use]
+    pub fn runs(&self) -> Vec<&str> {
+        let runs: BTreeSet<&str> = self.files.iter().map(|file| file.run.as_str()).collect();
+        runs.into_iter().collect()
+    }
+}
+
+/// A raw file and the path globs are matched against.
+struct Found {
+    file: RawFile,
+    /// Absolute, as stored and without a compression suffix.
+    names: [PathBuf; 2],
+}
+
+/// A glob and the folder it is relative to.
+struct Matcher {
+    glob: GlobMatcher,
+    /// The project root, absolute.
+    root: PathBuf,
+    /// Folder to search, absolute.
+    search: PathBuf,
+    /// How many levels below it a match can be.
+    depth: usize,
+}
+
+impl Matcher {
+    fn new(folder: &Path, file: &Path, position: usize, entry: &Entry) -> Result<Self, CohortError> {
+        let pattern = &entry.evaluate.glob;
+        paths::check_relative(pattern, Climb::Never).map_err(|source| CohortError::GlobRefused {
+            path: file.to_owned(),
+            entry: position,
+            label: entry.label.clone(),
+            source,
+        })?;
+        let glob = GlobBuilder::new(pattern).literal_separator(true).build().map_err(|source| CohortError::Glob {
+            path: file.to_owned(),
+            entry: position,
+            label: entry.label.clone(),
+            glob: pattern.clone(),
+            source,
+        })?;
+        let prefix = literal_prefix(pattern);
+        let root = project_root(folder, &prefix);
+        let levels = Path::new(pattern).components().count() - prefix.components().count();
+        let depth = if pattern.contains("**") { usize::MAX } else { levels };
+        Ok(Self { glob: glob.compile_matcher(), search: root.join(&prefix), root, depth })
+    }
+
+    fn matches(&self, found: &Found) -> bool {
+        let below_root = |path: &Path| path.strip_prefix(&self.root).is_ok_and(|path| self.glob.is_match(path));
+        found.names.iter().any(|path| below_root(path))
+    }
+}
+
+/// The folders of a glob before its first wildcard; its last component is never one of them.
+fn literal_prefix(pattern: &str) -> PathBuf {
+    let folders = Path::new(pattern).parent().unwrap_or(Path::new(""));
+    let is_literal =
+        |component: &Component<'_>| !component.as_os_str().to_string_lossy().contains(['*', '?', '[', '{', '\\']);
+    folders.components().take_while(is_literal).collect()
+}
+
+/// The nearest ancestor of the cohort's (absolute) folder under which `prefix` exists; without one, the folder itself.
+fn project_root(folder: &Path, prefix: &Path) -> PathBuf {
+    folder.ancestors().find(|ancestor| ancestor.join(prefix).is_dir()).unwrap_or(folder).to_owned()
+}
+
+/// Lists the raw files below the cohort's folder (two levels) and where its globs reach. `shown` is the folder as the
+/// user would type it, `folder` the same absolute.
+fn list_files(shown: &Path, folder: &Path, matchers: &[Matcher]) -> Result<Vec<Found>, CohortError> {
+    let mut searches: BTreeMap<PathBuf, usize> = BTreeMap::from([(folder.to_owned(), 2)]);
+    for matcher in matchers {
+        let depth = searches.entry(matcher.search.clone()).or_default();
+        *depth = (*depth).max(matcher.depth);
+    }
+    let mut found = BTreeMap::new();
+    for (search, depth) in searches {
+        if !search.is_dir() {
+            continue;
+        }
+        let walk = WalkDir::new(&search).max_depth(depth).follow_links(true).into_iter();
+        for item in walk.filter_entry(|item| item.depth() == 0 || !is_hidden(item.file_name())) {
+            let item = match item {
+                Ok(item) => item,
+                Err(error) if error.loop_ancestor().is_some() => continue,
+                Err(error) => {
+                    let path = error.path().unwrap_or(&search).to_owned();
+                    return Err(CohortError::List { path, source: error.into() });
+                }
+            };
+            let name = item.file_name().to_string_lossy();
+            let (Some((plain, codec)), true) = (raw_file_name(&name), item.file_type().is_file()) else { continue };
+            let absolute = item.path().to_owned();
+            let below_cohort = paths::relative_to(&absolute, folder);
+            let path = paths::join(shown, &below_cohort);
+            let metadata =
+                item.metadata().map_err(|error| CohortError::List { path: path.clone(), source: error.into() })?;
+            let file = RawFile {
+                logical: slashes(&below_cohort.with_file_name(plain)),
+                run: slashes(below_cohort.parent().unwrap_or(Path::new(""))),
+                codec,
+                size_bytes: metadata.len(),
+                modified_nanos: modified_nanos(&metadata),
+                path,
+            };
+            let names = [absolute.clone(), absolute.with_file_name(plain)];
+            found.insert((file.logical.clone(), absolute), Found { file, names });
+        }
+    }
+    Ok(found.into_values().collect())
+}
+
+fn is_hidden(name: &std::ffi::OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".")
+}
+
+fn slashes(path: &Path) -> String {
+    path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+/// Nanoseconds since 1970 of a file's last change; 0 where the system tells none.
+#[must_use]
+pub fn modified_nanos(metadata: &std::fs::Metadata) -> i128 {
+    let Ok(modified) = metadata.modified() else { return 0 };
+    match modified.duration_since(std::time::UNIX_EPOCH) {
+        Ok(after) => i128::try_from(after.as_nanos()).unwrap_or(i128::MAX),
+        Err(before) => -i128::try_from(before.duration().as_nanos()).unwrap_or(i128::MAX),
+    }
+}
+
+/// The folders of all cohorts below `folder` (itself included), in order.
+///
+/// # Errors
+/// A folder cannot be listed.
+pub fn find_cohorts(folder: &Path) -> Result<Vec<PathBuf>, CohortError> {
+    let mut folders = Vec::new();
+    let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter();
+    for item in walk.filter_entry(|item| item.depth() == 0 || !is_hidden(item.file_name())) {
+        match item {
+            Ok(item) if item.file_name() == EVALS_FILE && item.file_type().is_file() => {
+                folders.push(item.path().parent().unwrap_or(Path::new("")).to_owned());
+            }
+            Ok(_) => {}
+            Err(error) if error.loop_ancestor().is_some() => {}
+            Err(error) => {
+                let path = error.path().unwrap_or(folder).to_owned();
+                return Err(CohortError::List { path, source: error.into() });
+            }
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(root: &Path, path: &str, text: &str) {
+        let path = root.join(path);
+        fs_err::create_dir_all(path.parent().expect("has a folder")).expect("is made");
+        fs_err::write(path, text).expect("is written");
+    }
+
+    fn evals(glob: &str) -> String {
+        format!(
+            r#"[{{"evaluate":{{"glob":"{glob}"}},"filters":{{"model":"m","template":"t","sampler":"s"}},
+               "label":"M","groups":["arch:moe","plain"],"odd":1}}]"#
+        )
+    }
+
+    #[track_caller]
+    fn check_matches(glob: &str, matched: &[&str]) {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        write(root.path(), "data/set/M/evals.json", &evals(glob));
+        for file in [
+            "run1_m/a.ndjson",
+            "run1_m/b.jsonl.zst",
+            "run1_m/metadata.json",
+            "run2_n/a.ndjson.gz",
+            "run2_n/x.log",
+            ".cache/a.ndjson",
+        ] {
+            write(root.path(), &format!("data/set/M/{file}"), "");
+        }
+        let cohort = Cohort::open(&root.path().join("data/set/M")).expect("opens");
+        let files: Vec<&str> =
+            cohort.evaluations[0].files.iter().map(|at| cohort.files[*at].logical.as_str()).collect();
+        assert_eq!(files, matched, "{glob}");
+        assert_eq!(cohort.files.len(), 3, "other files are ignored");
+    }
+
+    #[test]
+    fn globs_match_run_folder_and_file() {
+        check_matches("data/set/M/*_m/*", &["run1_m/a.ndjson", "run1_m/b.jsonl"]);
+        check_matches("data/set/M/*/a.ndjson", &["run1_m/a.ndjson", "run2_n/a.ndjson"]);
+        check_matches("set/M/*/*.gz", &["run2_n/a.ndjson"]);
+        check_matches("*_n/*", &["run2_n/a.ndjson"]);
+        check_matches("data/**/*.ndjson", &["run1_m/a.ndjson", "run2_n/a.ndjson"]);
+        check_matches("data/set/M/*", &[]);
+        check_matches("data/other/M/*/*", &[]);
+    }
+
+    #[track_caller]
+    fn check_refused(glob: &str, message: &str) {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        write(root.path(), "M/evals.json", &evals(glob));
+        let error = Cohort::open(&root.path().join("M")).expect_err("is refused").to_string();
+        assert!(error.ends_with(message), "{error}");
+        assert!(error.contains("M/evals.json: entry 0 (`M`): evaluate.glob"), "{error}");
+    }
+
+    #[test]
+    fn globs_that_leave_the_project_are_refused() {
+        check_refused("/etc/*", "path `/etc/*` is absolute; it must be relative");
+        check_refused("../*/*", "path `../*/*` climbs out with `..`");
+        check_refused("a[", "error parsing glob 'a[': unclosed character class; missing ']'");
+    }
+
+    #[test]
+    fn what_is_odd_is_told() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        write(root.path(), "M/evals.json", &evals("M/*_m/*"));
+        write(root.path(), "M/run_x/a.ndjson", "");
+        write(root.path(), "M/run_x/a.ndjson.zst", "");
+        let cohort = Cohort::open(&root.path().join("M/evals.json")).expect("opens");
+        assert_eq!(cohort.unmatched_runs(), ["run_x"]);
+        assert_eq!(cohort.warnings.len(), 3, "{:?}", cohort.warnings);
+        assert!(cohort.warnings[0].contains("unknown key `0.odd`"));
+        assert!(cohort.warnings[1].contains("matches no raw file"));
+        assert!(cohort.warnings[2].contains("are there"));
+        assert_eq!(cohort.evaluations[0].entry.facets(), BTreeMap::from([("arch", "moe")]));
+    }
+
+    #[test]
+    fn a_missing_cohort_says_so() {
+        let error = Cohort::open(Path::new("nowhere")).expect_err("is not there");
+        assert_eq!(error.to_string(), "no cohort at `nowhere`: evals.json is not there");
+    }
+
+    #[test]
+    fn cohorts_are_found() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        for path in ["b/M/evals.json", "a/N/evals.json", "a/.hidden/evals.json", "a/other.json"] {
+            write(root.path(), path, "[]");
+        }
+        let found = find_cohorts(root.path()).expect("lists");
+        assert_eq!(found, [root.path().join("a/N"), root.path().join("b/M")]);
+    }
+}

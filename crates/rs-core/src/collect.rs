@@ -1,0 +1,820 @@
+//! From raw files to points: reads every file once, on all threads of the current rayon pool, large files in parts.
+//!
+//! Files are cut into ranges (plain) or read as streams (compressed) whose blocks other threads may parse. What a range
+//! or block gives is kept apart and put together in (path, line) order, so that the result depends on nothing else.
+
+use std::collections::BTreeMap;
+use std::hash::BuildHasher;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use rayon::prelude::*;
+
+use crate::diagnostic::{Diagnostic, Problem};
+use crate::eval_id::Identity;
+use crate::lexer::{LexError, RawString};
+use crate::params::{canonical_json, canonical_params};
+use crate::point::{self, Attributes, Point};
+use crate::reader::{Block, BlockReader, Codec, MAX_LINE_BYTES};
+use crate::record::{self, Controls, Record};
+use crate::sample::Sample;
+
+/// Plain files are read in ranges of this many bytes, so that several threads work on a large one.
+const RANGE_BYTES: u64 = 16 << 20;
+/// Bytes of a plain file parsed at a time: small enough to stay in a core's cache between its passes.
+const PLAIN_BLOCK_BYTES: usize = 256 << 10;
+/// Bytes decoded from a compressed file before they are handed to another thread.
+const STREAM_BLOCK_BYTES: usize = 1 << 20;
+/// Most diagnostics that are kept; the rest are counted.
+pub const MAX_DIAGNOSTICS: usize = 100_000;
+
+/// An evaluation to collect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Whose records.
+    pub identity: Identity,
+    /// Context in tokens, if the evaluation has one.
+    pub context_tokens: Option<u32>,
+}
+
+/// A raw file to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    /// Where it is, as the user would type it.
+    pub path: PathBuf,
+    /// How it is stored.
+    pub codec: Codec,
+    /// Stored size in bytes.
+    pub size_bytes: u64,
+    /// Positions of the evaluations whose glob matches it, ascending.
+    pub evaluations: Vec<usize>,
+}
+
+/// How much of each record is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Points with their samples.
+    Points,
+    /// Only how many records there are, and their dates.
+    Counts,
+}
+
+/// What happens at a malformed line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnMalformed {
+    /// It is reported and counted, the rest goes on.
+    Continue,
+    /// The work stops.
+    Stop,
+}
+
+/// Seen from outside while the work goes on.
+#[derive(Debug, Default)]
+pub struct Monitor {
+    /// Stored bytes read so far.
+    pub read_bytes: AtomicU64,
+    /// Set to stop the work soon.
+    pub cancel: AtomicBool,
+}
+
+impl Monitor {
+    fn is_cancelled(&self) -> bool {
+        self.cancel.load(Ordering::Relaxed)
+    }
+}
+
+/// Why there is no result.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// [`Monitor::cancel`] was set.
+    #[error("stopped before the end")]
+    Cancelled,
+    /// A malformed line, under [`OnMalformed::Stop`].
+    #[error("{0}")]
+    Malformed(Diagnostic),
+}
+
+/// Records of one kind in one file or evaluation, and their dates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Well-formed records.
+    pub n_records: u64,
+    /// Earliest timestamp: microseconds since 1970, UTC.
+    pub first_timestamp: Option<i64>,
+    /// Latest timestamp.
+    pub last_timestamp: Option<i64>,
+}
+
+impl Tally {
+    fn add(&mut self, timestamp: Option<i64>) {
+        self.merge(Self { n_records: 1, first_timestamp: timestamp, last_timestamp: timestamp });
+    }
+
+    /// Adds what another tally counted.
+    pub fn merge(&mut self, other: Self) {
+        self.n_records += other.n_records;
+        self.first_timestamp = match (self.first_timestamp, other.first_timestamp) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        self.last_timestamp = self.last_timestamp.max(other.last_timestamp);
+    }
+}
+
+/// What was found of one evaluation.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Collected {
+    /// Its points, sorted by (`base_task`, `params`); empty under [`Keep::Counts`].
+    pub points: Vec<Point>,
+    /// Its records, duplicates and errors included.
+    pub tally: Tally,
+    /// Records that lost to another of the same sample.
+    pub n_duplicates: u64,
+    /// Samples whose request failed.
+    pub n_errors: u64,
+    /// Malformed lines (torn ones and unreadable files included) in the files its glob matches.
+    pub n_malformed: u64,
+    /// Records of other identities in the files its glob matches.
+    pub n_foreign: u64,
+}
+
+/// What was found in one file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FileFindings {
+    /// Records by identity.
+    pub identities: BTreeMap<Identity, Tally>,
+    /// Malformed lines (a torn one and a failure to read included).
+    pub n_malformed: u64,
+}
+
+/// The result of a collection.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Collection {
+    /// One for each evaluation wanted, in their order.
+    pub evaluations: Vec<Collected>,
+    /// One for each file, in their order.
+    pub files: Vec<FileFindings>,
+    /// Problems in (file, line) order, at most [`MAX_DIAGNOSTICS`].
+    pub diagnostics: Vec<Diagnostic>,
+    /// Problems beyond those.
+    pub n_more_diagnostics: u64,
+}
+
+/// Reads `files`, in (path, line) order as given, and makes the points of the evaluations wanted.
+///
+/// # Errors
+/// The work was cancelled, or a line is malformed and that was to stop it. Files that cannot be read are diagnostics.
+pub fn collect(
+    wanted: &[Wanted],
+    files: &[Input],
+    keep: Keep,
+    on_malformed: OnMalformed,
+    monitor: &Monitor,
+) -> Result<Collection, CollectError> {
+    let context = Context { wanted, files, keep, on_malformed, monitor, hasher: DefaultHashBuilder::default() };
+    let parts = context.read_all();
+    if monitor.is_cancelled() {
+        return Err(CollectError::Cancelled);
+    }
+    let collection = context.put_together(parts);
+    match collection.diagnostics.first() {
+        Some(first) if on_malformed == OnMalformed::Stop => Err(CollectError::Malformed(first.clone())),
+        _ => Ok(collection),
+    }
+}
+
+/// A piece of work: a part of a plain file, or a whole compressed one.
+#[derive(Debug, Clone, Copy)]
+struct Unit {
+    file: usize,
+    start: u64,
+    end: u64,
+}
+
+struct Context<'a> {
+    wanted: &'a [Wanted],
+    files: &'a [Input],
+    keep: Keep,
+    on_malformed: OnMalformed,
+    monitor: &'a Monitor,
+    hasher: DefaultHashBuilder,
+}
+
+/// What a range or block gave.
+struct Part {
+    file: usize,
+    /// Order inside the file.
+    offset: u64,
+    identities: Vec<(Identity, Tally)>,
+    points: Vec<PartPoint>,
+    n_malformed: u64,
+    diagnostics: Vec<PlacedProblem>,
+}
+
+/// Samples of one coordinate with equal attributes, in line order.
+struct PartPoint {
+    identity: usize,
+    base_task: String,
+    params: String,
+    attributes: Attributes,
+    samples: Vec<Sample>,
+    /// The raw texts that lead here, one after another, for a look-up without decoding.
+    raw_key: Vec<u8>,
+}
+
+struct PlacedProblem {
+    line: Line,
+    column: Option<usize>,
+    problem: Problem,
+    what: String,
+}
+
+/// Where a line is: counted from a place whose own line number is known (compressed files) or found later (plain).
+#[derive(Debug, Clone, Copy)]
+enum Line {
+    Number(u64),
+    AtOffset(u64),
+    WholeFile,
+}
+
+impl<'a> Context<'a> {
+    fn read_all(&self) -> Vec<Part> {
+        let units = self.units();
+        let next = AtomicUsize::new(0);
+        let parts = Mutex::new(Vec::new());
+        let in_flight = AtomicUsize::new(0);
+        let most_in_flight = rayon::current_num_threads() * 2;
+        let stop = AtomicBool::new(false);
+        let shared = Shared { parts: &parts, in_flight: &in_flight, most_in_flight, stop: &stop };
+        rayon::scope(|scope| {
+            for _ in 0..rayon::current_num_threads() {
+                scope.spawn(|scope| {
+                    while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        if self.stopped(&shared) {
+                            return;
+                        }
+                        match self.files[unit.file].codec {
+                            Codec::Plain => self.read_range(*unit, &shared),
+                            Codec::Zstd | Codec::Gzip => self.read_stream(unit.file, &shared, scope),
+                        }
+                    }
+                });
+            }
+        });
+        let mut parts = parts.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        parts.sort_by_key(|part: &Part| (part.file, part.offset));
+        parts
+    }
+
+    /// All work, the longest first: a compressed file is one piece however large, and takes longest for its size.
+    fn units(&self) -> Vec<Unit> {
+        let mut units = Vec::new();
+        for (file, input) in self.files.iter().enumerate() {
+            if input.codec != Codec::Plain {
+                units.push((input.size_bytes.saturating_mul(10), Unit { file, start: 0, end: u64::MAX }));
+                continue;
+            }
+            let mut start = 0;
+            // At least once: a file that has grown since it was listed is read to its end.
+            loop {
+                let end = start + RANGE_BYTES;
+                let last = end >= input.size_bytes;
+                units.push((
+                    RANGE_BYTES.min(input.size_bytes - start),
+                    Unit { file, start, end: if last { u64::MAX } else { end } },
+                ));
+                if last {
+                    break;
+                }
+                start = end;
+            }
+        }
+        // Stable, so that equal pieces keep the order of the disk.
+        units.sort_by_key(|(cost, _)| std::cmp::Reverse(*cost));
+        units.into_iter().map(|(_, unit)| unit).collect()
+    }
+
+    fn stopped(&self, shared: &Shared<'_>) -> bool {
+        self.monitor.is_cancelled() || shared.stop.load(Ordering::Relaxed)
+    }
+
+    fn read_range(&self, unit: Unit, shared: &Shared<'_>) {
+        let mut parser = self.parser(unit.file, unit.start);
+        let path = &self.files[unit.file].path;
+        let result = BlockReader::open_at(path, unit.start, PLAIN_BLOCK_BYTES, &self.monitor.read_bytes);
+        if let Err(error) = result.and_then(|reader| self.parse_range(reader, unit, &mut parser, shared)) {
+            parser.unreadable(&error);
+        }
+        shared.push(parser.finish(), self.on_malformed);
+    }
+
+    fn parse_range(
+        &self,
+        mut reader: BlockReader<'_>,
+        unit: Unit,
+        parser: &mut Parser<'_>,
+        shared: &Shared<'_>,
+    ) -> io::Result<()> {
+        while !self.stopped(shared) {
+            let offset = reader.offset();
+            if offset >= unit.end {
+                break;
+            }
+            match reader.next_block()? {
+                None => break,
+                Some(Block::OversizedLine) => parser.oversized(Line::AtOffset(offset)),
+                Some(Block::Lines(lines)) => {
+                    // Lines that begin at or after the end belong to the next range.
+                    let limit = usize::try_from(unit.end - offset).unwrap_or(usize::MAX);
+                    let lines = match lines.len().checked_sub(limit) {
+                        None | Some(0) => lines,
+                        Some(_) => {
+                            let end = memchr::memchr(b'\n', &lines[limit - 1..]).map_or(lines.len(), |at| limit + at);
+                            &lines[..end]
+                        }
+                    };
+                    parser.lines(lines, Place::Offset(offset));
+                }
+                Some(Block::LastLine(line)) => parser.last_line(line, Place::Offset(offset)),
+            }
+        }
+        Ok(())
+    }
+
+    fn read_stream<'scope>(&'scope self, file: usize, shared: &Shared<'scope>, scope: &rayon::Scope<'scope>) {
+        let input = &self.files[file];
+        let mut line = 1;
+        let mut offset = 0;
+        let result = BlockReader::open(&input.path, input.codec, STREAM_BLOCK_BYTES, &self.monitor.read_bytes)
+            .and_then(|mut reader| {
+                while !self.stopped(shared) {
+                    offset = reader.offset();
+                    let Some(block) = reader.next_block()? else { break };
+                    match block {
+                        Block::Lines(lines) => {
+                            let first_line = line;
+                            line += memchr::memchr_iter(b'\n', lines).count() as u64;
+                            self.parse_elsewhere(file, offset, first_line, lines, shared, scope);
+                        }
+                        last => {
+                            let mut parser = self.parser(file, offset);
+                            match last {
+                                Block::LastLine(text) => parser.last_line(text, Place::Line(line)),
+                                _ => parser.oversized(Line::Number(line)),
+                            }
+                            line += 1;
+                            shared.push(parser.finish(), self.on_malformed);
+                        }
+                    }
+                }
+                Ok(())
+            });
+        if let Err(error) = result {
+            let mut parser = self.parser(file, u64::MAX);
+            parser.unreadable(&error);
+            shared.push(parser.finish(), self.on_malformed);
+        }
+    }
+
+    /// Parses whole lines on whichever thread is free; here, if enough blocks are under way already.
+    fn parse_elsewhere<'scope>(
+        &'scope self,
+        file: usize,
+        offset: u64,
+        first_line: u64,
+        lines: &[u8],
+        shared: &Shared<'scope>,
+        scope: &rayon::Scope<'scope>,
+    ) {
+        let is_small = lines.len() < STREAM_BLOCK_BYTES / 2;
+        if is_small || shared.in_flight.fetch_add(1, Ordering::Relaxed) >= shared.most_in_flight {
+            if !is_small {
+                shared.in_flight.fetch_sub(1, Ordering::Relaxed);
+            }
+            let mut parser = self.parser(file, offset);
+            parser.lines(lines, Place::Line(first_line));
+            shared.push(parser.finish(), self.on_malformed);
+            return;
+        }
+        let lines = lines.to_vec();
+        let shared = *shared;
+        scope.spawn(move |_| {
+            let mut parser = self.parser(file, offset);
+            parser.lines(&lines, Place::Line(first_line));
+            shared.push(parser.finish(), self.on_malformed);
+            shared.in_flight.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+
+    fn parser(&self, file: usize, offset: u64) -> Parser<'_> {
+        Parser {
+            context: self,
+            part: Part {
+                file,
+                offset,
+                identities: Vec::new(),
+                points: Vec::new(),
+                n_malformed: 0,
+                diagnostics: Vec::new(),
+            },
+            identity_keys: Vec::new(),
+            table: HashTable::new(),
+            raw_key: Vec::new(),
+            last_point: None,
+        }
+    }
+
+    /// Whether any evaluation of the file wants records of `identity`.
+    fn claimants(&self, file: usize, identity: &Identity) -> Vec<usize> {
+        let evaluations = self.files[file].evaluations.iter().copied();
+        evaluations.filter(|evaluation| self.wanted[*evaluation].identity == *identity).collect()
+    }
+
+    fn put_together(&self, mut parts: Vec<Part>) -> Collection {
+        let mut collection = Collection {
+            evaluations: vec![Collected::default(); self.wanted.len()],
+            files: vec![FileFindings::default(); self.files.len()],
+            ..Collection::default()
+        };
+        let mut diagnostics = Diagnostics { kept: Vec::new(), n_more: 0, files: self.files, lines: None };
+        for part in &mut parts {
+            diagnostics.take(part);
+            let findings = &mut collection.files[part.file];
+            findings.n_malformed += part.n_malformed;
+            for (identity, tally) in &part.identities {
+                findings.identities.entry(identity.clone()).or_default().merge(*tally);
+            }
+        }
+        (collection.diagnostics, collection.n_more_diagnostics) = (diagnostics.kept, diagnostics.n_more);
+        for (input, findings) in self.files.iter().zip(&collection.files) {
+            for &evaluation in &input.evaluations {
+                let collected = &mut collection.evaluations[evaluation];
+                collected.n_malformed += findings.n_malformed;
+                for (identity, tally) in &findings.identities {
+                    if *identity == self.wanted[evaluation].identity {
+                        collected.tally.merge(*tally);
+                    } else {
+                        collected.n_foreign += tally.n_records;
+                    }
+                }
+            }
+        }
+        if self.keep == Keep::Points {
+            self.make_points(&parts, &mut collection.evaluations);
+        }
+        collection
+    }
+
+    fn make_points(&self, parts: &[Part], evaluations: &mut [Collected]) {
+        let pieces: Vec<&PartPoint> = parts.iter().flat_map(|part| &part.points).collect();
+        // Pieces of each point of each evaluation, in (path, line) order.
+        let mut gathered: BTreeMap<(usize, &str, &str), Vec<usize>> = BTreeMap::new();
+        let mut position = 0;
+        for part in parts {
+            let claimants: Vec<Vec<usize>> =
+                part.identities.iter().map(|(identity, _)| self.claimants(part.file, identity)).collect();
+            for piece in &part.points {
+                for &evaluation in &claimants[piece.identity] {
+                    gathered.entry((evaluation, &piece.base_task, &piece.params)).or_default().push(position);
+                }
+                position += 1;
+            }
+        }
+        let gathered: Vec<((usize, &str, &str), Vec<usize>)> = gathered.into_iter().collect();
+        let counted: Vec<(usize, Point, u64)> = gathered
+            .into_par_iter()
+            .map(|((evaluation, base_task, params), positions)| {
+                let mut samples = Vec::with_capacity(positions.iter().map(|at| pieces[*at].samples.len()).sum());
+                for &at in &positions {
+                    let attributes = u32::try_from(at).unwrap_or(u32::MAX);
+                    samples.extend(pieces[at].samples.iter().map(|sample| Sample { attributes, ..*sample }));
+                }
+                let context_tokens = self.wanted[evaluation].context_tokens;
+                let attributes = |at: u32| pieces[at as usize].attributes.clone();
+                let (point, n_duplicates) =
+                    point::count(base_task.to_owned(), params.to_owned(), samples, context_tokens, attributes);
+                (evaluation, point, n_duplicates)
+            })
+            .collect();
+        for (evaluation, point, n_duplicates) in counted {
+            let collected = &mut evaluations[evaluation];
+            collected.n_duplicates += n_duplicates;
+            collected.n_errors += point.errors;
+            collected.points.push(point);
+        }
+    }
+}
+
+/// What the threads share.
+#[derive(Clone, Copy)]
+struct Shared<'a> {
+    parts: &'a Mutex<Vec<Part>>,
+    /// Blocks copied for other threads and not parsed yet.
+    in_flight: &'a AtomicUsize,
+    most_in_flight: usize,
+    /// Set when a malformed line is to stop the work.
+    stop: &'a AtomicBool,
+}
+
+impl Shared<'_> {
+    fn push(&self, part: Part, on_malformed: OnMalformed) {
+        if on_malformed == OnMalformed::Stop && part.n_malformed > 0 {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+        self.parts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(part);
+    }
+}
+
+/// Where a block begins.
+#[derive(Clone, Copy)]
+enum Place {
+    /// In a plain file.
+    Offset(u64),
+    /// In a compressed one.
+    Line(u64),
+}
+
+/// Parses the lines of one range or block.
+struct Parser<'a> {
+    context: &'a Context<'a>,
+    part: Part,
+    /// Raw texts of the identities, beside [`Part::identities`], and whether anybody wants their records.
+    identity_keys: Vec<(Vec<u8>, bool)>,
+    /// Positions in [`Part::points`] by raw key.
+    table: HashTable<usize>,
+    raw_key: Vec<u8>,
+    /// The point of the record before: most records follow one of their own point.
+    last_point: Option<usize>,
+}
+
+impl Parser<'_> {
+    fn finish(mut self) -> Part {
+        for point in &mut self.part.points {
+            point.raw_key = Vec::new();
+        }
+        self.part
+    }
+
+    /// Whole lines, each with its `\n`.
+    fn lines(&mut self, block: &[u8], place: Place) {
+        let controls = controls_in(block);
+        let is_utf8 = simdutf8::basic::from_utf8(block).is_ok();
+        let mut start = 0;
+        for (number, end) in memchr::memchr_iter(b'\n', block).enumerate() {
+            let line = match place {
+                Place::Offset(offset) => Line::AtOffset(offset + start as u64),
+                Place::Line(first) => Line::Number(first + number as u64),
+            };
+            self.line(&block[start..end], line, controls, is_utf8);
+            start = end + 1;
+        }
+    }
+
+    /// The last line of a file, which has no line end: it may be cut off.
+    fn last_line(&mut self, text: &[u8], place: Place) {
+        let line = match place {
+            Place::Offset(offset) => Line::AtOffset(offset),
+            Place::Line(number) => Line::Number(number),
+        };
+        let n_diagnostics = self.part.diagnostics.len();
+        let is_utf8 = simdutf8::basic::from_utf8(text).is_ok();
+        self.line(text, line, controls_in(text), is_utf8);
+        if let Some(problem) = self.part.diagnostics.get_mut(n_diagnostics) {
+            problem.problem = Problem::Torn;
+            problem.what = format!("torn last line: no line end, and {}", problem.what);
+        }
+    }
+
+    fn oversized(&mut self, line: Line) {
+        let what = format!("line is longer than {} MiB", MAX_LINE_BYTES >> 20);
+        self.problem(PlacedProblem { line, column: None, problem: Problem::Malformed, what });
+    }
+
+    fn unreadable(&mut self, error: &io::Error) {
+        let what = match self.context.files[self.part.file].codec {
+            Codec::Plain => format!("cannot be read to its end: {error}"),
+            Codec::Zstd => format!("cannot be read to its end, the zstd data is damaged or cut off: {error}"),
+            Codec::Gzip => format!("cannot be read to its end, the gzip data is damaged or cut off: {error}"),
+        };
+        self.problem(PlacedProblem { line: Line::WholeFile, column: None, problem: Problem::Unreadable, what });
+    }
+
+    fn problem(&mut self, problem: PlacedProblem) {
+        self.part.n_malformed += 1;
+        if self.part.diagnostics.len() < MAX_DIAGNOSTICS {
+            self.part.diagnostics.push(problem);
+        }
+    }
+
+    #[inline]
+    fn line(&mut self, text: &[u8], line: Line, controls: Controls, is_utf8: bool) {
+        if !is_utf8 && let Err(error) = std::str::from_utf8(text) {
+            let column = Some(error.valid_up_to() + 1);
+            self.problem(PlacedProblem { line, column, problem: Problem::Malformed, what: "invalid UTF-8".into() });
+            return;
+        }
+        let parsed = match text.first() {
+            Some(b'{') => record::parse(text, controls),
+            _ if text.trim_ascii().is_empty() => return,
+            _ => record::parse(text, controls),
+        };
+        if let Err(error) = parsed.and_then(|record| self.record(&record)) {
+            let LexError { at, what } = error;
+            self.problem(PlacedProblem { line, column: Some(at + 1), problem: Problem::Malformed, what });
+        }
+    }
+
+    #[inline]
+    fn record(&mut self, record: &Record<'_>) -> Result<(), LexError> {
+        let identity = self.identity(record);
+        self.part.identities[identity].1.add(record.timestamp);
+        if self.context.keep == Keep::Counts || !self.identity_keys[identity].1 {
+            return Ok(());
+        }
+        let point = self.point(identity, record)?;
+        self.part.points[point].samples.push(Sample::new(record, 0));
+        Ok(())
+    }
+
+    /// Position of the record's identity in the part.
+    #[inline]
+    fn identity(&mut self, record: &Record<'_>) -> usize {
+        let names = [record.model.raw, record.template.raw, record.sampler.raw];
+        let found = self.identity_keys.iter().position(|(key, _)| key_equals(key, &names));
+        found.unwrap_or_else(|| {
+            let identity = Identity {
+                model: record.model.decode().into_owned(),
+                template: record.template.decode().into_owned(),
+                sampler: record.sampler.decode().into_owned(),
+            };
+            let is_wanted = !self.context.claimants(self.part.file, &identity).is_empty();
+            self.identity_keys.push((key_of(&names), is_wanted));
+            self.part.identities.push((identity, Tally::default()));
+            self.part.identities.len() - 1
+        })
+    }
+
+    /// Position of the record's point in the part, found by its raw texts: two spellings of one coordinate are two
+    /// positions here and one point in the end.
+    #[inline]
+    fn point(&mut self, identity: usize, record: &Record<'_>) -> Result<usize, LexError> {
+        let identity_text = u32::try_from(identity).unwrap_or(u32::MAX).to_le_bytes();
+        let names: [Option<&[u8]>; 5] = [
+            Some(record.base_task.raw),
+            Some(record.params),
+            record.task.map(|text| text.raw),
+            record.category.map(|text| text.raw),
+            record.manifold,
+        ];
+        self.raw_key.clear();
+        self.raw_key.extend_from_slice(&identity_text);
+        for name in names {
+            // 0xFF is in no UTF-8 text: it parts the texts and marks absence.
+            match name {
+                Some(name) => self.raw_key.extend_from_slice(name),
+                None => self.raw_key.push(0xFF),
+            }
+            self.raw_key.push(0xFF);
+        }
+        if let Some(last) = self.last_point
+            && self.part.points[last].raw_key == self.raw_key
+        {
+            return Ok(last);
+        }
+        let hasher = &self.context.hasher;
+        let hash = hasher.hash_one(self.raw_key.as_slice());
+        let points = &self.part.points;
+        let position = match self.table.find(hash, |at| points[*at].raw_key == self.raw_key) {
+            Some(at) => *at,
+            None => {
+                let at = points.len();
+                let text = |text: Option<RawString<'_>>| text.map(|text| text.decode().into_owned());
+                self.part.points.push(PartPoint {
+                    identity,
+                    base_task: record.base_task.decode().into_owned(),
+                    params: canonical_params(record.params)?,
+                    attributes: Attributes {
+                        task: text(record.task),
+                        category: text(record.category),
+                        manifold: record.manifold.map(canonical_json).transpose()?,
+                    },
+                    samples: Vec::new(),
+                    raw_key: self.raw_key.clone(),
+                });
+                let points = &self.part.points;
+                self.table.insert_unique(hash, at, |at| hasher.hash_one(points[*at].raw_key.as_slice()));
+                at
+            }
+        };
+        self.last_point = Some(position);
+        Ok(position)
+    }
+}
+
+/// Whether a block holds bytes below 0x20 other than `\n`; written so that the compiler makes vectors of it.
+fn controls_in(block: &[u8]) -> Controls {
+    let is_control = |byte: &u8| *byte < 0x20 && *byte != b'\n';
+    let found = block.chunks(1024).any(|chunk| chunk.iter().fold(false, |found, byte| found | is_control(byte)));
+    if found { Controls::Possible } else { Controls::None }
+}
+
+/// Several texts as one key: each followed by 0xFF, which is in no UTF-8 text.
+fn key_of(texts: &[&[u8]]) -> Vec<u8> {
+    texts.iter().flat_map(|text| text.iter().copied().chain([0xFF])).collect()
+}
+
+#[inline]
+fn key_equals(key: &[u8], texts: &[&[u8]]) -> bool {
+    let mut rest = key;
+    for text in texts {
+        match rest.strip_prefix(*text).and_then(|rest| rest.strip_prefix(&[0xFF])) {
+            Some(after) => rest = after,
+            None => return false,
+        }
+    }
+    rest.is_empty()
+}
+
+/// Diagnostics put in order, with their line numbers.
+struct Diagnostics<'a> {
+    kept: Vec<Diagnostic>,
+    n_more: u64,
+    files: &'a [Input],
+    /// Counts the lines of the file at this position. Parts come in order, so a file is counted through once.
+    lines: Option<(usize, LineCounter<'a>)>,
+}
+
+impl Diagnostics<'_> {
+    fn take(&mut self, part: &mut Part) {
+        let path = &self.files[part.file].path;
+        let n_problems = part.n_malformed;
+        let mut n_kept = 0;
+        if part.diagnostics.is_empty() {
+            self.n_more += n_problems;
+            return;
+        }
+        let lines = match self.lines.take() {
+            Some((file, lines)) if file == part.file => lines,
+            _ => LineCounter::new(path),
+        };
+        let (_, lines) = self.lines.insert((part.file, lines));
+        for problem in part.diagnostics.drain(..) {
+            if self.kept.len() >= MAX_DIAGNOSTICS {
+                break;
+            }
+            n_kept += 1;
+            self.kept.push(Diagnostic {
+                path: crate::paths::show(path),
+                line: match problem.line {
+                    Line::Number(number) => Some(number),
+                    Line::AtOffset(offset) => lines.line_at(offset),
+                    Line::WholeFile => None,
+                },
+                column: problem.column.map(|column| column as u64),
+                problem: problem.problem,
+                what: problem.what,
+            });
+        }
+        self.n_more += n_problems - n_kept;
+    }
+}
+
+/// Turns ascending offsets of a plain file into line numbers.
+struct LineCounter<'a> {
+    path: &'a Path,
+    reader: Option<io::BufReader<fs_err::File>>,
+    offset: u64,
+    line: u64,
+}
+
+impl<'a> LineCounter<'a> {
+    fn new(path: &'a Path) -> Self {
+        Self { path, reader: None, offset: 0, line: 1 }
+    }
+
+    /// Number of the line that holds `offset`, from 1; `None` if the file can no longer be read.
+    fn line_at(&mut self, offset: u64) -> Option<u64> {
+        use io::BufRead;
+        if self.reader.is_none() {
+            self.reader = Some(io::BufReader::with_capacity(1 << 18, fs_err::File::open(self.path).ok()?));
+        }
+        let reader = self.reader.as_mut()?;
+        while self.offset < offset {
+            let bytes = reader.fill_buf().ok()?;
+            let wanted = usize::try_from(offset - self.offset).unwrap_or(usize::MAX).min(bytes.len());
+            if wanted == 0 {
+                return None;
+            }
+            self.line += memchr::memchr_iter(b'\n', &bytes[..wanted]).count() as u64;
+            self.offset += wanted as u64;
+            reader.consume(wanted);
+        }
+        Some(self.line)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,496 @@
+//! A validating JSON lexer over one line of a raw file: finds where values begin and end without building them.
+//!
+//! It accepts exactly the grammar of RFC 8259 (with a nesting limit of [`MAX_DEPTH`]); everything a record does not
+//! need is checked and skipped. Strings are returned as they stand in the file together with the length they have
+//! once decoded, because most of a record's bytes are text of which only the length is wanted.
+
+use std::borrow::Cow;
+
+/// Deepest nesting of arrays and objects that is accepted, as in `serde_json`.
+pub const MAX_DEPTH: usize = 128;
+
+/// What is wrong with a line, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct LexError {
+    /// Offset in bytes from the start of the line.
+    pub at: usize,
+    /// A lower-case fragment for people.
+    pub what: String,
+}
+
+impl LexError {
+    /// An error at byte `at` of the line.
+    pub fn new(at: usize, what: impl Into<String>) -> Self {
+        Self { at, what: what.into() }
+    }
+}
+
+/// A JSON string as it stands in the file, without its quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RawString<'a> {
+    /// The bytes between the quotes, escapes and all; valid UTF-8.
+    pub raw: &'a [u8],
+    /// Length in bytes of the decoded text (UTF-8).
+    pub decoded_bytes: usize,
+}
+
+impl<'a> RawString<'a> {
+    /// Whether the text holds escapes, so that it differs from its raw form.
+    #[must_use]
+    pub fn has_escapes(&self) -> bool {
+        self.raw.len() != self.decoded_bytes
+    }
+
+    /// The decoded text. A surrogate that has no partner (legal JSON, but no Unicode) becomes U+FFFD.
+    #[must_use]
+    pub fn decode(&self) -> Cow<'a, str> {
+        if self.has_escapes() {
+            Cow::Owned(unescape(self.raw, self.decoded_bytes))
+        } else {
+            String::from_utf8_lossy(self.raw)
+        }
+    }
+}
+
+/// Decodes the escapes of a string that [`Lexer::string`] has accepted.
+fn unescape(raw: &[u8], decoded_bytes: usize) -> String {
+    let mut out = Vec::with_capacity(decoded_bytes);
+    let mut at = 0;
+    while let Some(step) = memchr::memchr(b'\\', &raw[at..]) {
+        out.extend_from_slice(&raw[at..at + step]);
+        at += step + 1;
+        let escape = raw[at];
+        at += 1;
+        let plain = match escape {
+            b'b' => 0x08,
+            b'f' => 0x0C,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            b'u' => {
+                let (unit, used) = unicode_escape(raw, at);
+                at += used;
+                let character = char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER);
+                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                continue;
+            }
+            other => other,
+        };
+        out.push(plain);
+    }
+    out.extend_from_slice(&raw[at..]);
+    String::from_utf8(out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// The scalar value of a `\u` escape whose digits begin at `at`, and the bytes it takes after the `u`
+/// (4, or 10 with the second half of a surrogate pair). A lone surrogate is returned as it is.
+fn unicode_escape(raw: &[u8], at: usize) -> (u32, usize) {
+    let Some(first) = hex4(raw, at) else { return (0xFFFD, 4) };
+    if (0xD800..0xDC00).contains(&first)
+        && raw.get(at + 4) == Some(&b'\\')
+        && raw.get(at + 5) == Some(&b'u')
+        && let Some(second) = hex4(raw, at + 6)
+        && (0xDC00..0xE000).contains(&second)
+    {
+        return (0x1_0000 + ((first - 0xD800) << 10) + (second - 0xDC00), 10);
+    }
+    (first, 4)
+}
+
+fn hex4(raw: &[u8], at: usize) -> Option<u32> {
+    let digits = raw.get(at..at + 4)?;
+    digits.iter().try_fold(0, |value, digit| Some(value << 4 | char::from(*digit).to_digit(16)?))
+}
+
+/// A position in one line.
+#[derive(Debug, Clone)]
+pub struct Lexer<'a> {
+    line: &'a [u8],
+    at: usize,
+    /// Whether strings must still be searched for control characters (the caller may know there are none).
+    check_controls: bool,
+}
+
+impl<'a> Lexer<'a> {
+    /// A lexer at the start of `line`, which must be valid UTF-8 without its line end.
+    #[must_use]
+    pub fn new(line: &'a [u8]) -> Self {
+        Self { line, at: 0, check_controls: true }
+    }
+
+    /// The same for a line that is known to hold no byte below 0x20.
+    #[must_use]
+    pub fn without_controls(line: &'a [u8]) -> Self {
+        Self { line, at: 0, check_controls: false }
+    }
+
+    /// Offset of the next byte.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
+    /// The next byte after blanks, not taken; `None` at the end of the line.
+    #[inline]
+    pub fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.line.get(self.at) {
+                Some(b' ' | b'\t' | b'\r' | b'\n') => self.at += 1,
+                other => return other.copied(),
+            }
+        }
+    }
+
+    /// Takes `byte`, after blanks.
+    ///
+    /// # Errors
+    /// Something else is there.
+    #[inline]
+    pub fn expect(&mut self, byte: u8) -> Result<(), LexError> {
+        if self.peek() == Some(byte) {
+            self.at += 1;
+            return Ok(());
+        }
+        Err(self.unexpected(&format!("`{}`", char::from(byte))))
+    }
+
+    /// Takes `byte` if it is next, after blanks.
+    #[inline]
+    pub fn take(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Checks that only blanks are left.
+    ///
+    /// # Errors
+    /// Something follows the value.
+    pub fn end(&mut self) -> Result<(), LexError> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(self.unexpected("the end of the line")),
+        }
+    }
+
+    /// "expected X, found Y" at the next byte.
+    #[must_use]
+    pub fn unexpected(&self, expected: &str) -> LexError {
+        LexError::new(self.at, format!("expected {expected}, found {}", describe(self.line, self.at)))
+    }
+
+    /// Takes a string.
+    ///
+    /// # Errors
+    /// No string is there, it does not end, or it holds a bad escape or a control character.
+    #[inline]
+    pub fn string(&mut self) -> Result<RawString<'a>, LexError> {
+        self.expect_quote()?;
+        let start = self.at;
+        let mut saved = 0;
+        let mut at = start;
+        loop {
+            let Some(step) = find_quote_or_backslash(&self.line[at..]) else {
+                return Err(LexError::new(start.saturating_sub(1), "string has no end"));
+            };
+            at += step;
+            if self.line[at] == b'"' {
+                break;
+            }
+            let (raw_bytes, decoded_bytes) = self.escape(at)?;
+            at += raw_bytes;
+            saved += raw_bytes - decoded_bytes;
+        }
+        let raw = &self.line[start..at];
+        if self.check_controls
+            && let Some(offset) = raw.iter().position(|byte| *byte < 0x20)
+        {
+            let byte = raw[offset];
+            return Err(LexError::new(start + offset, format!("control character 0x{byte:02x} in a string")));
+        }
+        self.at = at + 1;
+        Ok(RawString { raw, decoded_bytes: raw.len() - saved })
+    }
+
+    #[inline]
+    fn expect_quote(&mut self) -> Result<(), LexError> {
+        if self.peek() == Some(b'"') {
+            self.at += 1;
+            return Ok(());
+        }
+        Err(self.unexpected("a string"))
+    }
+
+    /// Raw and decoded length of the escape at `at`.
+    #[inline]
+    fn escape(&self, at: usize) -> Result<(usize, usize), LexError> {
+        match self.line.get(at + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok((2, 1)),
+            Some(b'u') => {
+                if hex4(self.line, at + 2).is_none() {
+                    return Err(LexError::new(at, "`\\u` without four hex digits"));
+                }
+                let (scalar, used) = unicode_escape(self.line, at + 2);
+                let decoded_bytes = match scalar {
+                    0..0x80 => 1,
+                    0x80..0x800 => 2,
+                    0x800..0x1_0000 => 3,
+                    _ => 4,
+                };
+                Ok((2 + used, decoded_bytes))
+            }
+            Some(_) => Err(LexError::new(at, "unknown escape in a string")),
+            None => Err(LexError::new(at, "string has no end")),
+        }
+    }
+
+    /// Takes a number and returns its text.
+    ///
+    /// # Errors
+    /// No number of the JSON grammar is there.
+    #[inline]
+    pub fn number(&mut self) -> Result<&'a [u8], LexError> {
+        self.peek();
+        let start = self.at;
+        let mut at = start;
+        let digits = |mut at: usize| {
+            while matches!(self.line.get(at), Some(b'0'..=b'9')) {
+                at += 1;
+            }
+            at
+        };
+        if self.line.get(at) == Some(&b'-') {
+            at += 1;
+        }
+        let integer = at;
+        at = digits(at);
+        if at == integer {
+            return Err(self.unexpected("a number"));
+        }
+        if self.line[integer] == b'0' && at > integer + 1 {
+            return Err(LexError::new(start, "number with a leading zero"));
+        }
+        if self.line.get(at) == Some(&b'.') {
+            let fraction = at + 1;
+            at = digits(fraction);
+            if at == fraction {
+                return Err(LexError::new(start, "number without digits after the point"));
+            }
+        }
+        if matches!(self.line.get(at), Some(b'e' | b'E')) {
+            at += 1;
+            if matches!(self.line.get(at), Some(b'+' | b'-')) {
+                at += 1;
+            }
+            let exponent = at;
+            at = digits(exponent);
+            if at == exponent {
+                return Err(LexError::new(start, "number without digits in its exponent"));
+            }
+        }
+        self.at = at;
+        Ok(&self.line[start..at])
+    }
+
+    /// Takes `true`, `false` or `null` as named.
+    ///
+    /// # Errors
+    /// Something else is there.
+    pub fn literal(&mut self, word: &str) -> Result<(), LexError> {
+        self.peek();
+        if self.line[self.at..].starts_with(word.as_bytes()) {
+            self.at += word.len();
+            return Ok(());
+        }
+        Err(self.unexpected(&format!("`{word}`")))
+    }
+
+    /// Takes one value of any kind and returns its text.
+    ///
+    /// # Errors
+    /// The value breaks the grammar or nests deeper than [`MAX_DEPTH`].
+    pub fn value(&mut self) -> Result<&'a [u8], LexError> {
+        self.peek();
+        let start = self.at;
+        self.skip(0)?;
+        Ok(&self.line[start..self.at])
+    }
+
+    fn skip(&mut self, depth: usize) -> Result<(), LexError> {
+        if depth > MAX_DEPTH {
+            return Err(LexError::new(self.at, format!("nested deeper than {MAX_DEPTH} levels")));
+        }
+        match self.peek() {
+            Some(b'"') => self.string().map(drop),
+            Some(b'{') => self.members(|lexer, _| lexer.skip(depth + 1)),
+            Some(b'[') => {
+                self.at += 1;
+                if self.take(b']') {
+                    return Ok(());
+                }
+                loop {
+                    self.skip(depth + 1)?;
+                    if self.take(b']') {
+                        return Ok(());
+                    }
+                    if !self.take(b',') {
+                        return Err(self.unexpected("`,` or `]`"));
+                    }
+                }
+            }
+            Some(b't') => self.literal("true"),
+            Some(b'f') => self.literal("false"),
+            Some(b'n') => self.literal("null"),
+            Some(b'-' | b'0'..=b'9') => self.number().map(drop),
+            _ => Err(self.unexpected("a value")),
+        }
+    }
+
+    /// Takes an object; `member` is called with each key, the lexer standing before its value, and takes the value.
+    ///
+    /// # Errors
+    /// No object is there, its punctuation is wrong, or `member` says so.
+    #[inline]
+    pub fn members(
+        &mut self,
+        mut member: impl FnMut(&mut Self, RawString<'a>) -> Result<(), LexError>,
+    ) -> Result<(), LexError> {
+        self.expect(b'{')?;
+        if self.take(b'}') {
+            return Ok(());
+        }
+        loop {
+            if self.peek() != Some(b'"') {
+                return Err(self.unexpected("a key"));
+            }
+            let key = self.string()?;
+            self.expect(b':')?;
+            member(self, key)?;
+            if self.take(b',') {
+                continue;
+            }
+            if self.take(b'}') {
+                return Ok(());
+            }
+            return Err(self.unexpected("`,` or `}`"));
+        }
+    }
+}
+
+/// Short strings are walked, long ones searched: most strings of a record are a few bytes, most bytes are in a few strings.
+#[inline]
+fn find_quote_or_backslash(bytes: &[u8]) -> Option<usize> {
+    const WALK: usize = 16;
+    for (offset, byte) in bytes.iter().take(WALK).enumerate() {
+        if matches!(byte, b'"' | b'\\') {
+            return Some(offset);
+        }
+    }
+    memchr::memchr2(b'"', b'\\', bytes.get(WALK..)?).map(|offset| offset + WALK)
+}
+
+/// What stands at `at`, for a message.
+fn describe(line: &[u8], at: usize) -> String {
+    match line.get(at) {
+        None => "the end of the line".to_owned(),
+        Some(b'"') => "a string".to_owned(),
+        Some(b'{') => "an object".to_owned(),
+        Some(b'[') => "an array".to_owned(),
+        Some(b'-' | b'0'..=b'9') => "a number".to_owned(),
+        Some(byte) if *byte < 0x20 || *byte == 0x7F => format!("control character 0x{byte:02x}"),
+        Some(_) => {
+            let rest = String::from_utf8_lossy(&line[at..line.len().min(at + 32)]);
+            let word: String = rest.chars().take_while(|c| c.is_alphanumeric()).take(12).collect();
+            if word.is_empty() { format!("`{}`", rest.chars().next().unwrap_or(' ')) } else { format!("`{word}`") }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn accepts(text: &str) -> Result<(), LexError> {
+        let mut lexer = Lexer::new(text.as_bytes());
+        lexer.value()?;
+        lexer.end()
+    }
+
+    #[track_caller]
+    fn check_string(json: &str, decoded: &str) {
+        let string = Lexer::new(json.as_bytes()).string().expect("a valid string");
+        assert_eq!(string.decode(), decoded);
+        assert_eq!(string.decoded_bytes, decoded.len());
+    }
+
+    #[track_caller]
+    fn check_error(json: &str, at: usize, what: &str) {
+        assert_eq!(accepts(json), Err(LexError::new(at, what)));
+    }
+
+    #[test]
+    fn strings_decode() {
+        check_string(r#""plain""#, "plain");
+        check_string(r#""a\nb\t\"\\\/\b\f\r""#, "a\nb\t\"\\/\u{8}\u{c}\r");
+        check_string(r#""\u00e9\u20ac\ud83d\ude00é€😀\u0000""#, "é€😀é€😀\0");
+        check_string(r#""lone \ud83d end""#, "lone \u{FFFD} end");
+        check_string(r#""two \ud83d\ud83d\ude00""#, "two \u{FFFD}😀");
+        check_string(r#""\udc00""#, "\u{FFFD}");
+    }
+
+    #[test]
+    fn errors_say_where_and_what() {
+        check_error("", 0, "expected a value, found the end of the line");
+        check_error("{\"a\":1,}", 7, "expected a key, found `}`");
+        check_error("[1 2]", 3, "expected `,` or `]`, found a number");
+        check_error("\"abc", 0, "string has no end");
+        check_error("\"a\\x\"", 2, "unknown escape in a string");
+        check_error("\"\\u12g4\"", 1, "`\\u` without four hex digits");
+        check_error("\"a\u{0}\"", 2, "control character 0x00 in a string");
+        check_error("01", 0, "number with a leading zero");
+        check_error("1.", 0, "number without digits after the point");
+        check_error("1e+", 0, "number without digits in its exponent");
+        check_error("nul", 0, "expected `null`, found `nul`");
+        check_error("{} x", 3, "expected the end of the line, found `x`");
+        check_error("NaN", 0, "expected a value, found `NaN`");
+        check_error(&"[".repeat(200), 129, "nested deeper than 128 levels");
+    }
+
+    /// JSON text with the odd thing broken.
+    fn nearly_json() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            Just("{".to_owned()),
+            Just("}".to_owned()),
+            Just("[".to_owned()),
+            Just("]".to_owned()),
+            Just(",".to_owned()),
+            Just(":".to_owned()),
+            Just("\"a\"".to_owned()),
+            Just("\"\\n\\u00e9\"".to_owned()),
+            Just("1".to_owned()),
+            Just("-0.5e+3".to_owned()),
+            Just("true".to_owned()),
+            Just("null".to_owned()),
+            Just(" ".to_owned()),
+            "[\\x00-\\x7f]{0,3}",
+        ];
+        proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn accepts_what_serde_json_accepts(text in nearly_json()) {
+            // serde_json also refuses numbers beyond f64 and lone surrogates; the pieces above make neither.
+            let theirs = serde_json::from_str::<serde_json::Value>(&text);
+            prop_assert_eq!(accepts(&text).is_ok(), theirs.is_ok(), "{:?} {:?}", text, accepts(&text));
+        }
+
+        #[test]
+        fn decodes_what_serde_json_writes(text in "\\PC*[\\x00-\\x1f\"\\\\]{0,4}\\PC*") {
+            let json = serde_json::to_string(&text).expect("a string serialises");
+            check_string(&json, &text);
+        }
+    }
+}

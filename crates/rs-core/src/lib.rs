@@ -1,0 +1,26 @@
+//! The shared library of ReasonScape: what a raw record, a cohort, a dataset, a point and a statistic are.
+//!
+//! Data flows one way: [`record`] → [`sample`] → [`point`], read by [`collect`] for the evaluations that
+//! [`cohort`] and [`dataset`] name. `rs-pointsdb` stores the points; the binaries ask it and report.
+//!
+//! **Invariant:** nothing here reads the environment, the clock, the home folder or the terminal; callers tell it.
+
+pub mod cohort;
+pub mod collect;
+pub mod config;
+pub mod dataset;
+pub mod diagnostic;
+pub mod document;
+pub mod eval_id;
+pub mod filters;
+pub mod lexer;
+pub mod manifest;
+pub mod params;
+pub mod paths;
+pub mod point;
+pub mod reader;
+pub mod record;
+pub mod sample;
+pub mod statistics;
+pub mod suggest;
+pub mod timestamp;

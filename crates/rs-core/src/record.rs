@@ -1,0 +1,462 @@
+//! One raw record: a line of a run's NDJSON file, borrowed from it, with only what points are made of read out.
+//!
+//! Unknown keys are checked to be JSON and skipped. Of a key that stands twice the last counts, as everywhere in JSON.
+//! `null` for an optional key is the same as its absence.
+
+use crate::lexer::{LexError, Lexer, RawString};
+use crate::timestamp;
+
+/// A raw record (formats.md, section 3).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record<'a> {
+    /// Model of the identity.
+    pub model: RawString<'a>,
+    /// Template of the identity.
+    pub template: RawString<'a>,
+    /// Sampler of the identity.
+    pub sampler: RawString<'a>,
+    /// The task that made the question.
+    pub base_task: RawString<'a>,
+    /// The point's coordinates: the text of a JSON object.
+    pub params: &'a [u8],
+    /// Scored right.
+    pub correct: bool,
+    /// Ran into the token or context limit before an answer.
+    pub truncated: bool,
+    /// No answer could be read out.
+    pub invalid: bool,
+    /// Stopped from outside.
+    pub hard_terminated: bool,
+    /// Why the request failed. Such a record is no trial.
+    pub error: Option<RawString<'a>>,
+    /// Chance that a blind guess is right, 0 to 1.
+    pub guess_chance: f64,
+    /// Partial credit, 0 to 1.
+    pub score: Option<f64>,
+    /// Tokens of the prompt.
+    pub prompt_tokens: Option<u32>,
+    /// Tokens the model wrote.
+    pub completion_tokens: Option<u32>,
+    /// Bytes of the decoded trace: `reasoning`, then `response` (UTF-8).
+    pub trace_bytes: usize,
+    /// Seed of the test generator.
+    pub seed: Option<i64>,
+    /// Which test at this coordinate.
+    pub index: Option<i64>,
+    /// Which repetition of the test.
+    pub repeat: i32,
+    /// The record's own name.
+    pub id: Option<RawString<'a>>,
+    /// The step's name.
+    pub task: Option<RawString<'a>>,
+    /// Free class of the task.
+    pub category: Option<RawString<'a>>,
+    /// Microseconds since 1970, UTC.
+    pub timestamp: Option<i64>,
+    /// Which named grid entry made the point: the text of a JSON object.
+    pub manifold: Option<&'a [u8]>,
+}
+
+/// What became of a record; the first that applies, in this order after [`Outcome::Error`] and `Truncated`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Outcome {
+    /// An answered trial, right.
+    Correct = 0,
+    /// An answered trial, wrong.
+    Incorrect = 1,
+    /// A lost trial: no room for an answer.
+    Truncated = 2,
+    /// An answered trial without a readable answer.
+    Invalid = 3,
+    /// The request failed: no trial.
+    Error = 4,
+}
+
+impl Outcome {
+    /// Whether the trial was answered: neither truncated nor an error.
+    #[must_use]
+    pub fn is_answered(self) -> bool {
+        matches!(self, Self::Correct | Self::Incorrect | Self::Invalid)
+    }
+}
+
+impl Record<'_> {
+    /// The record's outcome under an evaluation's context (tokens), if it has one: more completion tokens than that
+    /// count as truncated.
+    #[must_use]
+    pub fn outcome(&self, context_tokens: Option<u32>) -> Outcome {
+        let clipped = matches!((self.completion_tokens, context_tokens), (Some(used), Some(limit)) if used > limit);
+        if self.error.is_some() {
+            Outcome::Error
+        } else if self.truncated || clipped {
+            Outcome::Truncated
+        } else if self.invalid {
+            Outcome::Invalid
+        } else if self.correct {
+            Outcome::Correct
+        } else {
+            Outcome::Incorrect
+        }
+    }
+}
+
+/// Reads one line, known to be valid UTF-8 without its line end. `controls` says whether it may hold bytes below 0x20.
+///
+/// # Errors
+/// The line is not a JSON object, lacks a required key, or a key has the wrong type: where, and what would be right.
+pub fn parse(line: &[u8], controls: Controls) -> Result<Record<'_>, LexError> {
+    let mut lexer = match controls {
+        Controls::Possible => Lexer::new(line),
+        Controls::None => Lexer::without_controls(line),
+    };
+    if lexer.peek() != Some(b'{') {
+        return Err(lexer.unexpected("a JSON object"));
+    }
+    let mut fields = Fields::default();
+    lexer.members(|lexer, key| {
+        if key.has_escapes() { fields.read(key.decode().as_bytes(), lexer) } else { fields.read(key.raw, lexer) }
+    })?;
+    let end = lexer.position();
+    lexer.end()?;
+    fields.finish(end)
+}
+
+/// Whether a line may hold control characters, which JSON forbids inside strings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Controls {
+    /// It may: every string is searched.
+    Possible,
+    /// It does not: somebody looked.
+    None,
+}
+
+/// What has been read of a record so far.
+#[derive(Default)]
+struct Fields<'a> {
+    model: Option<RawString<'a>>,
+    template: Option<RawString<'a>>,
+    sampler: Option<RawString<'a>>,
+    base_task: Option<RawString<'a>>,
+    params: Option<&'a [u8]>,
+    correct: Option<bool>,
+    truncated: bool,
+    invalid: bool,
+    hard_terminated: bool,
+    error: Option<RawString<'a>>,
+    guess_chance: Option<f64>,
+    score: Option<f64>,
+    prompt_tokens: Option<u32>,
+    completion_tokens: Option<u32>,
+    reasoning: Option<RawString<'a>>,
+    response: Option<RawString<'a>>,
+    seed: Option<i64>,
+    index: Option<i64>,
+    repeat: Option<i32>,
+    id: Option<RawString<'a>>,
+    task: Option<RawString<'a>>,
+    category: Option<RawString<'a>>,
+    timestamp: Option<i64>,
+    manifold: Option<&'a [u8]>,
+}
+
+impl<'a> Fields<'a> {
+    fn read(&mut self, key: &[u8], lexer: &mut Lexer<'a>) -> Result<(), LexError> {
+        match key {
+            b"model" => self.model = Some(required_string(lexer, "model")?),
+            b"template" => self.template = Some(required_string(lexer, "template")?),
+            b"sampler" => self.sampler = Some(required_string(lexer, "sampler")?),
+            b"base_task" => self.base_task = Some(required_string(lexer, "base_task")?),
+            b"params" => match lexer.peek() {
+                Some(b'{') => self.params = Some(lexer.value()?),
+                _ => return Err(wrong_type(lexer, "params", "an object")),
+            },
+            b"correct" => match boolean(lexer, "correct")? {
+                Some(value) => self.correct = Some(value),
+                None => return Err(LexError::new(lexer.position(), "`correct`: expected true or false, found null")),
+            },
+            b"truncated" => self.truncated = boolean(lexer, "truncated")?.unwrap_or(false),
+            b"invalid" => self.invalid = boolean(lexer, "invalid")?.unwrap_or(false),
+            b"hard_terminated" => self.hard_terminated = boolean(lexer, "hard_terminated")?.unwrap_or(false),
+            b"error" => self.error = string(lexer, "error")?,
+            b"guess_chance" => self.guess_chance = fraction(lexer, "guess_chance")?,
+            b"score" => self.score = fraction(lexer, "score")?,
+            b"prompt_tokens" => self.prompt_tokens = tokens(lexer, "prompt_tokens")?,
+            b"completion_tokens" => self.completion_tokens = tokens(lexer, "completion_tokens")?,
+            b"reasoning" => self.reasoning = string(lexer, "reasoning")?,
+            b"response" => self.response = string(lexer, "response")?,
+            b"seed" => self.seed = integer(lexer, "seed", i64::MIN..=i64::MAX)?,
+            b"index" => self.index = integer(lexer, "index", i64::MIN..=i64::MAX)?,
+            b"repeat" => {
+                let range = i64::from(i32::MIN)..=i64::from(i32::MAX);
+                self.repeat = integer(lexer, "repeat", range)?.and_then(|value| i32::try_from(value).ok());
+            }
+            b"id" => self.id = string(lexer, "id")?,
+            b"task" => self.task = string(lexer, "task")?,
+            b"category" => self.category = string(lexer, "category")?,
+            b"timestamp" => self.timestamp = timestamp(lexer)?,
+            b"finish_reason" => drop(string(lexer, "finish_reason")?),
+            b"prompt" => match lexer.peek() {
+                Some(b'"' | b'[' | b'n') => drop(lexer.value()?),
+                _ => return Err(wrong_type(lexer, "prompt", "a string or a list of messages")),
+            },
+            b"manifold" => match lexer.peek() {
+                Some(b'{') => self.manifold = Some(lexer.value()?),
+                Some(b'n') => {
+                    lexer.literal("null")?;
+                    self.manifold = None;
+                }
+                _ => return Err(wrong_type(lexer, "manifold", "an object")),
+            },
+            _ => drop(lexer.value()?),
+        }
+        Ok(())
+    }
+
+    fn finish(self, end: usize) -> Result<Record<'a>, LexError> {
+        let missing = |key: &str| LexError::new(end, format!("missing key `{key}`"));
+        Ok(Record {
+            model: self.model.ok_or_else(|| missing("model"))?,
+            template: self.template.ok_or_else(|| missing("template"))?,
+            sampler: self.sampler.ok_or_else(|| missing("sampler"))?,
+            base_task: self.base_task.ok_or_else(|| missing("base_task"))?,
+            params: self.params.ok_or_else(|| missing("params"))?,
+            correct: self.correct.ok_or_else(|| missing("correct"))?,
+            truncated: self.truncated,
+            invalid: self.invalid,
+            hard_terminated: self.hard_terminated,
+            error: self.error,
+            guess_chance: self.guess_chance.unwrap_or(0.0),
+            score: self.score,
+            prompt_tokens: self.prompt_tokens,
+            completion_tokens: self.completion_tokens,
+            trace_bytes: self.reasoning.map_or(0, |text| text.decoded_bytes)
+                + self.response.map_or(0, |text| text.decoded_bytes),
+            seed: self.seed,
+            index: self.index,
+            repeat: self.repeat.unwrap_or(0),
+            id: self.id,
+            task: self.task,
+            category: self.category,
+            timestamp: self.timestamp,
+            manifold: self.manifold,
+        })
+    }
+}
+
+fn wrong_type(lexer: &Lexer<'_>, key: &str, expected: &str) -> LexError {
+    let mut error = lexer.unexpected(expected);
+    error.what = format!("`{key}`: {}", error.what);
+    error
+}
+
+#[inline]
+fn required_string<'a>(lexer: &mut Lexer<'a>, key: &str) -> Result<RawString<'a>, LexError> {
+    match lexer.peek() {
+        Some(b'"') => lexer.string(),
+        _ => Err(wrong_type(lexer, key, "a string")),
+    }
+}
+
+#[inline]
+fn string<'a>(lexer: &mut Lexer<'a>, key: &str) -> Result<Option<RawString<'a>>, LexError> {
+    match lexer.peek() {
+        Some(b'"') => lexer.string().map(Some),
+        Some(b'n') => lexer.literal("null").map(|()| None),
+        _ => Err(wrong_type(lexer, key, "a string")),
+    }
+}
+
+#[inline]
+fn boolean(lexer: &mut Lexer<'_>, key: &str) -> Result<Option<bool>, LexError> {
+    match lexer.peek() {
+        Some(b't') => lexer.literal("true").map(|()| Some(true)),
+        Some(b'f') => lexer.literal("false").map(|()| Some(false)),
+        Some(b'n') => lexer.literal("null").map(|()| None),
+        _ => Err(wrong_type(lexer, key, "true or false")),
+    }
+}
+
+/// A number's text, or `None` for null.
+#[inline]
+fn number<'a>(lexer: &mut Lexer<'a>, key: &str, expected: &str) -> Result<Option<(usize, &'a [u8])>, LexError> {
+    match lexer.peek() {
+        Some(b'-' | b'0'..=b'9') => {
+            let at = lexer.position();
+            lexer.number().map(|text| Some((at, text)))
+        }
+        Some(b'n') => lexer.literal("null").map(|()| None),
+        _ => Err(wrong_type(lexer, key, expected)),
+    }
+}
+
+fn fraction(lexer: &mut Lexer<'_>, key: &str) -> Result<Option<f64>, LexError> {
+    let Some((at, text)) = number(lexer, key, "a number from 0 to 1")? else { return Ok(None) };
+    let text = std::str::from_utf8(text).unwrap_or_default();
+    match text.parse::<f64>() {
+        Ok(value) if (0.0..=1.0).contains(&value) => Ok(Some(value)),
+        _ => Err(LexError::new(at, format!("`{key}`: expected a number from 0 to 1, found {text}"))),
+    }
+}
+
+fn tokens(lexer: &mut Lexer<'_>, key: &str) -> Result<Option<u32>, LexError> {
+    // The lists of PointsDB hold 32-bit signed integers.
+    let value = integer(lexer, key, 0..=i64::from(i32::MAX))?;
+    Ok(value.and_then(|value| u32::try_from(value).ok()))
+}
+
+fn integer(lexer: &mut Lexer<'_>, key: &str, range: std::ops::RangeInclusive<i64>) -> Result<Option<i64>, LexError> {
+    let Some((at, text)) = number(lexer, key, "an integer")? else { return Ok(None) };
+    match whole_number(text) {
+        Some(value) if range.contains(&value) => Ok(Some(value)),
+        _ => {
+            let text = String::from_utf8_lossy(text);
+            let expected = match (*range.start(), *range.end()) {
+                (i64::MIN, i64::MAX) => "an integer of 64 bits".to_owned(),
+                (least, most) => format!("an integer from {least} to {most}"),
+            };
+            Err(LexError::new(at, format!("`{key}`: expected {expected}, found {text}")))
+        }
+    }
+}
+
+/// The value of a number that is whole; some writers put `105.0` for 105.
+#[inline]
+fn whole_number(text: &[u8]) -> Option<i64> {
+    if text.len() <= 18 && text.iter().all(u8::is_ascii_digit) {
+        return Some(text.iter().fold(0, |value, digit| value * 10 + i64::from(digit - b'0')));
+    }
+    let text = std::str::from_utf8(text).ok()?;
+    text.parse::<i64>().ok().or_else(|| {
+        let value = text.parse::<f64>().ok()?;
+        #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and within 2^53")]
+        (value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0).then_some(value as i64)
+    })
+}
+
+fn timestamp(lexer: &mut Lexer<'_>) -> Result<Option<i64>, LexError> {
+    let at = lexer.position();
+    let Some(text) = string(lexer, "timestamp")? else { return Ok(None) };
+    match timestamp::parse(text.raw) {
+        Some(micros) => Ok(Some(micros)),
+        None => Err(LexError::new(
+            at,
+            format!("`timestamp`: expected an RFC 3339 date and time, found {:?}", text.decode()),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MINIMAL: &str = r#"{"model":"m","template":"t","sampler":"s","base_task":"b","params":{},"correct":true}"#;
+
+    /// [`MINIMAL`] with more members at its end.
+    fn with(members: &str) -> String {
+        format!("{},{members}}}", &MINIMAL[..MINIMAL.len() - 1])
+    }
+
+    #[track_caller]
+    fn check_error(line: &str, what: &str) {
+        let error = parse(line.as_bytes(), Controls::Possible).expect_err("is malformed");
+        assert_eq!(error.what, what);
+    }
+
+    #[test]
+    fn defaults() {
+        let record = parse(MINIMAL.as_bytes(), Controls::Possible).expect("is valid");
+        assert_eq!((record.guess_chance, record.repeat, record.trace_bytes), (0.0, 0, 0));
+        assert_eq!(record.outcome(None), Outcome::Correct);
+        assert_eq!(record.index, None);
+    }
+
+    #[test]
+    fn null_is_absence() {
+        let line = with(
+            r#""seed":null,"index":null,"repeat":null,"response":null,"reasoning":null,"error":null,
+            "score":null,"guess_chance":null,"manifold":null,"prompt":null,"truncated":null,"timestamp":null,"id":null"#,
+        );
+        let minimal = parse(MINIMAL.as_bytes(), Controls::Possible);
+        assert_eq!(parse(line.as_bytes(), Controls::Possible), minimal);
+    }
+
+    #[test]
+    fn every_wrong_type_is_named() {
+        check_error("[]", "expected a JSON object, found an array");
+        check_error("3", "expected a JSON object, found a number");
+        check_error(&MINIMAL.replace("\"m\"", "1"), "`model`: expected a string, found a number");
+        check_error(&MINIMAL.replace("{}", "[]"), "`params`: expected an object, found an array");
+        check_error(&MINIMAL.replace("true", "1"), "`correct`: expected true or false, found a number");
+        check_error(&MINIMAL.replace("true", "null"), "`correct`: expected true or false, found null");
+        check_error(&MINIMAL.replace("\"sampler\":\"s\",", ""), "missing key `sampler`");
+        check_error(&with(r#""truncated":"no""#), "`truncated`: expected true or false, found a string");
+        check_error(&with(r#""guess_chance":1.5"#), "`guess_chance`: expected a number from 0 to 1, found 1.5");
+        check_error(&with(r#""score":"1""#), "`score`: expected a number from 0 to 1, found a string");
+        check_error(
+            &with(r#""completion_tokens":-1"#),
+            "`completion_tokens`: expected an integer from 0 to 2147483647, found -1",
+        );
+        check_error(
+            &with(r#""prompt_tokens":1.5"#),
+            "`prompt_tokens`: expected an integer from 0 to 2147483647, found 1.5",
+        );
+        check_error(
+            &with(r#""seed":99999999999999999999"#),
+            "`seed`: expected an integer of 64 bits, found 99999999999999999999",
+        );
+        check_error(&with(r#""timestamp":"now""#), "`timestamp`: expected an RFC 3339 date and time, found \"now\"");
+        check_error(&with(r#""response":["a"]"#), "`response`: expected a string, found an array");
+        check_error(&with(r#""prompt":7"#), "`prompt`: expected a string or a list of messages, found a number");
+        check_error(&with(r#""manifold":"x""#), "`manifold`: expected an object, found a string");
+        check_error(&with(r#""error":false"#), "`error`: expected a string, found `false`");
+    }
+
+    #[track_caller]
+    fn check_outcome(members: &str, context_tokens: Option<u32>, outcome: Outcome) {
+        let line = with(members);
+        let record = parse(line.as_bytes(), Controls::None).expect("is valid");
+        assert_eq!(record.outcome(context_tokens), outcome, "{members}");
+    }
+
+    #[test]
+    fn the_first_outcome_that_applies() {
+        check_outcome(r#""error":"HTTP 503","truncated":true"#, None, Outcome::Error);
+        check_outcome(r#""error":"","truncated":true"#, None, Outcome::Error);
+        check_outcome(r#""truncated":true,"invalid":true"#, None, Outcome::Truncated);
+        check_outcome(r#""invalid":true"#, None, Outcome::Invalid);
+        check_outcome(r#""completion_tokens":100"#, Some(100), Outcome::Correct);
+        check_outcome(r#""completion_tokens":101"#, Some(100), Outcome::Truncated);
+        check_outcome(r#""correct":false"#, None, Outcome::Incorrect);
+    }
+
+    #[test]
+    fn trace_bytes_are_decoded() {
+        let line = with(r#""reasoning":"a\n\u00e9","response":"\ud83d\ude00""#);
+        assert_eq!(parse(line.as_bytes(), Controls::None).expect("is valid").trace_bytes, "a\né😀".len());
+    }
+
+    #[test]
+    fn escaped_keys_and_whole_floats() {
+        let line = with(r#""\u0069ndex":3.0,"seed":1e3"#);
+        let record = parse(line.as_bytes(), Controls::None).expect("is valid");
+        assert_eq!((record.index, record.seed), (Some(3), Some(1000)));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(line in "\\PC{0,80}", members in "[\\x20-\\x7e]{0,60}") {
+            let _ = parse(line.as_bytes(), Controls::Possible);
+            let _ = parse(with(&members).as_bytes(), Controls::None);
+        }
+
+        #[test]
+        fn accepts_no_line_that_is_not_json(members in "[\\x00-\\x7f]{0,30}") {
+            let line = with(&members);
+            if parse(line.as_bytes(), Controls::Possible).is_ok() {
+                prop_assert!(serde_json::from_str::<serde_json::Value>(&line).is_ok(), "{}", line);
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! `cargo xtask fixtures`: raw data for the r12 cohorts, and what every tool must report about it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use rs_fixtures::{DEFAULT_SEED, FixtureModel, Scale};
+
+use crate::{Outcome, workspace};
+
+/// Write deterministic raw data for the r12 cohorts, and say what every tool must report about it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// How much: small (a few MB), medium (some 100 MB) or large (several GB).
+    #[arg(long, default_value = "small")]
+    pub(crate) scale: Scale,
+    /// Other data of the same kind.
+    #[arg(long, default_value_t = DEFAULT_SEED)]
+    pub(crate) seed: u64,
+    /// Compare with what is there instead of writing; exit 1 if anything differs.
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Where `configs/` and `data/` are; the workspace by default.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    let root = arguments.root.clone().unwrap_or_else(workspace::root);
+    let model = FixtureModel::new(arguments.scale, arguments.seed);
+    let began = Instant::now();
+    if arguments.check {
+        let differences = model.check(&root)?;
+        for difference in &differences {
+            println!("{difference}");
+        }
+        let seconds = began.elapsed().as_secs_f64();
+        if differences.is_empty() {
+            println!("fixtures ({}): as they should be ({seconds:.1} s)", arguments.scale);
+            return Ok(ExitCode::SUCCESS);
+        }
+        println!(
+            "fixtures ({}): {} differences; `cargo xtask fixtures` writes them anew",
+            arguments.scale,
+            differences.len()
+        );
+        return Ok(ExitCode::FAILURE);
+    }
+    let written = model.write(&root)?;
+    let seconds = began.elapsed().as_secs_f64();
+    println!(
+        "fixtures ({}): {} records, {:.1} MB in {} files below {} ({seconds:.1} s)\n\nWhat every tool must report:\n",
+        arguments.scale,
+        written.n_records,
+        written.bytes as f64 / 1e6,
+        written.n_files,
+        root.join("data").join("r12").display(),
+    );
+    print!("{}", model.expected().table());
+    Ok(ExitCode::SUCCESS)
+}
