@@ -28,34 +28,34 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let root = arguments.root.clone().unwrap_or_else(workspace::root);
     let model = FixtureModel::new(arguments.scale, arguments.seed);
+    if arguments.check { check(&model, arguments.scale, &root) } else { write(&model, arguments.scale, &root) }
+}
+
+fn write(model: &FixtureModel, scale: Scale, root: &std::path::Path) -> Outcome {
     let began = Instant::now();
-    if arguments.check {
-        let differences = model.check(&root)?;
-        for difference in &differences {
-            println!("{difference}");
-        }
-        let seconds = began.elapsed().as_secs_f64();
-        if differences.is_empty() {
-            println!("fixtures ({}): as they should be ({seconds:.1} s)", arguments.scale);
-            return Ok(ExitCode::SUCCESS);
-        }
-        println!(
-            "fixtures ({}): {} differences; `cargo xtask fixtures` writes them anew",
-            arguments.scale,
-            differences.len()
-        );
-        return Ok(ExitCode::FAILURE);
-    }
-    let written = model.write(&root)?;
-    let seconds = began.elapsed().as_secs_f64();
-    println!(
-        "fixtures ({}): {} records, {:.1} MB in {} files below {} ({seconds:.1} s)\n\nWhat every tool must report:\n",
-        arguments.scale,
+    let written = model.write(root)?;
+    say!(
+        "fixtures ({scale}): {} records, {:.1} MB in {} files below {} ({:.1} s)\n",
         written.n_records,
         written.bytes as f64 / 1e6,
         written.n_files,
-        root.join("data").join("r12").display(),
+        workspace::shown(&root.join("data").join("r12")),
+        began.elapsed().as_secs_f64(),
     );
-    print!("{}", model.expected().table());
+    say!("What every tool must report:\n\n{}", model.expected().table());
     Ok(ExitCode::SUCCESS)
+}
+
+fn check(model: &FixtureModel, scale: Scale, root: &std::path::Path) -> Outcome {
+    let began = Instant::now();
+    let differences = model.check(root)?;
+    for difference in &differences {
+        say!("{difference}");
+    }
+    if differences.is_empty() {
+        say!("fixtures ({scale}): as they should be ({:.1} s)", began.elapsed().as_secs_f64());
+        return Ok(ExitCode::SUCCESS);
+    }
+    say!("fixtures ({scale}): {} differences; `cargo xtask fixtures` writes them anew", differences.len());
+    Ok(ExitCode::FAILURE)
 }

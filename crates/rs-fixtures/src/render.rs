@@ -117,3 +117,62 @@ pub(crate) fn side_files(plan: &Plan, run: &Run) -> Vec<(&'static str, String)> 
         ("server.log", log),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use serde_json::Value;
+
+    use super::{render_file, store};
+    use crate::plan::{Compression, Plan};
+    use crate::scale::Scale;
+
+    /// Packed size over size of the long traces of two medium files, of those that end and of those that do not.
+    fn ratios() -> (Vec<f64>, Vec<f64>) {
+        let plan = Plan::new(Scale::Medium, crate::DEFAULT_SEED);
+        let run = plan.runs.iter().find(|run| run.folder.contains("2026-01-25_09-30-00")).expect("a run of that day");
+        let (mut healthy, mut truncated) = (Vec::new(), Vec::new());
+        for file in [&run.files[0], &run.files[3]] {
+            let mut content = Vec::new();
+            let Ok(()) = render_file(
+                &plan,
+                file,
+                |piece| {
+                    content.extend_from_slice(piece);
+                    Ok::<(), Infallible>(())
+                },
+                |_| {},
+            );
+            for line in content.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                let record: Value = serde_json::from_slice(line).expect("JSON");
+                let Some(reasoning) = record["reasoning"].as_str().filter(|text| text.len() > 2_000) else { continue };
+                let packed = store(reasoning.as_bytes(), Compression::Gzip).expect("packed").len();
+                let ratio = packed as f64 / reasoning.len() as f64;
+                if record["truncated"] == Value::Bool(true) {
+                    truncated.push(ratio);
+                    continue;
+                }
+                healthy.push(ratio);
+                let mut sentences: Vec<&str> = reasoning.split(". ").collect();
+                let n_sentences = sentences.len();
+                sentences.sort_unstable();
+                sentences.dedup();
+                assert!(sentences.len() * 3 > n_sentences, "{reasoning}");
+            }
+        }
+        (healthy, truncated)
+    }
+
+    #[test]
+    fn traces_have_the_redundancy_of_reasoning() {
+        let (mut healthy, mut truncated) = ratios();
+        assert!(healthy.len() > 500 && truncated.len() > 5, "{} and {}", healthy.len(), truncated.len());
+        let median = |ratios: &mut Vec<f64>| {
+            ratios.sort_by(f64::total_cmp);
+            ratios[ratios.len() / 2]
+        };
+        assert!((0.25..0.45).contains(&median(&mut healthy)), "{healthy:?}");
+        assert!((0.05..0.24).contains(&median(&mut truncated)), "{truncated:?}");
+    }
+}

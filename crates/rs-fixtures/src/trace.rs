@@ -238,7 +238,9 @@ impl TraceWriter<'_> {
         let from = boundary(text, self.random.below(text.len()));
         let from = text[from..].find([' ', '\n']).map_or(from, |blank| from + blank + 1);
         let wanted = boundary(text, from + 20 + self.random.below(60));
-        let fragment = text[from..wanted.max(from)].split('\n').next().unwrap_or_default().trim();
+        let fragment = text[from..wanted.max(from)].split('\n').next().unwrap_or_default();
+        // Whole words only, unless there is but one.
+        let fragment = fragment.rsplit_once(' ').map_or(fragment, |(whole, _)| whole).trim();
         if fragment.len() < 4 {
             return;
         }
@@ -545,9 +547,32 @@ const CIRCLE_LEADS: &[&str] = &[
 ];
 
 const ADVERBS: &[&str] = &[
-    "", "perhaps", "surely", "oddly,", "again,", "still,", "in short,", "clearly", "maybe", "hopefully", "then",
-    "likewise", "overall", "indeed", "possibly", "anyway,", "at worst", "on paper", "so far", "in theory", "by luck",
-    "once more,", "elsewhere", "put simply,", "granted,", "frankly,",
+    "",
+    "perhaps",
+    "surely",
+    "oddly,",
+    "again,",
+    "still,",
+    "in short,",
+    "clearly",
+    "maybe",
+    "hopefully",
+    "then",
+    "likewise",
+    "overall",
+    "indeed",
+    "possibly",
+    "anyway,",
+    "at worst",
+    "on paper",
+    "so far",
+    "in theory",
+    "by luck",
+    "once more,",
+    "elsewhere",
+    "put simply,",
+    "granted,",
+    "frankly,",
 ];
 
 const OWNERS: &[&str] = &[
@@ -569,13 +594,55 @@ const NOUNS: &[&str] = &[
 ];
 
 const VERBS: &[&str] = &[
-    "fits", "supports", "follows", "limits", "repeats", "needs", "breaks", "decides", "skips", "meets", "gives",
-    "covers", "beats", "hides", "matches", "explains", "allows", "precedes", "confirms", "ignores", "adds to",
-    "depends on", "points to", "rules out", "belongs to", "agrees with", "turns into", "differs from", "comes from",
-    "stays with", "replaces", "touches",
+    "fits",
+    "supports",
+    "follows",
+    "limits",
+    "repeats",
+    "needs",
+    "breaks",
+    "decides",
+    "skips",
+    "meets",
+    "gives",
+    "covers",
+    "beats",
+    "hides",
+    "matches",
+    "explains",
+    "allows",
+    "precedes",
+    "confirms",
+    "ignores",
+    "adds to",
+    "depends on",
+    "points to",
+    "rules out",
+    "belongs to",
+    "agrees with",
+    "turns into",
+    "differs from",
+    "comes from",
+    "stays with",
+    "replaces",
+    "touches",
 ];
 
 const MUSING_TAILS: &[&str] = &[
-    ".", ".", ".", ".", " here.", " now.", ", right?", ", I guess.", " after all.", ", more or less.", " anyhow.",
-    " by design.", ", or so it seems.", " at this point.", " as stated.", ", which helps.",
+    ".",
+    ".",
+    ".",
+    ".",
+    " here.",
+    " now.",
+    ", right?",
+    ", I guess.",
+    " after all.",
+    ", more or less.",
+    " anyhow.",
+    " by design.",
+    ", or so it seems.",
+    " at this point.",
+    " as stated.",
+    ", which helps.",
 ];

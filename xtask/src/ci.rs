@@ -1,0 +1,92 @@
+//! `cargo xtask ci`: everything that CI checks, in the order in which mistakes are cheapest.
+
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use rs_fixtures::{DEFAULT_SEED, Scale};
+
+use crate::{Outcome, docs, fixtures, process, setup};
+
+/// A step: what it is called, and what it does.
+type Step = (&'static str, Box<dyn Fn() -> Outcome>);
+
+pub(crate) fn run() -> Outcome {
+    let mut done: Vec<(&str, Duration)> = Vec::new();
+    for (name, action) in steps() {
+        note!("\n==> {name}");
+        let began = Instant::now();
+        let outcome = action();
+        let took = began.elapsed();
+        match outcome {
+            Ok(code) if code == ExitCode::SUCCESS => done.push((name, took)),
+            Ok(code) => {
+                summary(&done, Some((name, took)));
+                return Ok(code);
+            }
+            Err(error) => {
+                summary(&done, Some((name, took)));
+                return Err(error);
+            }
+        }
+    }
+    summary(&done, None);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn steps() -> Vec<Step> {
+    vec![
+        ("setup", Box::new(setup::run)),
+        ("format", cargo(&["fmt", "--all", "--check"])),
+        ("clippy", cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])),
+        // All targets, as the tests will want them: with fewer, cargo would build shared dependencies twice.
+        ("build", cargo(&["build", "--workspace", "--all-targets", "--locked"])),
+        ("fixtures", Box::new(|| fixtures::run(&small_fixtures(false)))),
+        ("fixtures --check", Box::new(|| fixtures::run(&small_fixtures(true)))),
+        ("tests", Box::new(tests)),
+        ("doc tests", cargo(&["test", "--workspace", "--doc", "--locked"])),
+        ("documentation", Box::new(documentation)),
+        ("docs --check", Box::new(|| docs::generate(&docs::Arguments { check: true }))),
+    ]
+}
+
+fn cargo(arguments: &'static [&'static str]) -> Box<dyn Fn() -> Outcome> {
+    Box::new(move || echoed(&mut process::cargo(arguments)))
+}
+
+fn echoed(command: &mut Command) -> Outcome {
+    note!("$ {}", process::shown(command));
+    process::run(command)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn small_fixtures(check: bool) -> fixtures::Arguments {
+    fixtures::Arguments { scale: Scale::Small, seed: DEFAULT_SEED, check, root: None }
+}
+
+/// All tests but those of the documentation; by nextest where there is one.
+fn tests() -> Outcome {
+    let has_nextest = process::cargo(&["nextest", "--version"]).output().is_ok_and(|output| output.status.success());
+    let arguments: &[&str] = if has_nextest {
+        &["nextest", "run", "--workspace", "--locked"]
+    } else {
+        &["test", "--workspace", "--all-targets", "--locked"]
+    };
+    echoed(&mut process::cargo(arguments))
+}
+
+fn documentation() -> Outcome {
+    echoed(process::cargo(&["doc", "--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn summary(done: &[(&str, Duration)], failed: Option<(&str, Duration)>) {
+    note!("");
+    for (name, took) in done {
+        note!("{:>8.1} s  passed  {name}", took.as_secs_f64());
+    }
+    if let Some((name, took)) = failed {
+        note!("{:>8.1} s  FAILED  {name}", took.as_secs_f64());
+        return;
+    }
+    let total: Duration = done.iter().map(|(_, took)| *took).sum();
+    note!("{:>8.1} s  everything passed", total.as_secs_f64());
+}
