@@ -1,1 +1,19 @@
-//! placeholder
+//! What the command lines share: arguments, output, errors and exit codes, tables, progress.
+//!
+//! Apart from `rs-core` because it reads the terminal and the environment, which `rs-core` never does.
+
+mod command_error;
+mod common_args;
+mod format;
+mod program;
+mod progress;
+mod table;
+mod ui;
+
+pub use command_error::{CommandError, Exit, Kind};
+pub use common_args::{ColorChoice, CommonArgs};
+pub use format::{Format, OutputArgs, Report};
+pub use program::{Program, main};
+pub use progress::Progress;
+pub use table::{Cell, Column, Table};
+pub use ui::{Screen, Ui};

@@ -1,1 +1,15 @@
-//! placeholder
+//! PointsDB: the DuckDB file that holds points (formats.md, section 6).
+//!
+//! Apart from `rs-core` so that what needs no database links none: `cohort` and `data` start without loading it,
+//! doc tests and fuzzers of `rs-core` run without it, and it compiles while `rs-core` does not wait for it.
+//!
+//! **Invariant:** [`connection`] alone opens database files: DuckDB loses data when one process opens a file twice.
+
+pub mod builder;
+mod columns;
+pub mod connection;
+pub mod conditions;
+pub mod queries;
+pub mod schema;
+
+pub use connection::PointsDbError;

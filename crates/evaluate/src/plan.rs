@@ -1,0 +1,166 @@
+//! What will be done: which evaluations, from which files, into which database.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rs_cli::{CommandError, Ui};
+use rs_core::cohort::{Entry, RawFile};
+use rs_core::config::Config;
+use rs_core::dataset::{Dataset, Selection};
+use rs_core::eval_id::{EvalId, identity_text};
+use rs_core::paths;
+use rs_core::suggest;
+use rs_pointsdb::schema::SCHEMA_VERSION;
+use serde_json::json;
+
+use crate::arguments::Arguments;
+use crate::loose;
+
+/// An evaluation and the raw files it reads.
+#[derive(Debug, Clone)]
+pub(crate) struct PlannedEval {
+    /// The entry; its context is the one in force.
+    pub entry: Entry,
+    /// Its id under that context.
+    pub eval_id: EvalId,
+    /// The cohort's folder, relative to the dataset file's.
+    pub cohort: Option<String>,
+    /// Positions in [`Plan::files`], ascending.
+    pub files: Vec<usize>,
+    /// Hash of all that its rows depend on.
+    pub fingerprint: String,
+    /// Whether `--eval-id` names it, or names none.
+    pub is_asked_for: bool,
+}
+
+/// What will be done.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    /// Name of the dataset, or what stands for it.
+    pub dataset: String,
+    /// The database.
+    pub db: PathBuf,
+    /// The config, read so that a wrong one is found before the work.
+    pub config: Option<(PathBuf, Config)>,
+    /// The evaluations, in dataset order.
+    pub evaluations: Vec<PlannedEval>,
+    /// All raw files, in order.
+    pub files: Vec<RawFile>,
+}
+
+impl Plan {
+    pub(crate) fn resolve(arguments: &Arguments, ui: &mut Ui) -> Result<Self, CommandError> {
+        let mut plan = match &arguments.dataset {
+            Some(path) => Self::of_dataset(path, arguments, ui)?,
+            None => loose::plan(arguments, ui)?,
+        };
+        if !arguments.eval_id.is_empty() {
+            plan.ask_for(&arguments.eval_id)?;
+        }
+        let folder = plan.db.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            return Err(CommandError::input(format!("no folder `{}` for the database", folder.display()))
+                .hint(format!("mkdir -p {}", folder.display())));
+        }
+        Ok(plan)
+    }
+
+    fn of_dataset(path: &Path, arguments: &Arguments, ui: &mut Ui) -> Result<Self, CommandError> {
+        let dataset = Dataset::open(path)?;
+        let config = match &dataset.config {
+            Some(path) => {
+                let config = Config::read(path)?;
+                config.warnings.iter().for_each(|warning| ui.warn(warning));
+                Some((path.clone(), config))
+            }
+            None => None,
+        };
+        let selection = dataset.select()?;
+        selection.warnings.iter().for_each(|warning| ui.warn(warning));
+        let db = arguments.db.clone().unwrap_or_else(|| dataset.db.clone());
+        let (evaluations, files) = of_selection(&dataset, selection, arguments.context);
+        if evaluations.is_empty() {
+            return Err(CommandError::input(format!("dataset `{}` selects no evaluation", path.display())));
+        }
+        Ok(Self { dataset: dataset.name, db, config, evaluations, files })
+    }
+
+    /// Restricts the work to the evaluations named.
+    fn ask_for(&mut self, typed: &[String]) -> Result<(), CommandError> {
+        self.evaluations.iter_mut().for_each(|evaluation| evaluation.is_asked_for = false);
+        for typed in typed {
+            let mut named = self.evaluations.iter_mut().filter(|evaluation| evaluation.entry.is_named(typed)).peekable();
+            if named.peek().is_none() {
+                drop(named);
+                let known: Vec<String> = self
+                    .evaluations
+                    .iter()
+                    .flat_map(|eval| [eval.eval_id.to_string(), identity_text(&eval.entry.filters, eval.entry.context)])
+                    .collect();
+                let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                return Err(CommandError::input(format!("no evaluation `{typed}` in dataset `{}`", self.dataset))
+                    .maybe_hint(suggest::hint(typed, &known)));
+            }
+            named.for_each(|evaluation| evaluation.is_asked_for = true);
+        }
+        Ok(())
+    }
+}
+
+/// The evaluations of a dataset, every file once.
+fn of_selection(dataset: &Dataset, selection: Selection, context: Option<u32>) -> (Vec<PlannedEval>, Vec<RawFile>) {
+    let mut by_path: BTreeMap<PathBuf, (String, RawFile)> = BTreeMap::new();
+    for (position, cohort) in selection.cohorts.iter().enumerate() {
+        for file in &cohort.files {
+            // Order by cohort, then by logical name: the same however the files are packed.
+            by_path.entry(file.path.clone()).or_insert_with(|| (format!("{position:06}/{}", file.logical), file.clone()));
+        }
+    }
+    let mut ordered: Vec<(String, RawFile)> = by_path.into_values().collect();
+    ordered.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.path.cmp(&b.1.path)));
+    let files: Vec<RawFile> = ordered.into_iter().map(|(_, file)| file).collect();
+    let positions: BTreeMap<&PathBuf, usize> = files.iter().enumerate().map(|(at, file)| (&file.path, at)).collect();
+    let folder = dataset.file.parent().unwrap_or(Path::new(""));
+    let evaluations = selection
+        .evaluations
+        .iter()
+        .map(|&(cohort, evaluation)| {
+            let cohort = &selection.cohorts[cohort];
+            let evaluation = &cohort.evaluations[evaluation];
+            let matched = evaluation.files.iter().map(|at| positions[&cohort.files[*at].path]).collect();
+            let relative = cohort.folder.strip_prefix(folder).unwrap_or(&cohort.folder);
+            planned(&evaluation.entry, context, Some(paths::show(relative)), matched, &files)
+        })
+        .collect();
+    (evaluations, files)
+}
+
+/// An evaluation under the context in force: the smaller of its own and that of the command line.
+pub(crate) fn planned(
+    entry: &Entry,
+    context: Option<u32>,
+    cohort: Option<String>,
+    mut matched: Vec<usize>,
+    files: &[RawFile],
+) -> PlannedEval {
+    let mut entry = entry.clone();
+    entry.context = match (entry.context, context) {
+        (Some(own), Some(asked)) => Some(own.min(asked)),
+        (own, asked) => own.or(asked),
+    };
+    matched.sort_unstable();
+    let sources: Vec<_> = matched
+        .iter()
+        .map(|at| &files[*at])
+        .map(|file| json!([file.logical, format!("{:?}", file.codec), file.size_bytes, file.modified_nanos.to_string()]))
+        .collect();
+    let depends_on = json!([SCHEMA_VERSION, env!("CARGO_PKG_VERSION"), entry, cohort, sources]);
+    PlannedEval {
+        eval_id: entry.eval_id(),
+        fingerprint: blake3::hash(depends_on.to_string().as_bytes()).to_hex().to_string(),
+        entry,
+        cohort,
+        files: matched,
+        is_asked_for: true,
+    }
+}

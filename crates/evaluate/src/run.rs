@@ -1,0 +1,372 @@
+//! Does the plan: reads what has changed, takes over what has not, writes the database.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::sync_channel;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use rs_cli::{CommandError, Exit, Kind, Ui};
+use rs_core::collect::{self, CollectError, Collected, Collection, Input, Keep, Monitor, OnMalformed, Wanted};
+use rs_core::diagnostic::Diagnostic;
+use rs_core::eval_id::EvalId;
+use rs_core::reader::Codec;
+use rs_core::statistics::CONFIDENCE_LEVEL;
+use rs_core::{suggest, timestamp};
+use rs_pointsdb::builder::{Builder, EvalRow};
+use rs_pointsdb::connection::{Limits, open_to_read};
+use rs_pointsdb::queries::{self, EvalSummary};
+use rs_pointsdb::schema::SCHEMA_VERSION;
+use rs_pointsdb::PointsDbError;
+
+use crate::arguments::Arguments;
+use crate::plan::{Plan, PlannedEval};
+use crate::report::{Summary, SummaryRow};
+
+/// Raw bytes collected at a time: bounds the memory that samples take before they are points.
+const BATCH_BYTES: u64 = 1 << 30;
+/// About how much larger compressed text is once unpacked.
+const TYPICAL_RATIO: u64 = 10;
+/// Problems shown one by one; the rest are counted.
+const SHOWN_PROBLEMS: usize = 20;
+
+/// What is to become of an evaluation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Read its files.
+    Read,
+    /// Take its rows over from the old database.
+    Reuse,
+    /// It was not asked for, and the old database has none of it.
+    LeaveOut,
+}
+
+pub(crate) fn run(plan: &Plan, arguments: &Arguments, ui: &mut Ui) -> Result<Exit, CommandError> {
+    let started = Instant::now();
+    let limits = Limits { threads: arguments.common.threads.map_or(0, usize::from) };
+    let old = read_old(plan, limits, ui)?;
+    let ways = ways(plan, arguments, &old);
+    let mut summary = Summary {
+        schema: "evaluate.summary/1",
+        dataset: plan.dataset.clone(),
+        db: rs_core::paths::show(&plan.db),
+        read_bytes: 0,
+        seconds: 0.0,
+        evaluations: Vec::new(),
+    };
+    let is_same_set = old.len() == ways.values().filter(|way| **way != Way::LeaveOut).count();
+    let mut rows: BTreeMap<&EvalId, SummaryRow> = BTreeMap::new();
+    let mut problems = Problems::default();
+    if !(is_same_set && ways.values().all(|way| *way != Way::Read)) {
+        let monitor = Arc::new(Monitor::default());
+        stop_on_signal(&monitor)?;
+        rows = build(plan, arguments, &ways, limits, &monitor, &mut problems, ui)?;
+        summary.read_bytes = monitor.read_bytes.load(Ordering::Relaxed);
+    }
+    for evaluation in &plan.evaluations {
+        let reused = || old.get(evaluation.eval_id.as_str()).map(SummaryRow::reused);
+        summary.evaluations.extend(rows.remove(&evaluation.eval_id).or_else(reused));
+    }
+    summary.seconds = started.elapsed().as_secs_f64();
+    problems.tell(ui);
+    arguments.output.print(ui, &summary)?;
+    tell_throughput(plan, &summary, ui);
+    let has_malformed = summary.evaluations.iter().any(|row| row.malformed > 0);
+    Ok(if has_malformed { Exit::Negative } else { Exit::Done })
+}
+
+/// The evaluations of the old database by id; none if there is none that can be used.
+fn read_old(plan: &Plan, limits: Limits, ui: &mut Ui) -> Result<BTreeMap<String, EvalSummary>, CommandError> {
+    let connection = match open_to_read(&plan.db, limits) {
+        Ok(connection) => connection,
+        Err(PointsDbError::Missing { .. }) => return Ok(BTreeMap::new()),
+        Err(error @ PointsDbError::SchemaVersion { .. }) => {
+            ui.note(&format!("{error}; everything is read again"));
+            return Ok(BTreeMap::new());
+        }
+        Err(error) => return Err(db_error(error)),
+    };
+    let is_of_this = |key: &str, value: &str| {
+        queries::meta(&connection, key).is_ok_and(|found| found.as_deref() == Some(value))
+    };
+    if !is_of_this("dataset", &plan.dataset) || !is_of_this("config", &config_name(plan)) {
+        return Ok(BTreeMap::new());
+    }
+    let summaries = queries::evals(&connection, &rs_core::filters::Filters::default())
+        .map_err(|source| db_error(PointsDbError::DuckDb { path: plan.db.clone(), source }))?;
+    Ok(summaries.into_iter().map(|summary| (summary.eval_id.clone(), summary)).collect())
+}
+
+fn ways<'a>(plan: &'a Plan, arguments: &Arguments, old: &BTreeMap<String, EvalSummary>) -> BTreeMap<&'a EvalId, Way> {
+    let way = |evaluation: &PlannedEval| match old.get(evaluation.eval_id.as_str()) {
+        Some(_) if !evaluation.is_asked_for => Way::Reuse,
+        None if !evaluation.is_asked_for => Way::LeaveOut,
+        Some(old) if !arguments.force && old.fingerprint == evaluation.fingerprint => Way::Reuse,
+        _ => Way::Read,
+    };
+    plan.evaluations.iter().map(|evaluation| (&evaluation.eval_id, way(evaluation))).collect()
+}
+
+/// Builds the new database; returns the summary of what was read.
+fn build<'a>(
+    plan: &'a Plan,
+    arguments: &Arguments,
+    ways: &BTreeMap<&'a EvalId, Way>,
+    limits: Limits,
+    monitor: &Arc<Monitor>,
+    problems: &mut Problems,
+    ui: &mut Ui,
+) -> Result<BTreeMap<&'a EvalId, SummaryRow>, CommandError> {
+    let mut builder = Builder::create(&plan.db, limits).map_err(db_error)?;
+    let reused: Vec<EvalId> = ids(ways, Way::Reuse);
+    if !reused.is_empty() {
+        builder.attach_old().and_then(|()| builder.reuse(&reused)).map_err(db_error)?;
+    }
+    let wanted: Vec<&PlannedEval> =
+        plan.evaluations.iter().filter(|evaluation| ways[&evaluation.eval_id] == Way::Read).collect();
+    let on_malformed = if arguments.strict { OnMalformed::Stop } else { OnMalformed::Continue };
+    let batches = batches(plan, &wanted);
+    let to_read: BTreeSet<usize> = wanted.iter().flat_map(|evaluation| evaluation.files.iter().copied()).collect();
+    let mut progress = ui.progress("evaluating", to_read.iter().map(|at| plan.files[*at].size_bytes).sum());
+    let watched = Arc::clone(monitor);
+    progress.watch(move || watched.read_bytes.load(Ordering::Relaxed));
+    let mut rows = BTreeMap::new();
+    // One batch is written while the next is read; a third waits for both.
+    let (sender, receiver) = sync_channel::<(Vec<EvalRow>, Vec<Collected>)>(0);
+    std::thread::scope(|scope| -> Result<(), CommandError> {
+        let writer = scope.spawn(|| -> Result<(), PointsDbError> {
+            for (rows, collected) in receiver {
+                for (row, collected) in rows.iter().zip(&collected) {
+                    builder.append(row, &collected.points)?;
+                }
+            }
+            Ok(())
+        });
+        for batch in &batches {
+            let collection = collect_batch(plan, batch, on_malformed, monitor)?;
+            problems.take(&collection);
+            let evals: Vec<EvalRow> =
+                batch.iter().zip(&collection.evaluations).map(|(eval, found)| eval_row(plan, eval, found)).collect();
+            for ((evaluation, row), found) in batch.iter().zip(&evals).zip(&collection.evaluations) {
+                warn_of_unknown_tasks(plan, evaluation, found, ui);
+                let sum = |of: fn(&rs_core::statistics::Counters) -> u64| {
+                    found.points.iter().map(|point| of(&point.counters)).sum::<u64>()
+                };
+                let n_points = found.points.len() as u64;
+                let summary =
+                    SummaryRow::new(row, n_points, sum(|c| c.answered + c.truncated), sum(|c| c.truncated));
+                rows.insert(&evaluation.eval_id, summary);
+            }
+            // A writer that has failed says so below.
+            if sender.send((evals, collection.evaluations)).is_err() {
+                break;
+            }
+        }
+        drop(sender);
+        match writer.join() {
+            Ok(result) => result.map_err(db_error),
+            Err(_) => Err(CommandError::new(Kind::Bug, "the database writer panicked")),
+        }
+    })?;
+    if monitor.cancel.load(Ordering::Relaxed) {
+        return Err(stopped());
+    }
+    builder.finish(&meta(plan)).map_err(db_error)?;
+    drop(progress);
+    Ok(rows)
+}
+
+fn ids(ways: &BTreeMap<&EvalId, Way>, wanted: Way) -> Vec<EvalId> {
+    ways.iter().filter(|(_, way)| **way == wanted).map(|(id, _)| (*id).clone()).collect()
+}
+
+/// Evaluations that share files are collected together, so that a file is read once; small ones share a batch.
+fn batches<'a>(plan: &Plan, wanted: &[&'a PlannedEval]) -> Vec<Vec<&'a PlannedEval>> {
+    let cost = |files: &BTreeSet<usize>| {
+        let cost = |file: &rs_core::cohort::RawFile| match file.codec {
+            Codec::Plain => file.size_bytes,
+            Codec::Zstd | Codec::Gzip => file.size_bytes * TYPICAL_RATIO,
+        };
+        files.iter().map(|at| cost(&plan.files[*at])).sum::<u64>()
+    };
+    let mut groups: Vec<(BTreeSet<usize>, Vec<&PlannedEval>)> = Vec::new();
+    for evaluation in wanted {
+        let mut group = (BTreeSet::from_iter(evaluation.files.iter().copied()), vec![*evaluation]);
+        let (sharing, apart) = groups.into_iter().partition(|known| !known.0.is_disjoint(&group.0));
+        groups = apart;
+        for (files, evaluations) in sharing {
+            group.0.extend(files);
+            group.1.splice(0..0, evaluations);
+        }
+        groups.push(group);
+    }
+    let mut batches: Vec<(u64, Vec<&PlannedEval>)> = Vec::new();
+    for (files, evaluations) in groups {
+        let bytes = cost(&files);
+        match batches.last_mut() {
+            Some((sum, batch)) if *sum + bytes <= BATCH_BYTES => {
+                *sum += bytes;
+                batch.extend(evaluations);
+            }
+            _ => batches.push((bytes, evaluations)),
+        }
+    }
+    batches.into_iter().map(|(_, batch)| batch).collect()
+}
+
+fn collect_batch(
+    plan: &Plan,
+    batch: &[&PlannedEval],
+    on_malformed: OnMalformed,
+    monitor: &Monitor,
+) -> Result<Collection, CommandError> {
+    let wanted: Vec<Wanted> = batch
+        .iter()
+        .map(|eval| Wanted { identity: eval.entry.filters.clone(), context_tokens: eval.entry.context })
+        .collect();
+    let mut evaluations_of: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (position, evaluation) in batch.iter().enumerate() {
+        for &file in &evaluation.files {
+            evaluations_of.entry(file).or_default().push(position);
+        }
+    }
+    let inputs: Vec<Input> = evaluations_of
+        .into_iter()
+        .map(|(at, evaluations)| {
+            let file = &plan.files[at];
+            Input { path: file.path.clone(), codec: file.codec, size_bytes: file.size_bytes, evaluations }
+        })
+        .collect();
+    let span = tracing::info_span!("collect", files = inputs.len()).entered();
+    let result = collect::collect(&wanted, &inputs, Keep::Points, on_malformed, monitor);
+    drop(span);
+    result.map_err(|error| match error {
+        CollectError::Cancelled => stopped(),
+        CollectError::Malformed(_) => CommandError::new(Kind::Negative, error)
+            .hint("without --strict the line is counted and the rest goes on"),
+    })
+}
+
+fn eval_row(plan: &Plan, evaluation: &PlannedEval, found: &Collected) -> EvalRow {
+    let entry = &evaluation.entry;
+    EvalRow {
+        eval_id: evaluation.eval_id.clone(),
+        identity: entry.filters.clone(),
+        context_tokens: entry.context,
+        label: entry.label.clone(),
+        hf_id: entry.hf_id.clone(),
+        groups: entry.groups.clone(),
+        tags: entry.tags.clone(),
+        cohort: evaluation.cohort.clone(),
+        n_files: evaluation.files.len() as u64,
+        source_bytes: evaluation.files.iter().map(|at| plan.files[*at].size_bytes).sum(),
+        n_records: found.tally.n_records,
+        n_duplicates: found.n_duplicates,
+        n_errors: found.n_errors,
+        n_malformed: found.n_malformed,
+        n_foreign: found.n_foreign,
+        first_timestamp: found.tally.first_timestamp,
+        last_timestamp: found.tally.last_timestamp,
+        fingerprint: evaluation.fingerprint.clone(),
+    }
+}
+
+fn config_name(plan: &Plan) -> String {
+    plan.config.as_ref().map(|(_, config)| config.name.clone()).unwrap_or_default()
+}
+
+fn meta(plan: &Plan) -> Vec<(&'static str, String)> {
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks for the time")]
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let created_at = timestamp::to_rfc3339(i64::try_from(now).unwrap_or(0) * 1_000_000);
+    vec![
+        ("schema_version", SCHEMA_VERSION.to_string()),
+        ("tool_version", format!("evaluate {}", env!("CARGO_PKG_VERSION"))),
+        ("dataset", plan.dataset.clone()),
+        ("config", config_name(plan)),
+        ("compressor", "none".to_owned()),
+        ("tokenizers", "none".to_owned()),
+        ("created_at", created_at),
+        ("statistics", format!("confidence level {CONFIDENCE_LEVEL}")),
+    ]
+}
+
+/// Tasks that the config does not know are evaluated all the same; views will not find them.
+fn warn_of_unknown_tasks(plan: &Plan, evaluation: &PlannedEval, found: &Collected, ui: &mut Ui) {
+    let Some((path, config)) = &plan.config else { return };
+    let tasks: BTreeSet<&str> = found.points.iter().map(|point| point.base_task.as_str()).collect();
+    let unknown: Vec<&str> = tasks.into_iter().filter(|task| config.task(task).is_none()).collect();
+    if !unknown.is_empty() {
+        ui.warn(&format!(
+            "{}: records of tasks that {} does not have: {}",
+            evaluation.eval_id,
+            path.display(),
+            suggest::list(&unknown, 10)
+        ));
+    }
+}
+
+fn stopped() -> CommandError {
+    CommandError::environment("stopped before the end; the database is as it was")
+}
+
+fn stop_on_signal(monitor: &Arc<Monitor>) -> Result<(), CommandError> {
+    let monitor = Arc::clone(monitor);
+    ctrlc::set_handler(move || monitor.cancel.store(true, Ordering::Relaxed)).or_else(|error| match error {
+        // Several runs in one process share the first one's handler.
+        ctrlc::Error::MultipleHandlers => Ok(()),
+        other => Err(CommandError::environment(other)),
+    })
+}
+
+fn db_error(error: PointsDbError) -> CommandError {
+    match error {
+        PointsDbError::NotAPointsDb { .. } => CommandError::input(error)
+            .hint("it is left as it is; move it away, or write elsewhere with `--db FILE`"),
+        PointsDbError::Locked { .. } => {
+            CommandError::environment(error).hint("wait until it is done, or write elsewhere with `--db FILE`")
+        }
+        other => CommandError::environment(other),
+    }
+}
+
+fn tell_throughput(plan: &Plan, summary: &Summary, ui: &mut Ui) {
+    let n_read = summary.evaluations.iter().filter(|row| !row.reused).count();
+    let n_points: u64 = summary.evaluations.iter().map(|row| row.points).sum();
+    let db = plan.db.display();
+    if n_read == 0 {
+        ui.note(&format!("nothing has changed: {db} is up to date ({:.2} s)", summary.seconds));
+        return;
+    }
+    let megabytes = summary.read_bytes as f64 / 1e6;
+    ui.note(&format!(
+        "{n_points} points in {db}; {megabytes:.1} MB read in {:.2} s ({:.0} MB/s)",
+        summary.seconds,
+        megabytes / summary.seconds
+    ));
+}
+
+/// Problems in raw files, told once the work is done.
+#[derive(Default)]
+struct Problems {
+    shown: Vec<Diagnostic>,
+    n_all: u64,
+}
+
+impl Problems {
+    fn take(&mut self, collection: &Collection) {
+        self.n_all += collection.diagnostics.len() as u64 + collection.n_more_diagnostics;
+        let room = SHOWN_PROBLEMS.saturating_sub(self.shown.len());
+        self.shown.extend(collection.diagnostics.iter().take(room).cloned());
+    }
+
+    fn tell(&self, ui: &mut Ui) {
+        for problem in &self.shown {
+            ui.problem(&problem.to_string());
+        }
+        let n_more = self.n_all - self.shown.len() as u64;
+        if n_more > 0 {
+            ui.problem(&format!("... and {n_more} more problems; `cohort validate COHORT` lists them all"));
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The one place that opens DuckDB files.
+
+use std::path::{Path, PathBuf};
+
+use duckdb::{AccessMode, Config, Connection};
+
+use crate::schema::SCHEMA_VERSION;
+
+/// Why a PointsDB cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PointsDbError {
+    /// There is no such file.
+    #[error("no PointsDB at `{}`", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is something else.
+    #[error("`{}` is not a PointsDB: {why}", path.display())]
+    NotAPointsDb {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        why: String,
+    },
+    /// The file has another schema.
+    #[error("`{}` has schema version {found}; this program reads version {SCHEMA_VERSION}", path.display())]
+    SchemaVersion {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: String,
+    },
+    /// Another process is writing it.
+    #[error("`{}` is locked by another process{}", path.display(), holder.as_ref().map_or_else(String::new, |pid| format!(" (pid {pid})")))]
+    Locked {
+        /// The file.
+        path: PathBuf,
+        /// The other process, where it is known.
+        holder: Option<u32>,
+    },
+    /// The file system refuses; the error names the path.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// DuckDB refuses.
+    #[error("`{}`: {}", path.display(), first_line(source))]
+    DuckDb {
+        /// The file.
+        path: PathBuf,
+        /// Its words.
+        source: duckdb::Error,
+    },
+}
+
+/// DuckDB's messages go on for lines.
+fn first_line(error: &duckdb::Error) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+/// What DuckDB may use.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Threads; 0 leaves the choice to DuckDB.
+    pub threads: usize,
+}
+
+/// Memory that DuckDB may use before it spills.
+const MAX_MEMORY: &str = "2GB";
+
+fn config(limits: Limits) -> duckdb::Result<Config> {
+    let config = Config::default().enable_autoload_extension(false)?.max_memory(MAX_MEMORY)?;
+    if limits.threads == 0 { Ok(config) } else { config.threads(i64::try_from(limits.threads).unwrap_or(1)) }
+}
+
+/// Opens a new file for writing. It must not be open in this process.
+pub(crate) fn open_new(path: &Path, limits: Limits) -> Result<Connection, PointsDbError> {
+    let open = || Connection::open_with_flags(path, config(limits)?);
+    open().map_err(|source| PointsDbError::DuckDb { path: path.to_owned(), source })
+}
+
+/// Opens a PointsDB for reading.
+///
+/// # Errors
+/// It is missing, locked, no PointsDB, or of another schema version.
+pub fn open_to_read(path: &Path, limits: Limits) -> Result<Connection, PointsDbError> {
+    if !path.is_file() {
+        return Err(PointsDbError::Missing { path: path.to_owned() });
+    }
+    let open = || Connection::open_with_flags(path, config(limits)?.access_mode(AccessMode::ReadOnly)?);
+    let connection = open().map_err(|source| open_error(path, source))?;
+    let version = connection
+        .query_row("SELECT value FROM meta WHERE key = 'schema_version'", [], |row| row.get::<_, String>(0))
+        .map_err(|_| PointsDbError::NotAPointsDb { path: path.to_owned(), why: "it has no `schema_version` in `meta`".into() })?;
+    if version != SCHEMA_VERSION.to_string() {
+        return Err(PointsDbError::SchemaVersion { path: path.to_owned(), found: version });
+    }
+    Ok(connection)
+}
+
+fn open_error(path: &Path, source: duckdb::Error) -> PointsDbError {
+    let text = source.to_string();
+    if text.contains("Could not set lock") || text.contains("Conflicting lock") {
+        let holder = text.split("PID ").nth(1).and_then(|rest| {
+            rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
+        });
+        return PointsDbError::Locked { path: path.to_owned(), holder };
+    }
+    if text.contains("not a valid DuckDB database file") {
+        return PointsDbError::NotAPointsDb { path: path.to_owned(), why: "it is no DuckDB file".into() };
+    }
+    PointsDbError::DuckDb { path: path.to_owned(), source }
+}
