@@ -290,11 +290,14 @@ fn number<'a>(lexer: &mut Lexer<'a>, key: &str, expected: &str) -> Result<Option
     }
 }
 
+/// Scores that were added up may miss 0 or 1 by this much; they count as 0 and 1.
+const ROUNDING: f64 = 1e-9;
+
 fn fraction(lexer: &mut Lexer<'_>, key: &str) -> Result<Option<f64>, LexError> {
     let Some((at, text)) = number(lexer, key, "a number from 0 to 1")? else { return Ok(None) };
     let text = std::str::from_utf8(text).unwrap_or_default();
     match text.parse::<f64>() {
-        Ok(value) if (0.0..=1.0).contains(&value) => Ok(Some(value)),
+        Ok(value) if (-ROUNDING..=1.0 + ROUNDING).contains(&value) => Ok(Some(value.clamp(0.0, 1.0))),
         _ => Err(LexError::new(at, format!("`{key}`: expected a number from 0 to 1, found {text}"))),
     }
 }
@@ -435,6 +438,14 @@ mod tests {
     fn trace_bytes_are_decoded() {
         let line = with(r#""reasoning":"a\n\u00e9","response":"\ud83d\ude00""#);
         assert_eq!(parse(line.as_bytes(), Controls::None).expect("is valid").trace_bytes, "a\né😀".len());
+    }
+
+    #[test]
+    fn rounding_errors_are_no_errors() {
+        let line = with(r#""score":1.0000000000000002,"guess_chance":-1e-17"#);
+        let record = parse(line.as_bytes(), Controls::None).expect("is valid");
+        assert_eq!((record.score, record.guess_chance), (Some(1.0), 0.0));
+        check_error(&with(r#""score":1.001"#), "`score`: expected a number from 0 to 1, found 1.001");
     }
 
     #[test]
