@@ -1,1 +1,43 @@
-//! placeholder
+//! `analyze`: discovery and analysis of a PointsDB. One file per command in `commands/`.
+
+mod commands;
+mod selection;
+mod source;
+
+use clap::{Parser, Subcommand};
+use rs_cli::{CommandError, CommonArgs, Exit, Program, Ui};
+
+/// Answers questions about evaluated datasets.
+///
+/// DATASET is a dataset file (data/r12.json) or a database (.db). Every command takes --filters and --where.
+///
+/// Exit codes: 0 done; 2 the input is wrong; 3 disk or lock; 70 a bug.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "analyze", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+enum Command {
+    Evals(commands::evals::Args),
+    Tasks(commands::tasks::Args),
+    Modelinfo(commands::modelinfo::Args),
+}
+
+impl Program for Arguments {
+    fn common(&self) -> &CommonArgs {
+        &self.common
+    }
+
+    fn run(self, ui: &mut Ui) -> Result<Exit, CommandError> {
+        match self.command {
+            Command::Evals(args) => commands::evals::run(&args, &self.common, ui),
+            Command::Tasks(args) => commands::tasks::run(&args, &self.common, ui),
+            Command::Modelinfo(args) => commands::modelinfo::run(&args, &self.common, ui),
+        }
+    }
+}

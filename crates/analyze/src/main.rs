@@ -1,1 +1,7 @@
-fn main() {}
+//! `analyze`: discovery and analysis of a PointsDB.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rs_cli::main::<analyze::Arguments>()
+}

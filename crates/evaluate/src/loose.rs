@@ -21,8 +21,10 @@ pub(crate) fn plan(arguments: &Arguments, ui: &mut Ui) -> Result<Plan, CommandEr
     for pattern in &arguments.interview {
         let found = find(pattern)?;
         if found.is_empty() {
-            return Err(CommandError::input(format!("`{pattern}` matches no raw file (*.ndjson, *.jsonl, also .zst or .gz)"))
-                .hint("quote the glob, so that the shell leaves it to `evaluate`; `**` crosses folders"));
+            return Err(CommandError::input(format!(
+                "`{pattern}` matches no raw file (*.ndjson, *.jsonl, also .zst or .gz)"
+            ))
+            .hint("quote the glob, so that the shell leaves it to `evaluate`; `**` crosses folders"));
         }
         files.extend(found);
     }
@@ -30,7 +32,12 @@ pub(crate) fn plan(arguments: &Arguments, ui: &mut Ui) -> Result<Plan, CommandEr
     files.dedup_by(|a, b| a.path == b.path);
     let inputs: Vec<Input> = files
         .iter()
-        .map(|file| Input { path: file.path.clone(), codec: file.codec, size_bytes: file.size_bytes, evaluations: Vec::new() })
+        .map(|file| Input {
+            path: file.path.clone(),
+            codec: file.codec,
+            size_bytes: file.size_bytes,
+            evaluations: Vec::new(),
+        })
         .collect();
     let monitor = Arc::new(Monitor::default());
     let mut progress = ui.progress("finding evaluations", inputs.iter().map(|input| input.size_bytes).sum());
@@ -49,7 +56,8 @@ pub(crate) fn plan(arguments: &Arguments, ui: &mut Ui) -> Result<Plan, CommandEr
     let evaluations = identities
         .into_iter()
         .map(|identity| {
-            let holds = |at: &usize| found.files[*at].identities.contains_key(identity) || found.files[*at].n_malformed > 0;
+            let holds =
+                |at: &usize| found.files[*at].identities.contains_key(identity) || found.files[*at].n_malformed > 0;
             let entry = Entry {
                 evaluate: Source { glob: arguments.interview.join(" ") },
                 filters: identity.clone(),
@@ -77,7 +85,8 @@ fn find(pattern: &str) -> Result<Vec<RawFile>, CommandError> {
         (path.to_owned(), None)
     } else {
         let glob = GlobBuilder::new(pattern).literal_separator(true).build().map_err(CommandError::input)?;
-        let is_literal = |part: &Component<'_>| !part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{', '\\']);
+        let is_literal =
+            |part: &Component<'_>| !part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{', '\\']);
         (path.components().take_while(is_literal).collect::<PathBuf>(), Some(glob.compile_matcher()))
     };
     let root = if root.as_os_str().is_empty() { PathBuf::from(".") } else { root };

@@ -89,7 +89,8 @@ impl Plan {
     fn ask_for(&mut self, typed: &[String]) -> Result<(), CommandError> {
         self.evaluations.iter_mut().for_each(|evaluation| evaluation.is_asked_for = false);
         for typed in typed {
-            let mut named = self.evaluations.iter_mut().filter(|evaluation| evaluation.entry.is_named(typed)).peekable();
+            let mut named =
+                self.evaluations.iter_mut().filter(|evaluation| evaluation.entry.is_named(typed)).peekable();
             if named.peek().is_none() {
                 drop(named);
                 let known: Vec<String> = self
@@ -113,7 +114,9 @@ fn of_selection(dataset: &Dataset, selection: Selection, context: Option<u32>) -
     for (position, cohort) in selection.cohorts.iter().enumerate() {
         for file in &cohort.files {
             // Order by cohort, then by logical name: the same however the files are packed.
-            by_path.entry(file.path.clone()).or_insert_with(|| (format!("{position:06}/{}", file.logical), file.clone()));
+            by_path
+                .entry(file.path.clone())
+                .or_insert_with(|| (format!("{position:06}/{}", file.logical), file.clone()));
         }
     }
     let mut ordered: Vec<(String, RawFile)> = by_path.into_values().collect();
@@ -152,7 +155,9 @@ pub(crate) fn planned(
     let sources: Vec<_> = matched
         .iter()
         .map(|at| &files[*at])
-        .map(|file| json!([file.logical, format!("{:?}", file.codec), file.size_bytes, file.modified_nanos.to_string()]))
+        .map(|file| {
+            json!([file.logical, format!("{:?}", file.codec), file.size_bytes, file.modified_nanos.to_string()])
+        })
         .collect();
     let depends_on = json!([SCHEMA_VERSION, env!("CARGO_PKG_VERSION"), entry, cohort, sources]);
     PlannedEval {

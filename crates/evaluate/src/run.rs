@@ -13,11 +13,11 @@ use rs_core::eval_id::EvalId;
 use rs_core::reader::Codec;
 use rs_core::statistics::CONFIDENCE_LEVEL;
 use rs_core::{suggest, timestamp};
+use rs_pointsdb::PointsDbError;
 use rs_pointsdb::builder::{Builder, EvalRow};
 use rs_pointsdb::connection::{Limits, open_to_read};
 use rs_pointsdb::queries::{self, EvalSummary};
 use rs_pointsdb::schema::SCHEMA_VERSION;
-use rs_pointsdb::PointsDbError;
 
 use crate::arguments::Arguments;
 use crate::plan::{Plan, PlannedEval};
@@ -86,9 +86,8 @@ fn read_old(plan: &Plan, limits: Limits, ui: &mut Ui) -> Result<BTreeMap<String,
         }
         Err(error) => return Err(db_error(error)),
     };
-    let is_of_this = |key: &str, value: &str| {
-        queries::meta(&connection, key).is_ok_and(|found| found.as_deref() == Some(value))
-    };
+    let is_of_this =
+        |key: &str, value: &str| queries::meta(&connection, key).is_ok_and(|found| found.as_deref() == Some(value));
     if !is_of_this("dataset", &plan.dataset) || !is_of_this("config", &config_name(plan)) {
         return Ok(BTreeMap::new());
     }
@@ -153,8 +152,7 @@ fn build<'a>(
                     found.points.iter().map(|point| of(&point.counters)).sum::<u64>()
                 };
                 let n_points = found.points.len() as u64;
-                let summary =
-                    SummaryRow::new(row, n_points, sum(|c| c.answered + c.truncated), sum(|c| c.truncated));
+                let summary = SummaryRow::new(row, n_points, sum(|c| c.answered + c.truncated), sum(|c| c.truncated));
                 rows.insert(&evaluation.eval_id, summary);
             }
             // A writer that has failed says so below.
@@ -242,8 +240,9 @@ fn collect_batch(
     drop(span);
     result.map_err(|error| match error {
         CollectError::Cancelled => stopped(),
-        CollectError::Malformed(_) => CommandError::new(Kind::Negative, error)
-            .hint("without --strict the line is counted and the rest goes on"),
+        CollectError::Malformed(_) => {
+            CommandError::new(Kind::Negative, error).hint("without --strict the line is counted and the rest goes on")
+        }
     })
 }
 
@@ -321,8 +320,9 @@ fn stop_on_signal(monitor: &Arc<Monitor>) -> Result<(), CommandError> {
 
 fn db_error(error: PointsDbError) -> CommandError {
     match error {
-        PointsDbError::NotAPointsDb { .. } => CommandError::input(error)
-            .hint("it is left as it is; move it away, or write elsewhere with `--db FILE`"),
+        PointsDbError::NotAPointsDb { .. } => {
+            CommandError::input(error).hint("it is left as it is; move it away, or write elsewhere with `--db FILE`")
+        }
         PointsDbError::Locked { .. } => {
             CommandError::environment(error).hint("wait until it is done, or write elsewhere with `--db FILE`")
         }

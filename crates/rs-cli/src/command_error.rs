@@ -126,7 +126,9 @@ impl fmt::Display for CommandError {
 /// A missing or wrong file is the user's input; a file that is there and cannot be read is the environment.
 fn kind_of_io(error: &std::io::Error) -> Kind {
     match error.kind() {
-        std::io::ErrorKind::NotFound | std::io::ErrorKind::IsADirectory | std::io::ErrorKind::NotADirectory => Kind::Input,
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::IsADirectory | std::io::ErrorKind::NotADirectory => {
+            Kind::Input
+        }
         std::io::ErrorKind::BrokenPipe => Kind::ClosedPipe,
         _ => Kind::Environment,
     }

@@ -25,6 +25,7 @@ pub enum Format {
 
 /// How and where a table is printed.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Output")]
 pub struct OutputArgs {
     /// How to print the result.
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "table")]
@@ -47,14 +48,19 @@ impl OutputArgs {
     /// The output cannot be written.
     pub fn print(&self, ui: &mut Ui, report: &impl Report) -> Result<(), CommandError> {
         let width = if self.output.is_some() { None } else { ui.screen().width };
-        let (text, cut) = match self.format {
+        let (text, cut): (String, Vec<String>) = match self.format {
             Format::Json => (serde_json::to_string_pretty(report).map_err(std::io::Error::from)? + "\n", Vec::new()),
             Format::Csv => (report.tables().first().map(Table::to_csv).unwrap_or_default(), Vec::new()),
             Format::Markdown => (join(report.tables().iter().map(Table::to_markdown)), Vec::new()),
             Format::Table => {
-                let (texts, cuts): (Vec<_>, Vec<_>) =
-                    report.tables().iter().map(|table| table.to_text(width)).unzip();
-                (join(texts.into_iter()), cuts.concat())
+                let (texts, cuts): (Vec<_>, Vec<_>) = report.tables().iter().map(|table| table.to_text(width)).unzip();
+                let mut cut: Vec<String> = Vec::new();
+                for name in cuts.concat() {
+                    if !cut.contains(&name) {
+                        cut.push(name);
+                    }
+                }
+                (join(texts.into_iter()), cut)
             }
         };
         match &self.output {

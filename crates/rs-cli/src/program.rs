@@ -21,7 +21,7 @@ pub trait Program: Parser {
     fn run(self, ui: &mut Ui) -> Result<Exit, CommandError>;
 }
 
-/// Arguments of the commands that every binary has, read before the binary's own so that they stand in its help.
+// The commands that every binary has. No doc comment: clap would take it for the binary's own description.
 #[derive(Debug, Clone, clap::Subcommand)]
 enum Shared {
     /// Print a completion script for a shell.

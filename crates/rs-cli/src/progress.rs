@@ -38,7 +38,8 @@ impl Progress {
             return;
         }
         let is_over = Arc::new(AtomicBool::new(false));
-        let (over, what, total_bytes, is_live) = (Arc::clone(&is_over), self.what.clone(), self.total_bytes, self.is_live);
+        let (over, what, total_bytes, is_live) =
+            (Arc::clone(&is_over), self.what.clone(), self.total_bytes, self.is_live);
         let watcher = std::thread::spawn(move || {
             let started = Instant::now();
             let mut said = started;

@@ -31,6 +31,12 @@ impl Cell {
         value.map_or(Self::Empty, cell)
     }
 
+    /// The cell as people read it, as a text: for tables whose rows are of different kinds.
+    #[must_use]
+    pub fn as_text(&self) -> Self {
+        Self::Text(self.for_people())
+    }
+
     fn for_people(&self) -> String {
         match self {
             Self::Empty => String::new(),
@@ -58,12 +64,9 @@ impl Cell {
     }
 }
 
-/// `1 234 567`, with thin groups only where a number is long.
+/// `1,234,567`.
 fn grouped(count: u64) -> String {
     let digits = count.to_string();
-    if digits.len() < 5 {
-        return digits;
-    }
     let mut text = String::new();
     for (position, digit) in digits.chars().enumerate() {
         if position > 0 && (digits.len() - position).is_multiple_of(3) {
@@ -135,7 +138,7 @@ impl Table {
         self.rows.iter().map(|row| row.iter().map(Cell::for_people).collect()).collect()
     }
 
-    /// Text of at most `width` columns, and the names of the columns for which there was no room.
+    /// Text of at most `width` columns, and what there was no room for: columns, or all of their cells.
     #[must_use]
     pub fn to_text(&self, width: Option<usize>) -> (String, Vec<String>) {
         let texts = self.texts();
@@ -173,14 +176,16 @@ impl Table {
         let least: Vec<usize> = natural
             .iter()
             .zip(&self.columns)
-            .map(|(natural, column)| column.least_width.map_or(*natural, |least| least.max(column.name.width()).min(*natural)))
+            .map(|(natural, column)| {
+                column.least_width.map_or(*natural, |least| least.max(column.name.width()).min(*natural))
+            })
             .collect();
         let Some(width) = width else { return (natural, Vec::new()) };
         let total = |widths: &[usize], kept: &[bool]| {
-            let kept: Vec<usize> = widths.iter().zip(kept).filter(|(_, kept)| **kept).map(|(width, _)| *width).collect();
+            let kept: Vec<usize> =
+                widths.iter().zip(kept).filter(|(_, kept)| **kept).map(|(width, _)| *width).collect();
             kept.iter().sum::<usize>() + GAP * kept.len().saturating_sub(1)
         };
-        // A column without content tells nothing.
         let mut kept: Vec<bool> = vec![true; self.columns.len()];
         let mut cut = Vec::new();
         while total(&least, &kept) > width {
@@ -192,13 +197,16 @@ impl Table {
             cut.push(format!("`{}`", self.columns[at].name));
         }
         cut.reverse();
-        let mut widths: Vec<usize> = natural.iter().zip(&kept).map(|(width, kept)| if *kept { *width } else { 0 }).collect();
+        let mut widths: Vec<usize> =
+            natural.iter().zip(&kept).map(|(width, kept)| if *kept { *width } else { 0 }).collect();
         // Shorten the widest elastic column, one step at a time.
         while total(&widths, &kept) > width {
             let candidate = (0..widths.len()).filter(|at| widths[*at] > least[*at]).max_by_key(|at| widths[*at]);
             let Some(at) = candidate else { break };
             widths[at] -= 1;
         }
+        let shortened = (0..widths.len()).filter(|at| kept[*at] && widths[*at] < natural[*at]);
+        cut.extend(shortened.map(|at| format!("all of `{}`", self.columns[at].name)));
         (widths, cut)
     }
 
@@ -280,38 +288,54 @@ mod tests {
 
     #[test]
     fn all_of_it() {
-        check(None, "\
+        check(
+            None,
+            "\
 id  label                     samples  note     groups
 a1  A label of some length  1,234,567  as told  a:b c|d
 b2  Short                          12  as told  a:b c|d
-", &[]);
+",
+            &[],
+        );
     }
 
     #[test]
     fn what_does_not_fit_is_shortened_or_cut_and_told() {
-        check(Some(40), "\
+        check(
+            Some(40),
+            "\
 id  label       samples  note     groups
 a1  A label…  1,234,567  as told  a:b c…
 b2  Short            12  as told  a:b c…
-", &[]);
-        check(Some(30), "\
-id  label         samples
-a1  A label of…  1,234,567
-b2  Short              12
-".replace("label         samples", "label           samples").replace("of…  ", "of som…  ").replace("Short              12", "Short                 12").as_str(), &["`note`", "`groups`"]);
+",
+            &["all of `label`", "all of `groups`"],
+        );
+        check(
+            Some(30),
+            "\
+id  label              samples
+a1  A label of som…  1,234,567
+b2  Short                   12
+",
+            &["`note`", "`groups`", "all of `label`"],
+        );
     }
 
     #[test]
     fn markdown_and_csv() {
-        assert!(table().to_markdown().starts_with("| id | label | samples | note | groups |\n| --- | --- | ---: | --- | --- |\n"));
+        assert!(
+            table()
+                .to_markdown()
+                .starts_with("| id | label | samples | note | groups |\n| --- | --- | ---: | --- | --- |\n")
+        );
         assert!(table().to_markdown().contains("a:b c\\|d"));
         assert_eq!(table().to_csv().lines().nth(1), Some("a1,A label of some length,1234567,as told,a:b c|d"));
     }
 
     #[test]
     fn numbers_for_people() {
-        assert_eq!(grouped(1234), "1234");
-        assert_eq!(grouped(12345), "12,345");
+        assert_eq!(grouped(123), "123");
+        assert_eq!(grouped(1234), "1,234");
         assert_eq!(Cell::Ratio(0.0447).for_people(), "4.5 %");
         assert_eq!(Cell::Ratio(0.0447).for_machines(), "0.0447");
     }

@@ -6,6 +6,9 @@ use crate::command_error::{CommandError, Kind};
 use crate::common_args::{ColorChoice, CommonArgs};
 use crate::progress::Progress;
 
+/// Columns of a terminal that does not tell.
+const USUAL_WIDTH: usize = 80;
+
 /// What is known of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Screen {
@@ -33,9 +36,10 @@ impl Ui {
         #[expect(clippy::disallowed_methods, reason = "the one place that asks about the terminal")]
         let (no_color, columns) = (std::env::var_os("NO_COLOR"), std::env::var("COLUMNS"));
         let is_live = io::stderr().is_terminal();
-        let terminal_width = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
+        let terminal_width = || terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
+        let width = || columns.ok().and_then(|text| text.parse().ok()).or_else(terminal_width).unwrap_or(USUAL_WIDTH);
         let screen = Screen {
-            width: terminal_width.map(|width| columns.ok().and_then(|text| text.parse().ok()).unwrap_or(width)),
+            width: io::stdout().is_terminal().then(width),
             is_live,
             has_color: match common.color {
                 ColorChoice::Always => true,

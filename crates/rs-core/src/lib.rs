@@ -18,6 +18,7 @@ pub mod manifest;
 pub mod params;
 pub mod paths;
 pub mod point;
+pub mod presence;
 pub mod reader;
 pub mod record;
 pub mod sample;

@@ -149,8 +149,7 @@ impl Builder {
         let building = beside(target, ".building");
         remove_database(&building)?;
         let connection = connection::open_new(&building, limits)?;
-        let builder =
-            Self { connection: Some(connection), target: target.to_owned(), building, lock, has_old: false };
+        let builder = Self { connection: Some(connection), target: target.to_owned(), building, lock, has_old: false };
         builder.run(&format!("BEGIN; {} COMMIT;", tables_sql()))?;
         Ok(builder)
     }
@@ -190,7 +189,8 @@ impl Builder {
     /// DuckDB refuses, for example because the disk is full.
     pub fn append(&mut self, evaluation: &EvalRow, points: &[Point]) -> Result<(), PointsDbError> {
         let append = || -> duckdb::Result<()> {
-            let arrow = |error: duckdb::arrow::error::ArrowError| duckdb::Error::ToSqlConversionFailure(Box::new(error));
+            let arrow =
+                |error: duckdb::arrow::error::ArrowError| duckdb::Error::ToSqlConversionFailure(Box::new(error));
             let mut appender = self.connection().appender("points")?;
             for points in points.chunks(BATCH_POINTS) {
                 appender.append_record_batch(columns::points(evaluation, points).map_err(arrow)?)?;
@@ -208,10 +208,8 @@ impl Builder {
     /// # Errors
     /// DuckDB or the file system refuses; the old database stays.
     pub fn finish(mut self, meta: &[(&str, String)]) -> Result<(), PointsDbError> {
-        let rows: Vec<String> = meta
-            .iter()
-            .map(|(key, value)| format!("('{key}', '{}')", value.replace('\'', "''")))
-            .collect();
+        let rows: Vec<String> =
+            meta.iter().map(|(key, value)| format!("('{key}', '{}')", value.replace('\'', "''"))).collect();
         let detach = if self.has_old { "DETACH old;" } else { "" };
         let insert = format!("INSERT INTO meta VALUES {};", rows.join(", "));
         self.run(&format!("BEGIN; {insert} {} COMMIT; {detach} CHECKPOINT;", finish_sql()))?;

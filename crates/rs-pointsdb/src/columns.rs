@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use duckdb::arrow::array::{
-    ArrayRef, Float32Builder, Float64Array, Int32Array, Int32Builder, Int64Array, Int64Builder, ListBuilder, RecordBatch,
-    StringArray, StringBuilder, TimestampMicrosecondArray, UInt8Builder,
+    ArrayRef, Float32Builder, Float64Array, Int32Array, Int32Builder, Int64Array, Int64Builder, ListBuilder,
+    RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray, UInt8Builder,
 };
 use duckdb::arrow::datatypes::{Field, Schema};
 use duckdb::arrow::error::ArrowError;

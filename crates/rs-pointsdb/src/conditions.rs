@@ -52,7 +52,9 @@ fn sql(condition: &Condition, table: Table) -> String {
         Table::Evals => "e",
     };
     match (&condition.key, &condition.test) {
-        (Key::Column("eval_id"), Test::AnyOf(values)) => any(values.iter().map(|value| names_eval(table, text_of(value)))),
+        (Key::Column("eval_id"), Test::AnyOf(values)) => {
+            any(values.iter().map(|value| names_eval(table, text_of(value))))
+        }
         (Key::Column("eval_id"), Test::NoneOf(values)) => {
             format!("NOT ({})", any(values.iter().map(|value| names_eval(table, text_of(value)))))
         }
@@ -97,8 +99,10 @@ fn names_eval(table: &str, typed: &str) -> String {
 fn member(column: &str, name: &str, test: &Test) -> String {
     // A quoted JSON path: the name is one step, whatever is in it.
     let path = literal(&format!("$.\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\"")));
-    let number = format!("CASE WHEN json_type({column}, {path}) IN ('BIGINT', 'UBIGINT', 'DOUBLE', 'HUGEINT') THEN
-        TRY_CAST(({column} ->> {path}) AS DOUBLE) END");
+    let number = format!(
+        "CASE WHEN json_type({column}, {path}) IN ('BIGINT', 'UBIGINT', 'DOUBLE', 'HUGEINT') THEN
+        TRY_CAST(({column} ->> {path}) AS DOUBLE) END"
+    );
     let equals = |value: &Value| match value {
         Value::Number(value) => format!("{number} = {value}"),
         Value::Null => format!("coalesce(json_type({column}, {path}), 'NULL') = 'NULL'"),

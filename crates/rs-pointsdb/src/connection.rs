@@ -90,7 +90,10 @@ pub fn open_to_read(path: &Path, limits: Limits) -> Result<Connection, PointsDbE
     let connection = open().map_err(|source| open_error(path, source))?;
     let version = connection
         .query_row("SELECT value FROM meta WHERE key = 'schema_version'", [], |row| row.get::<_, String>(0))
-        .map_err(|_| PointsDbError::NotAPointsDb { path: path.to_owned(), why: "it has no `schema_version` in `meta`".into() })?;
+        .map_err(|_| PointsDbError::NotAPointsDb {
+            path: path.to_owned(),
+            why: "it has no `schema_version` in `meta`".into(),
+        })?;
     if version != SCHEMA_VERSION.to_string() {
         return Err(PointsDbError::SchemaVersion { path: path.to_owned(), found: version });
     }
@@ -100,9 +103,10 @@ pub fn open_to_read(path: &Path, limits: Limits) -> Result<Connection, PointsDbE
 fn open_error(path: &Path, source: duckdb::Error) -> PointsDbError {
     let text = source.to_string();
     if text.contains("Could not set lock") || text.contains("Conflicting lock") {
-        let holder = text.split("PID ").nth(1).and_then(|rest| {
-            rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
-        });
+        let holder = text
+            .split("PID ")
+            .nth(1)
+            .and_then(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok());
         return PointsDbError::Locked { path: path.to_owned(), holder };
     }
     if text.contains("not a valid DuckDB database file") {

@@ -7,9 +7,10 @@
 
 pub mod builder;
 mod columns;
-pub mod connection;
 pub mod conditions;
+pub mod connection;
 pub mod queries;
 pub mod schema;
 
 pub use connection::PointsDbError;
+pub use duckdb::{Connection, Error as DuckDbError};

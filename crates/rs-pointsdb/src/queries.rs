@@ -61,6 +61,14 @@ pub struct EvalSummary {
     pub total_tokens: Option<u64>,
 }
 
+impl EvalSummary {
+    /// Truncated trials over samples. `None` without samples.
+    #[must_use]
+    pub fn truncated_ratio(&self) -> Option<f64> {
+        (self.n_samples > 0).then(|| self.n_truncated as f64 / self.n_samples as f64)
+    }
+}
+
 /// A coordinate of a task, over all evaluations that the filters select.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Coordinate {
@@ -234,7 +242,8 @@ fn unknown_in(condition: &Condition, known: BTreeSet<String>) -> Option<UnknownV
     match (&condition.key, &condition.test) {
         (Key::Column(name), Test::AnyOf(values) | Test::NoneOf(values)) => {
             let is_known = |typed: &str| {
-                let is_hash = *name == "eval_id" && typed.len() > 6 && typed.bytes().all(|byte| byte.is_ascii_hexdigit());
+                let is_hash =
+                    *name == "eval_id" && typed.len() > 6 && typed.bytes().all(|byte| byte.is_ascii_hexdigit());
                 let id = if is_hash { typed[..6].to_ascii_lowercase() } else { typed.to_owned() };
                 known.contains(&id) || *name == "eval_id" && known.contains(&typed.to_ascii_lowercase())
             };
@@ -253,7 +262,9 @@ fn unknown_in(condition: &Condition, known: BTreeSet<String>) -> Option<UnknownV
             };
             let Test::AnyOf(wanted) = test else { return None };
             let is_known = |value: &Value| {
-                let equals = |known: &&Value| *known == value || known.as_f64().is_some_and(|number| value.as_f64() == Some(number));
+                let equals = |known: &&Value| {
+                    *known == value || known.as_f64().is_some_and(|number| value.as_f64() == Some(number))
+                };
                 value.is_null() || values.iter().any(|known| equals(&known))
             };
             let missing = wanted.iter().find(|value| !is_known(value))?;

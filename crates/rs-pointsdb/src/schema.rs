@@ -10,7 +10,11 @@ pub type Column = (&'static str, &'static str, &'static str);
 
 /// Columns of `meta`.
 pub const META: &[Column] = &[
-    ("key", "VARCHAR", "What is told: schema_version, tool_version, dataset, config, compressor, tokenizers, created_at, statistics"),
+    (
+        "key",
+        "VARCHAR",
+        "What is told: schema_version, tool_version, dataset, config, compressor, tokenizers, created_at, statistics",
+    ),
     ("value", "VARCHAR", "Its value as text"),
 ];
 
@@ -36,7 +40,11 @@ pub const EVALS: &[Column] = &[
     ("n_foreign", "BIGINT", "Records of other identities in its files"),
     ("first_timestamp", "TIMESTAMP", "Earliest record (UTC)"),
     ("last_timestamp", "TIMESTAMP", "Latest record (UTC)"),
-    ("fingerprint", "VARCHAR", "BLAKE3 of all that its rows depend on: entry, context, schema, and name, size and time of each raw file"),
+    (
+        "fingerprint",
+        "VARCHAR",
+        "BLAKE3 of all that its rows depend on: entry, context, schema, and name, size and time of each raw file",
+    ),
 ];
 
 /// Columns of `points`.
@@ -72,7 +80,11 @@ pub const POINTS: &[Column] = &[
     ("completion_tokens_correct_mean", "DOUBLE", "The same over correct trials"),
     ("completion_tokens_incorrect_mean", "DOUBLE", "The same over incorrect and invalid trials"),
     ("total_tokens", "BIGINT", "Prompt and completion tokens of all samples but errors; NULL if none tells any"),
-    ("sample_seed_list", "BIGINT[]", "Seed of each sample; the lists are parallel, sorted by (seed, index, repeat), errors left out"),
+    (
+        "sample_seed_list",
+        "BIGINT[]",
+        "Seed of each sample; the lists are parallel, sorted by (seed, index, repeat), errors left out",
+    ),
     ("sample_index_list", "BIGINT[]", "Index of each sample at its coordinate"),
     ("sample_repeat_list", "INTEGER[]", "Repetition of each sample"),
     ("answer_status_list", "UTINYINT[]", "0 correct, 1 incorrect, 2 truncated, 3 invalid"),
@@ -80,7 +92,11 @@ pub const POINTS: &[Column] = &[
     ("response_bytes_list", "INTEGER[]", "Bytes of each trace: reasoning followed by response, decoded UTF-8"),
     ("compressed_sizes_list", "INTEGER[]", "Bytes of each trace compressed; NULL where not computed"),
     ("guess_chance_list", "FLOAT[]", "Chance of a blind guess of each sample"),
-    ("fft_power_mean", "FLOAT[]", "Mean spectrum of the prompts' token ids, 128 bins of 0..0.5; NULL where not computed"),
+    (
+        "fft_power_mean",
+        "FLOAT[]",
+        "Mean spectrum of the prompts' token ids, 128 bins of 0..0.5; NULL where not computed",
+    ),
     ("fft_power_std", "FLOAT[]", "Standard deviation of that spectrum"),
     ("hazard_bin_tokens", "INTEGER", "Width of a hazard bin in completion tokens"),
     ("hazard_correct", "INTEGER[]", "Right answers per bin of completion tokens"),
@@ -140,7 +156,8 @@ pub(crate) fn tables_sql() -> String {
         let _ = writeln!(sql, "CREATE TABLE {table} ({});", list.join(", "));
         let _ = writeln!(sql, "COMMENT ON TABLE {table} IS '{}';", comment.replace('\'', "''"));
         for (name, _, comment) in *columns {
-            let _ = writeln!(sql, "COMMENT ON COLUMN {table}.{} IS '{}';", quoted_name(name), comment.replace('\'', "''"));
+            let _ =
+                writeln!(sql, "COMMENT ON COLUMN {table}.{} IS '{}';", quoted_name(name), comment.replace('\'', "''"));
         }
     }
     sql

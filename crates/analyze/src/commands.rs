@@ -1,0 +1,5 @@
+//! One module a command: its `Args`, its `run`, its report.
+
+pub(crate) mod evals;
+pub(crate) mod modelinfo;
+pub(crate) mod tasks;

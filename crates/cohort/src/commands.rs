@@ -1,0 +1,5 @@
+//! One module a command: its `Args`, its `run`, its report.
+
+pub(crate) mod info;
+pub(crate) mod list;
+pub(crate) mod validate;

@@ -1,0 +1,117 @@
+//! `cohort list`: which cohorts there are, and whether their raw data is here.
+
+use std::path::PathBuf;
+
+use rs_cli::{Cell, Column, CommandError, Exit, OutputArgs, Report, Table, Ui};
+use rs_core::cohort::{Cohort, find_cohorts};
+use rs_core::manifest::Manifest;
+use rs_core::paths;
+use rs_core::presence::{Presence, presence};
+use serde::Serialize;
+
+/// List the cohorts below a folder: evaluations, run folders, files, bytes, and where the raw data is.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Args {
+    /// Where to look.
+    #[arg(default_value = "data")]
+    dir: PathBuf,
+    /// Only cohorts that hold all of these words (in any case) in path, labels, models, groups, tags or hf_id.
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// The document `cohort.list/1`.
+#[derive(Debug, Serialize)]
+struct ListReport {
+    schema: &'static str,
+    cohorts: Vec<CohortRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct CohortRow {
+    path: String,
+    evaluations: u64,
+    runs: u64,
+    files: u64,
+    /// Stored bytes.
+    bytes: u64,
+    /// Where the raw data is: `here`, `partly`, `blobs` or `absent`.
+    raw: Presence,
+}
+
+pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
+    if !args.dir.is_dir() {
+        return Err(CommandError::input(format!("no folder `{}`", args.dir.display())).hint("cohort list DIR"));
+    }
+    let manifest = Manifest::read(&args.dir.join("manifest.json"))?;
+    let words: Vec<String> =
+        args.search.iter().flat_map(|text| text.split_whitespace()).map(str::to_lowercase).collect();
+    let mut cohorts = Vec::new();
+    let mut has_wrong = false;
+    for folder in find_cohorts(&args.dir)? {
+        let cohort = match Cohort::open(&folder) {
+            Ok(cohort) => cohort,
+            // One wrong cohort does not hide the others.
+            Err(error) => {
+                ui.warn(&error.to_string());
+                has_wrong = true;
+                continue;
+            }
+        };
+        if is_found(&cohort, &words) {
+            cohorts.push(CohortRow {
+                path: paths::show(&cohort.folder),
+                evaluations: cohort.evaluations.len() as u64,
+                runs: cohort.runs().len() as u64,
+                files: cohort.files.len() as u64,
+                bytes: cohort.size_bytes(),
+                raw: presence(&cohort, &manifest),
+            });
+        }
+    }
+    if cohorts.is_empty() {
+        ui.note(&format!("no cohort below `{}`{}", args.dir.display(), if words.is_empty() { "" } else { " matches" }));
+    }
+    args.output.print(ui, &ListReport { schema: "cohort.list/1", cohorts })?;
+    Ok(if has_wrong { Exit::Negative } else { Exit::Done })
+}
+
+fn is_found(cohort: &Cohort, words: &[String]) -> bool {
+    let mut text = paths::show(&cohort.folder);
+    for evaluation in &cohort.evaluations {
+        let entry = &evaluation.entry;
+        let names = [&entry.label, &entry.filters.model, &entry.filters.template, &entry.filters.sampler];
+        for part in names.into_iter().chain(&entry.groups).chain(&entry.tags).chain(&entry.hf_id) {
+            text.push('\n');
+            text.push_str(part);
+        }
+    }
+    let text = text.to_lowercase();
+    words.iter().all(|word| text.contains(word))
+}
+
+impl Report for ListReport {
+    fn tables(&self) -> Vec<Table> {
+        let mut table = Table::new(vec![
+            Column::elastic("cohort", 20),
+            Column::fixed("evals"),
+            Column::fixed("runs"),
+            Column::fixed("files"),
+            Column::fixed("bytes"),
+            Column::fixed("raw data"),
+        ]);
+        for cohort in &self.cohorts {
+            table.rows.push(vec![
+                Cell::Text(cohort.path.clone()),
+                Cell::Count(cohort.evaluations),
+                Cell::Count(cohort.runs),
+                Cell::Count(cohort.files),
+                Cell::Bytes(cohort.bytes),
+                Cell::Text(cohort.raw.to_string()),
+            ]);
+        }
+        vec![table]
+    }
+}

@@ -1,0 +1,3 @@
+//! One module a command: its `Args`, its `run`, its report.
+
+pub(crate) mod status;
