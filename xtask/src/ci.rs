@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rs_fixtures::{DEFAULT_SEED, Scale};
 
-use crate::{Outcome, docs, fixtures, process, setup};
+use crate::{Outcome, docs, fixtures, process, setup, workspace};
 
 /// A step: what it is called, and what it does.
 type Step = (&'static str, Box<dyn Fn() -> Outcome>);
@@ -41,6 +41,7 @@ fn steps() -> Vec<Step> {
         // All targets, as the tests will want them: with fewer, cargo would build shared dependencies twice.
         ("build", cargo(&["build", "--workspace", "--all-targets", "--locked"])),
         ("fixtures", Box::new(|| fixtures::run(&small_fixtures(false)))),
+        ("tracked fixtures", Box::new(tracked_fixtures)),
         ("fixtures --check", Box::new(|| fixtures::run(&small_fixtures(true)))),
         ("tests", Box::new(tests)),
         ("doc tests", cargo(&["test", "--workspace", "--doc", "--locked"])),
@@ -61,6 +62,11 @@ fn echoed(command: &mut Command) -> Outcome {
 
 fn small_fixtures(check: bool) -> fixtures::Arguments {
     fixtures::Arguments { scale: Scale::Small, seed: DEFAULT_SEED, check, root: None }
+}
+
+/// The dataset, config and `evals.json` files in git must be those that the generator writes.
+fn tracked_fixtures() -> Outcome {
+    echoed(Command::new("git").args(["diff", "--exit-code", "--stat", "--", "data", "configs"]).current_dir(workspace::root()))
 }
 
 /// All tests but those of the documentation; by nextest where there is one.
