@@ -1,5 +1,7 @@
 //! Says what to do when the prebuilt DuckDB library is missing, before the linker says something else.
 
+#![expect(clippy::disallowed_methods, reason = "cargo tells a build script through the environment")]
+
 fn main() {
     println!("cargo:rerun-if-env-changed=DUCKDB_LIB_DIR");
     let is_bundled = std::env::var_os("CARGO_FEATURE_BUNDLED").is_some();

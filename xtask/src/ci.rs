@@ -66,7 +66,11 @@ fn small_fixtures(check: bool) -> fixtures::Arguments {
 
 /// The dataset, config and `evals.json` files in git must be those that the generator writes.
 fn tracked_fixtures() -> Outcome {
-    echoed(Command::new("git").args(["diff", "--exit-code", "--stat", "--", "data", "configs"]).current_dir(workspace::root()))
+    echoed(
+        Command::new("git")
+            .args(["diff", "--exit-code", "--stat", "--", "data", "configs"])
+            .current_dir(workspace::root()),
+    )
 }
 
 /// All tests but those of the documentation; by nextest where there is one.

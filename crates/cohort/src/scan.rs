@@ -1,35 +1,55 @@
 //! Reads all records of a cohort to count them.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rs_cli::{CommandError, Ui};
-use rs_core::cohort::{Cohort, CohortError, find_cohorts};
+use rs_core::cohort::{Cohort, CohortError, find_cohorts_within};
 use rs_core::collect::{self, Collection, Input, Keep, Monitor, OnMalformed, Wanted};
 use rs_core::{paths, suggest};
 
+/// How deep near cohorts are looked for: from the project's root to `data/<set>/<Model>`, not through a whole disk.
+const NEAR_LEVELS: usize = 3;
+
 /// Opens a cohort; if it is not there, names the near ones.
 pub(crate) fn open(path: &Path, ui: &mut Ui) -> Result<Cohort, CommandError> {
+    // Shells complete folders with a slash at the end; nobody wants to read it.
+    let path: &Path = &path.components().collect::<PathBuf>();
     let cohort = Cohort::open(path).map_err(|error| match error {
-        CohortError::Missing { .. } => {
-            let near = near(path);
-            let hint = if near.is_empty() { "`cohort list` shows the cohorts there are".to_owned() } else { near };
-            CommandError::input(error).hint(hint)
-        }
+        CohortError::Missing { .. } => CommandError::input(error).hint(hint(path)),
         other => other.into(),
     })?;
     cohort.warnings.iter().for_each(|warning| ui.warn(warning));
     Ok(cohort)
 }
 
-/// The cohorts with names near to one that is not there, looked for in the nearest folder above it that is.
-fn near(path: &Path) -> String {
+/// What could have been meant: the cohorts in this folder, or those with near names in the nearest folder above.
+fn hint(path: &Path) -> String {
+    if path.is_dir() && find_cohorts_within(path, NEAR_LEVELS).is_ok_and(|cohorts| !cohorts.is_empty()) {
+        return format!("`cohort list {}` shows the cohorts in it", paths::show(path));
+    }
     let above = path.ancestors().skip(1).find(|folder| folder.as_os_str().is_empty() || folder.is_dir());
     let folder = above.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("data"));
-    let known: Vec<String> = find_cohorts(folder).unwrap_or_default().iter().map(|path| paths::show(path)).collect();
+    let known: Vec<String> =
+        find_cohorts_within(folder, NEAR_LEVELS).unwrap_or_default().iter().map(|path| paths::show(path)).collect();
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
-    suggest::hint(&paths::show(path), &known).unwrap_or_default()
+    suggest::hint(&paths::show(path), &known).unwrap_or_else(|| "`cohort list` shows the cohorts there are".to_owned())
+}
+
+/// A run folder's name for people: `.` for files in the cohort's own folder.
+pub(crate) fn run_name(run: &str) -> String {
+    if run.is_empty() { ".".to_owned() } else { run.to_owned() }
+}
+
+/// Raw files that no evaluation matches, though others of their run folder are matched: paths below the cohort's folder.
+pub(crate) fn unmatched_files(cohort: &Cohort) -> Vec<String> {
+    let matched: BTreeSet<usize> = cohort.evaluations.iter().flat_map(|eval| eval.files.iter().copied()).collect();
+    let unmatched_runs = cohort.unmatched_runs();
+    let files = cohort.files.iter().enumerate().filter(|(at, _)| !matched.contains(at)).map(|(_, file)| file);
+    let files = files.filter(|file| !unmatched_runs.contains(&file.run.as_str()));
+    files.map(|file| paths::show(file.path.strip_prefix(&cohort.folder).unwrap_or(&file.path))).collect()
 }
 
 /// Counts the records of every file of a cohort.

@@ -7,7 +7,8 @@ use rs_cli::{CommandError, CommonArgs, Exit, Program, Ui};
 
 /// Looks after raw data and databases.
 ///
-/// Exit codes: 0 done; 2 the input is wrong; 3 the disk failed; 70 a bug.
+/// Exit codes: 0 done; 1 done, and a dataset or cohort is missing or wrong; 2 the input is wrong; 3 the disk failed; 70 a
+/// bug.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "data", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
 pub struct Arguments {

@@ -52,7 +52,7 @@ impl Program for Arguments {
     }
 
     fn run(self, ui: &mut Ui) -> Result<Exit, CommandError> {
-        let plan = Plan::resolve(&self, ui)?;
+        let plan = tracing::info_span!("plan").in_scope(|| Plan::resolve(&self, ui))?;
         run::run(&plan, &self, ui)
     }
 }

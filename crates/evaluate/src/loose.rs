@@ -10,13 +10,18 @@ use rs_core::collect::{self, Input, Keep, Monitor, OnMalformed};
 use rs_core::eval_id::Identity;
 use rs_core::paths;
 use rs_core::reader::raw_file_name;
+use rs_pointsdb::builder::check_place;
 use walkdir::WalkDir;
 
 use crate::arguments::Arguments;
 use crate::plan::{Plan, planned};
+use crate::run::db_error;
 
 /// The plan for loose files. They are read once to learn whose records they hold.
 pub(crate) fn plan(arguments: &Arguments, ui: &mut Ui) -> Result<Plan, CommandError> {
+    // `--interview` requires `--db`.
+    let db = arguments.db.clone().unwrap_or_default();
+    check_place(&db).map_err(db_error)?;
     let mut files: Vec<RawFile> = Vec::new();
     for pattern in &arguments.interview {
         let found = find(pattern)?;
@@ -70,14 +75,14 @@ pub(crate) fn plan(arguments: &Arguments, ui: &mut Ui) -> Result<Plan, CommandEr
             planned(&entry, arguments.context, None, (0..files.len()).filter(holds).collect(), &files)
         })
         .collect();
-    // `--interview` requires `--db`.
-    let db = arguments.db.clone().unwrap_or_default();
     Ok(Plan { dataset: arguments.interview.join(" "), db, config: None, evaluations, files })
 }
 
 /// The raw files that a glob, file or folder names.
 fn find(pattern: &str) -> Result<Vec<RawFile>, CommandError> {
-    let path = Path::new(pattern);
+    // One file has one name, however it is typed.
+    let pattern = pattern.trim_start_matches("./");
+    let path = Path::new(if pattern.is_empty() { "." } else { pattern });
     if path.is_file() {
         return Ok(raw_file(path)?.into_iter().collect());
     }

@@ -10,11 +10,13 @@ use rs_core::dataset::{Dataset, Selection};
 use rs_core::eval_id::{EvalId, identity_text};
 use rs_core::paths;
 use rs_core::suggest;
+use rs_pointsdb::builder::check_place;
 use rs_pointsdb::schema::SCHEMA_VERSION;
 use serde_json::json;
 
 use crate::arguments::Arguments;
 use crate::loose;
+use crate::run::db_error;
 
 /// An evaluation and the raw files it reads.
 #[derive(Debug, Clone)]
@@ -54,13 +56,9 @@ impl Plan {
             Some(path) => Self::of_dataset(path, arguments, ui)?,
             None => loose::plan(arguments, ui)?,
         };
+        plan.check_ids(ui)?;
         if !arguments.eval_id.is_empty() {
             plan.ask_for(&arguments.eval_id)?;
-        }
-        let folder = plan.db.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-            return Err(CommandError::input(format!("no folder `{}` for the database", folder.display()))
-                .hint(format!("mkdir -p {}", folder.display())));
         }
         Ok(plan)
     }
@@ -78,11 +76,39 @@ impl Plan {
         let selection = dataset.select()?;
         selection.warnings.iter().for_each(|warning| ui.warn(warning));
         let db = arguments.db.clone().unwrap_or_else(|| dataset.db.clone());
+        check_place(&db).map_err(db_error)?;
         let (evaluations, files) = of_selection(&dataset, selection, arguments.context);
         if evaluations.is_empty() {
             return Err(CommandError::input(format!("dataset `{}` selects no evaluation", path.display())));
         }
         Ok(Self { dataset: dataset.name, db, config, evaluations, files })
+    }
+
+    /// One id must mean one evaluation. Under `--context` two that differ in their own context only become one.
+    fn check_ids(&mut self, ui: &mut Ui) -> Result<(), CommandError> {
+        let mut kept: Vec<PlannedEval> = Vec::new();
+        let identity = |eval: &PlannedEval| identity_text(&eval.entry.filters, eval.entry.context);
+        for evaluation in std::mem::take(&mut self.evaluations) {
+            match kept.iter().find(|other| other.eval_id == evaluation.eval_id) {
+                None => kept.push(evaluation),
+                Some(other) if identity(other) == identity(&evaluation) => ui.warn(&format!(
+                    "`{}` and `{}` are both `{}` here; the second is left out",
+                    other.entry.label,
+                    evaluation.entry.label,
+                    identity(other)
+                )),
+                Some(other) => {
+                    return Err(CommandError::input(format!(
+                        "evaluations `{}` and `{}` have one eval_id `{}`",
+                        identity(other),
+                        identity(&evaluation),
+                        evaluation.eval_id
+                    )));
+                }
+            }
+        }
+        self.evaluations = kept;
+        Ok(())
     }
 
     /// Restricts the work to the evaluations named.

@@ -1,9 +1,10 @@
 //! Does the plan: reads what has changed, takes over what has not, writes the database.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rs_cli::{CommandError, Exit, Kind, Ui};
@@ -14,7 +15,7 @@ use rs_core::reader::Codec;
 use rs_core::statistics::CONFIDENCE_LEVEL;
 use rs_core::{suggest, timestamp};
 use rs_pointsdb::PointsDbError;
-use rs_pointsdb::builder::{Builder, EvalRow};
+use rs_pointsdb::builder::{Builder, EvalRow, Old};
 use rs_pointsdb::connection::{Limits, open_to_read};
 use rs_pointsdb::queries::{self, EvalSummary};
 use rs_pointsdb::schema::SCHEMA_VERSION;
@@ -23,10 +24,13 @@ use crate::arguments::Arguments;
 use crate::plan::{Plan, PlannedEval};
 use crate::report::{Summary, SummaryRow};
 
-/// Raw bytes collected at a time: bounds the memory that samples take before they are points.
-const BATCH_BYTES: u64 = 1 << 30;
+/// Raw bytes collected at a time: bounds the memory that samples take before they are points, and lets one batch be
+/// written while the next is read.
+const BATCH_BYTES: u64 = 256 << 20;
 /// About how much larger compressed text is once unpacked.
 const TYPICAL_RATIO: u64 = 10;
+/// DuckDB writes while all threads read: more of its own would only be in their way.
+const DATABASE_LIMITS: Limits = Limits { threads: 1 };
 /// Problems shown one by one; the rest are counted.
 const SHOWN_PROBLEMS: usize = 20;
 
@@ -43,8 +47,7 @@ enum Way {
 
 pub(crate) fn run(plan: &Plan, arguments: &Arguments, ui: &mut Ui) -> Result<Exit, CommandError> {
     let started = Instant::now();
-    let limits = Limits { threads: arguments.common.threads.map_or(0, usize::from) };
-    let old = read_old(plan, limits, ui)?;
+    let old = if reads_all(arguments) { BTreeMap::new() } else { read_old(plan, DATABASE_LIMITS, ui)? };
     let ways = ways(plan, arguments, &old);
     let mut summary = Summary {
         schema: "evaluate.summary/1",
@@ -60,7 +63,7 @@ pub(crate) fn run(plan: &Plan, arguments: &Arguments, ui: &mut Ui) -> Result<Exi
     if !(is_same_set && ways.values().all(|way| *way != Way::Read)) {
         let monitor = Arc::new(Monitor::default());
         stop_on_signal(&monitor)?;
-        rows = build(plan, arguments, &ways, limits, &monitor, &mut problems, ui)?;
+        rows = build(plan, arguments, &ways, DATABASE_LIMITS, &monitor, &mut problems, ui)?;
         summary.read_bytes = monitor.read_bytes.load(Ordering::Relaxed);
     }
     for evaluation in &plan.evaluations {
@@ -75,8 +78,14 @@ pub(crate) fn run(plan: &Plan, arguments: &Arguments, ui: &mut Ui) -> Result<Exi
     Ok(if has_malformed { Exit::Negative } else { Exit::Done })
 }
 
+/// Whether nothing of the old database is wanted.
+fn reads_all(arguments: &Arguments) -> bool {
+    arguments.force && arguments.eval_id.is_empty()
+}
+
 /// The evaluations of the old database by id; none if there is none that can be used.
 fn read_old(plan: &Plan, limits: Limits, ui: &mut Ui) -> Result<BTreeMap<String, EvalSummary>, CommandError> {
+    let _span = tracing::info_span!("read old").entered();
     let connection = match open_to_read(&plan.db, limits) {
         Ok(connection) => connection,
         Err(PointsDbError::Missing { .. }) => return Ok(BTreeMap::new()),
@@ -84,7 +93,7 @@ fn read_old(plan: &Plan, limits: Limits, ui: &mut Ui) -> Result<BTreeMap<String,
             ui.note(&format!("{error}; everything is read again"));
             return Ok(BTreeMap::new());
         }
-        Err(error) => return Err(db_error(error)),
+        Err(error) => return Err(unusable(error)),
     };
     let is_of_this =
         |key: &str, value: &str| queries::meta(&connection, key).is_ok_and(|found| found.as_deref() == Some(value));
@@ -92,8 +101,15 @@ fn read_old(plan: &Plan, limits: Limits, ui: &mut Ui) -> Result<BTreeMap<String,
         return Ok(BTreeMap::new());
     }
     let summaries = queries::evals(&connection, &rs_core::filters::Filters::default())
-        .map_err(|source| db_error(PointsDbError::DuckDb { path: plan.db.clone(), source }))?;
+        .map_err(|source| unusable(PointsDbError::DuckDb { path: plan.db.clone(), source }))?;
     Ok(summaries.into_iter().map(|summary| (summary.eval_id.clone(), summary)).collect())
+}
+
+/// An old database that cannot be read: it may be worth a repair, so that it is for the user to remove.
+fn unusable(error: PointsDbError) -> CommandError {
+    let is_damaged = matches!(error, PointsDbError::DuckDb { .. });
+    let hint = "remove it, and it is built anew; or write elsewhere with `--db FILE`";
+    db_error(error).maybe_hint(is_damaged.then(|| hint.to_owned()))
 }
 
 fn ways<'a>(plan: &'a Plan, arguments: &Arguments, old: &BTreeMap<String, EvalSummary>) -> BTreeMap<&'a EvalId, Way> {
@@ -116,11 +132,12 @@ fn build<'a>(
     problems: &mut Problems,
     ui: &mut Ui,
 ) -> Result<BTreeMap<&'a EvalId, SummaryRow>, CommandError> {
-    let mut builder = Builder::create(&plan.db, limits).map_err(db_error)?;
     let reused: Vec<EvalId> = ids(ways, Way::Reuse);
-    if !reused.is_empty() {
-        builder.attach_old().and_then(|()| builder.reuse(&reused)).map_err(db_error)?;
-    }
+    let old = match reused.is_empty() {
+        true if reads_all(arguments) => Old::Unchecked,
+        true => Old::Ignored,
+        false => Old::Attached,
+    };
     let wanted: Vec<&PlannedEval> =
         plan.evaluations.iter().filter(|evaluation| ways[&evaluation.eval_id] == Way::Read).collect();
     let on_malformed = if arguments.strict { OnMalformed::Stop } else { OnMalformed::Continue };
@@ -132,17 +149,22 @@ fn build<'a>(
     let mut rows = BTreeMap::new();
     // One batch is written while the next is read; a third waits for both.
     let (sender, receiver) = sync_channel::<(Vec<EvalRow>, Vec<Collected>)>(0);
-    std::thread::scope(|scope| -> Result<(), CommandError> {
-        let writer = scope.spawn(|| -> Result<(), PointsDbError> {
-            for (rows, collected) in receiver {
-                for (row, collected) in rows.iter().zip(&collected) {
-                    builder.append(row, &collected.points)?;
-                }
-            }
-            Ok(())
+    let builder = std::thread::scope(|scope| -> Result<Builder, CommandError> {
+        let writer = scope.spawn(|| {
+            let written = write(&plan.db, old, limits, &reused, receiver);
+            // Without a database there is nothing to read for.
+            monitor.cancel.fetch_or(written.is_err(), Ordering::Relaxed);
+            written
         });
+        let mut stopped_by = None;
         for batch in &batches {
-            let collection = collect_batch(plan, batch, on_malformed, monitor)?;
+            let collection = match collect_batch(plan, batch, on_malformed, monitor) {
+                Ok(collection) => collection,
+                Err(error) => {
+                    stopped_by = Some(error);
+                    break;
+                }
+            };
             problems.take(&collection);
             let evals: Vec<EvalRow> =
                 batch.iter().zip(&collection.evaluations).map(|(eval, found)| eval_row(plan, eval, found)).collect();
@@ -161,17 +183,37 @@ fn build<'a>(
             }
         }
         drop(sender);
-        match writer.join() {
-            Ok(result) => result.map_err(db_error),
-            Err(_) => Err(CommandError::new(Kind::Bug, "the database writer panicked")),
+        let builder = match writer.join() {
+            Ok(written) => written?,
+            Err(_) => return Err(CommandError::new(Kind::Bug, "the database writer panicked")),
+        };
+        match stopped_by {
+            Some(error) => Err(error),
+            None if monitor.cancel.load(Ordering::Relaxed) => Err(stopped()),
+            None => Ok(builder),
         }
     })?;
-    if monitor.cancel.load(Ordering::Relaxed) {
-        return Err(stopped());
-    }
     builder.finish(&meta(plan)).map_err(db_error)?;
     drop(progress);
     Ok(rows)
+}
+
+/// Makes the new database with the rows to take over and those that arrive; completing it is left to the caller.
+fn write(
+    target: &Path,
+    old: Old,
+    limits: Limits,
+    reused: &[EvalId],
+    batches: Receiver<(Vec<EvalRow>, Vec<Collected>)>,
+) -> Result<Builder, CommandError> {
+    let mut builder = Builder::create(target, old, limits).map_err(db_error)?;
+    builder.reuse(reused).map_err(unusable)?;
+    for (rows, collected) in batches {
+        for (row, collected) in rows.iter().zip(&collected) {
+            builder.append(row, &collected.points).map_err(db_error)?;
+        }
+    }
+    Ok(builder)
 }
 
 fn ids(ways: &BTreeMap<&EvalId, Way>, wanted: Way) -> Vec<EvalId> {
@@ -318,14 +360,20 @@ fn stop_on_signal(monitor: &Arc<Monitor>) -> Result<(), CommandError> {
     })
 }
 
-fn db_error(error: PointsDbError) -> CommandError {
+pub(crate) fn db_error(error: PointsDbError) -> CommandError {
     match error {
+        PointsDbError::NoFolder { ref path } => {
+            let hint = (!path.exists()).then(|| format!("mkdir -p {}", path.display()));
+            CommandError::input(error).maybe_hint(hint)
+        }
         PointsDbError::NotAPointsDb { .. } => {
             CommandError::input(error).hint("it is left as it is; move it away, or write elsewhere with `--db FILE`")
         }
         PointsDbError::Locked { .. } => {
             CommandError::environment(error).hint("wait until it is done, or write elsewhere with `--db FILE`")
         }
+        // Below its own words DuckDB has only a number.
+        PointsDbError::DuckDb { .. } => CommandError::environment(error.to_string()),
         other => CommandError::environment(other),
     }
 }

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::command_error::CommandError;
-use crate::table::Table;
+use crate::table::{Cut, Table};
 use crate::ui::Ui;
 
 /// How a table is printed.
@@ -42,33 +42,37 @@ pub trait Report: Serialize {
 }
 
 impl OutputArgs {
+    /// Checks that there is a place for the result: before long work, not after it.
+    ///
+    /// # Errors
+    /// `--output` names a folder, or a file in a folder that is not there.
+    pub fn check(&self) -> Result<(), CommandError> {
+        self.output.as_deref().map_or(Ok(()), check_place)
+    }
+
     /// Prints a report.
     ///
     /// # Errors
     /// The output cannot be written.
     pub fn print(&self, ui: &mut Ui, report: &impl Report) -> Result<(), CommandError> {
         let width = if self.output.is_some() { None } else { ui.screen().width };
-        let (text, cut): (String, Vec<String>) = match self.format {
-            Format::Json => (serde_json::to_string_pretty(report).map_err(std::io::Error::from)? + "\n", Vec::new()),
-            Format::Csv => (report.tables().first().map(Table::to_csv).unwrap_or_default(), Vec::new()),
-            Format::Markdown => (join(report.tables().iter().map(Table::to_markdown)), Vec::new()),
+        let (text, cut) = match self.format {
+            Format::Json => {
+                (serde_json::to_string_pretty(report).map_err(std::io::Error::from)? + "\n", Cut::default())
+            }
+            Format::Csv => (report.tables().first().map(Table::to_csv).unwrap_or_default(), Cut::default()),
+            Format::Markdown => (join(report.tables().iter().map(Table::to_markdown)), Cut::default()),
             Format::Table => {
                 let (texts, cuts): (Vec<_>, Vec<_>) = report.tables().iter().map(|table| table.to_text(width)).unzip();
-                let mut cut: Vec<String> = Vec::new();
-                for name in cuts.concat() {
-                    if !cut.contains(&name) {
-                        cut.push(name);
-                    }
-                }
-                (join(texts.into_iter()), cut)
+                (join(texts.into_iter()), cuts.into_iter().fold(Cut::default(), Cut::and))
             }
         };
         match &self.output {
             None => ui.print(&text)?,
             Some(path) => write_whole(path, &text)?,
         }
-        if !cut.is_empty() {
-            ui.note(&format!("no room for {}; a wider terminal or `--format json` shows all", cut.join(", ")));
+        if cut != Cut::default() {
+            ui.note(&format!("{cut}; a wider terminal or `--format json` shows all"));
         }
         Ok(())
     }
@@ -78,11 +82,33 @@ fn join(texts: impl Iterator<Item = String>) -> String {
     texts.collect::<Vec<_>>().join("\n")
 }
 
-/// Writes a file beside its place and renames it, so that nobody sees half of it.
+/// Writes a file beside its place and renames it, so that nobody sees half of it. What is no file, like a pipe or
+/// `/dev/stdout`, is written to.
 fn write_whole(path: &Path, text: &str) -> Result<(), CommandError> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
+    check_place(path)?;
+    if path.exists() && !path.is_file() {
+        return fs_err::write(path, text).map_err(CommandError::environment);
+    }
+    // A link stays a link.
+    let place = fs_err::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mut name = place.file_name().unwrap_or_default().to_owned();
     name.push(".partial");
-    let partial = path.with_file_name(name);
-    fs_err::write(&partial, text).map_err(CommandError::environment)?;
-    fs_err::rename(&partial, path).map_err(CommandError::environment)
+    let partial = place.with_file_name(name);
+    fs_err::write(&partial, text).and_then(|()| fs_err::rename(&partial, &place)).map_err(CommandError::environment)
+}
+
+/// Refuses a path that cannot become a file.
+fn check_place(path: &Path) -> Result<(), CommandError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if path.is_dir() || path.file_name().is_none() {
+        return Err(CommandError::input(format!(
+            "`{}` is a folder; --output needs the name of a file",
+            path.display()
+        )));
+    }
+    if !folder.is_dir() {
+        return Err(CommandError::input(format!("no folder `{}` to write `{}` in", folder.display(), path.display()))
+            .hint(format!("mkdir -p {}", folder.display())));
+    }
+    Ok(())
 }

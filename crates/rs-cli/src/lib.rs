@@ -15,5 +15,5 @@ pub use common_args::{ColorChoice, CommonArgs};
 pub use format::{Format, OutputArgs, Report};
 pub use program::{Program, main};
 pub use progress::Progress;
-pub use table::{Cell, Column, Table};
+pub use table::{Cell, Column, Cut, Table};
 pub use ui::{Screen, Ui};

@@ -1,10 +1,16 @@
 //! Tables for people: fitted to the terminal, with what was cut told; and the same cells as Markdown and CSV.
 
+use std::collections::BTreeSet;
+use std::fmt;
+
 use comfy_table::{CellAlignment, ContentArrangement};
 use unicode_width::UnicodeWidthStr;
 
 /// Blanks between two columns.
 const GAP: usize = 2;
+
+/// Columns that a shortened cell has at least.
+const NARROWEST: usize = 4;
 
 /// A cell: how it is rounded for people is decided here and nowhere else.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,7 +25,7 @@ pub enum Cell {
     Bytes(u64),
     /// A share of one, shown in percent.
     Ratio(f64),
-    /// A quantity with this many digits after the point.
+    /// A quantity, shown with this many digits after the point.
     Number(f64, usize),
     /// Several texts.
     List(Vec<String>),
@@ -31,12 +37,6 @@ impl Cell {
         value.map_or(Self::Empty, cell)
     }
 
-    /// The cell as people read it, as a text: for tables whose rows are of different kinds.
-    #[must_use]
-    pub fn as_text(&self) -> Self {
-        Self::Text(self.for_people())
-    }
-
     fn for_people(&self) -> String {
         match self {
             Self::Empty => String::new(),
@@ -44,7 +44,7 @@ impl Cell {
             Self::Count(count) => grouped(*count),
             Self::Bytes(bytes) => indicatif::DecimalBytes(*bytes).to_string(),
             Self::Ratio(ratio) => format!("{:.1} %", ratio * 100.0),
-            Self::Number(number, digits) => format!("{number:.digits$}"),
+            Self::Number(number, digits) => grouped_number(*number, *digits),
             Self::List(texts) => texts.join(" "),
         }
     }
@@ -66,7 +66,18 @@ impl Cell {
 
 /// `1,234,567`.
 fn grouped(count: u64) -> String {
-    let digits = count.to_string();
+    grouped_digits(&count.to_string())
+}
+
+/// `1,234.5`.
+fn grouped_number(number: f64, digits: usize) -> String {
+    let text = format!("{number:.digits$}");
+    let (sign, text) = text.strip_prefix('-').map_or(("", text.as_str()), |text| ("-", text));
+    let (whole, fraction) = text.split_at(text.find('.').unwrap_or(text.len()));
+    format!("{sign}{}{fraction}", grouped_digits(whole))
+}
+
+fn grouped_digits(digits: &str) -> String {
     let mut text = String::new();
     for (position, digit) in digits.chars().enumerate() {
         if position > 0 && (digits.len() - position).is_multiple_of(3) {
@@ -86,19 +97,21 @@ pub struct Column {
     pub rank: u8,
     /// Width below which it is not shortened; `None` for columns that are never shortened.
     pub least_width: Option<usize>,
+    /// Whether numbers stand on the left, too.
+    pub is_left: bool,
 }
 
 impl Column {
     /// A column that always stays as it is.
     #[must_use]
     pub fn fixed(name: &'static str) -> Self {
-        Self { name, rank: 0, least_width: None }
+        Self { name, rank: 0, least_width: None, is_left: false }
     }
 
     /// A column whose cells may be shortened to `least_width` with `…`.
     #[must_use]
     pub fn elastic(name: &'static str, least_width: usize) -> Self {
-        Self { name, rank: 0, least_width: Some(least_width) }
+        Self { name, rank: 0, least_width: Some(least_width), is_left: false }
     }
 
     /// The same column, left out when there is no room; the highest rank first.
@@ -106,6 +119,52 @@ impl Column {
     pub fn rank(mut self, rank: u8) -> Self {
         self.rank = rank;
         self
+    }
+
+    /// The same column with numbers on the left: for rows of different kinds.
+    #[must_use]
+    pub fn left(mut self) -> Self {
+        self.is_left = true;
+        self
+    }
+}
+
+/// What a terminal had no room for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cut {
+    /// Columns that were left out.
+    pub left_out: Vec<&'static str>,
+    /// Columns of which some cells were shortened.
+    pub shortened: Vec<&'static str>,
+}
+
+impl Cut {
+    /// What two tables had no room for.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        let add = |names: &mut Vec<_>, more: Vec<_>| {
+            for name in more {
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        };
+        add(&mut self.left_out, other.left_out);
+        add(&mut self.shortened, other.shortened);
+        self
+    }
+}
+
+/// Nothing if nothing was cut; else like "too narrow for `tags`, and for all of `label`".
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        match (self.left_out.as_slice(), self.shortened.as_slice()) {
+            ([], []) => Ok(()),
+            (left_out, []) => write!(f, "too narrow for {}", list(left_out)),
+            ([], shortened) => write!(f, "too narrow for all of {}", list(shortened)),
+            (left_out, shortened) => write!(f, "too narrow for {}, and for all of {}", list(left_out), list(shortened)),
+        }
     }
 }
 
@@ -135,29 +194,37 @@ impl Table {
     }
 
     fn texts(&self) -> Vec<Vec<String>> {
-        self.rows.iter().map(|row| row.iter().map(Cell::for_people).collect()).collect()
+        let on_one_line = |text: String| text.replace(['\n', '\r', '\t'], " ");
+        self.rows.iter().map(|row| row.iter().map(|cell| on_one_line(cell.for_people())).collect()).collect()
     }
 
-    /// Text of at most `width` columns, and what there was no room for: columns, or all of their cells.
+    /// Whether a column's cells stand on the right.
+    fn is_right(&self, at: usize) -> bool {
+        !self.columns[at].is_left && self.rows.iter().any(|row| row[at].is_number())
+    }
+
+    /// Text of at most `width` columns, and what there was no room for.
     #[must_use]
-    pub fn to_text(&self, width: Option<usize>) -> (String, Vec<String>) {
+    pub fn to_text(&self, width: Option<usize>) -> (String, Cut) {
         let texts = self.texts();
         let (widths, cut) = self.fit(&texts, width);
         let mut table = comfy_table::Table::new();
         table.load_preset(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         let shown: Vec<usize> = (0..self.columns.len()).filter(|at| widths[*at] > 0).collect();
         table.set_header(shown.iter().map(|at| shorten(self.columns[*at].name, widths[*at])));
-        for row in &texts {
-            table.add_row(shown.iter().map(|at| shorten(&row[*at], widths[*at])));
+        let cells: Vec<Vec<String>> = shown
+            .iter()
+            .map(|at| shorten_all(&texts.iter().map(|row| row[*at].as_str()).collect::<Vec<_>>(), widths[*at]))
+            .collect();
+        for row in 0..texts.len() {
+            table.add_row(cells.iter().map(|column| &column[row]));
         }
         for (position, at) in shown.iter().enumerate() {
             if let Some(column) = table.column_mut(position) {
-                column.set_padding((0, 0));
-                let is_number = self.rows.iter().any(|row| row[*at].is_number());
-                column.set_cell_alignment(if is_number { CellAlignment::Right } else { CellAlignment::Left });
-                if position > 0 {
-                    column.set_padding((u16::try_from(GAP).unwrap_or(2), 0));
-                }
+                let alignment = if self.is_right(*at) { CellAlignment::Right } else { CellAlignment::Left };
+                let gap = if position > 0 { u16::try_from(GAP).unwrap_or(2) } else { 0 };
+                column.set_cell_alignment(alignment);
+                column.set_padding((gap, 0));
             }
         }
         let mut text = self.title.as_ref().map(|title| format!("{title}\n")).unwrap_or_default();
@@ -168,11 +235,12 @@ impl Table {
         (text, cut)
     }
 
-    /// The width of each column (0: left out), and the names of those left out.
-    fn fit(&self, texts: &[Vec<String>], width: Option<usize>) -> (Vec<usize>, Vec<String>) {
+    /// The width of each column (0: left out), and what was cut.
+    fn fit(&self, texts: &[Vec<String>], width: Option<usize>) -> (Vec<usize>, Cut) {
         let natural: Vec<usize> = (0..self.columns.len())
             .map(|at| texts.iter().map(|row| row[at].width()).chain([self.columns[at].name.width()]).max().unwrap_or(0))
             .collect();
+        let Some(width) = width else { return (natural, Cut::default()) };
         let least: Vec<usize> = natural
             .iter()
             .zip(&self.columns)
@@ -180,44 +248,63 @@ impl Table {
                 column.least_width.map_or(*natural, |least| least.max(column.name.width()).min(*natural))
             })
             .collect();
-        let Some(width) = width else { return (natural, Vec::new()) };
-        let total = |widths: &[usize], kept: &[bool]| {
-            let kept: Vec<usize> =
-                widths.iter().zip(kept).filter(|(_, kept)| **kept).map(|(width, _)| *width).collect();
-            kept.iter().sum::<usize>() + GAP * kept.len().saturating_sub(1)
+        // Columns of rank 0 say what a row is about: while others can go they stay whole, or, where that is hopeless, wide.
+        let essential = |wanted: &dyn Fn(usize) -> usize| -> Vec<usize> {
+            (0..self.columns.len()).map(|at| if self.columns[at].rank == 0 { wanted(at) } else { least[at] }).collect()
         };
-        let mut kept: Vec<bool> = vec![true; self.columns.len()];
-        let mut cut = Vec::new();
-        while total(&least, &kept) > width {
-            let candidate = (0..self.columns.len())
-                .filter(|at| kept[*at] && self.columns[*at].rank > 0)
-                .max_by_key(|at| (self.columns[*at].rank, *at));
-            let Some(at) = candidate else { break };
-            kept[at] = false;
-            cut.push(format!("`{}`", self.columns[at].name));
-        }
-        cut.reverse();
+        let whole = essential(&|at| natural[at]);
+        let wide = essential(&|at| natural[at].min(least[at].max(width * 2 / 5)));
+        let kept = self
+            .leave_out(&whole, width)
+            .or_else(|| self.leave_out(&wide, width))
+            .unwrap_or_else(|| self.columns.iter().map(|column| column.rank == 0).collect());
         let mut widths: Vec<usize> =
             natural.iter().zip(&kept).map(|(width, kept)| if *kept { *width } else { 0 }).collect();
-        // Shorten the widest elastic column, one step at a time.
-        while total(&widths, &kept) > width {
-            let candidate = (0..widths.len()).filter(|at| widths[*at] > least[*at]).max_by_key(|at| widths[*at]);
-            let Some(at) = candidate else { break };
-            widths[at] -= 1;
+        // The widest column is shortened, one step at a time; those of rank 0 last. Where nothing else helps, a column is
+        // made as narrow as its name.
+        let narrowest = self.columns.iter().zip(&least).map(|(column, least)| match column.least_width {
+            Some(_) => column.name.width().max(NARROWEST).min(*least),
+            None => *least,
+        });
+        for least in [least.clone(), narrowest.collect()] {
+            while total(&widths) > width {
+                let candidate = (0..widths.len())
+                    .filter(|at| widths[*at] > least[*at])
+                    .max_by_key(|at| (self.columns[*at].rank > 0, widths[*at]));
+                let Some(at) = candidate else { break };
+                widths[at] -= 1;
+            }
         }
-        let shortened = (0..widths.len()).filter(|at| kept[*at] && widths[*at] < natural[*at]);
-        cut.extend(shortened.map(|at| format!("all of `{}`", self.columns[at].name)));
+        // Where there are no rows, nothing is missing.
+        let is_told = !texts.is_empty();
+        let names = |is_meant: &dyn Fn(usize) -> bool| -> Vec<&'static str> {
+            (0..self.columns.len()).filter(|at| is_told && is_meant(*at)).map(|at| self.columns[at].name).collect()
+        };
+        let cut =
+            Cut { left_out: names(&|at| !kept[at]), shortened: names(&|at| kept[at] && widths[at] < natural[at]) };
         (widths, cut)
+    }
+
+    /// Which columns stay so that they fit at these widths; `None` if those of rank 0 alone do not.
+    fn leave_out(&self, widths: &[usize], width: usize) -> Option<Vec<bool>> {
+        let mut widths = widths.to_vec();
+        while total(&widths) > width {
+            let at = (0..widths.len())
+                .filter(|at| widths[*at] > 0 && self.columns[*at].rank > 0)
+                .max_by_key(|at| (self.columns[*at].rank, *at))?;
+            widths[at] = 0;
+        }
+        Some(widths.iter().map(|width| *width > 0).collect())
     }
 
     /// A Markdown table.
     #[must_use]
     pub fn to_markdown(&self) -> String {
-        let escape = |text: &str| text.replace('|', "\\|").replace('\n', " ");
+        let escape = |text: &str| text.replace('\\', "\\\\").replace('|', "\\|");
         let mut text = self.title.as_ref().map(|title| format!("**{title}**\n\n")).unwrap_or_default();
         let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
         text.push_str(&line(self.columns.iter().map(|column| escape(column.name)).collect()));
-        let rule = |at: usize| if self.rows.iter().any(|row| row[at].is_number()) { "---:" } else { "---" };
+        let rule = |at: usize| if self.is_right(at) { "---:" } else { "---" };
         text.push_str(&line((0..self.columns.len()).map(|at| rule(at).to_owned()).collect()));
         for row in self.texts() {
             text.push_str(&line(row.iter().map(|cell| escape(cell)).collect()));
@@ -225,7 +312,7 @@ impl Table {
         text
     }
 
-    /// CSV (RFC 4180) with unrounded numbers.
+    /// CSV with unrounded numbers: quoted as in RFC 4180, with `\n` at the ends of lines.
     #[must_use]
     pub fn to_csv(&self) -> String {
         let mut writer = csv::Writer::from_writer(Vec::new());
@@ -238,20 +325,49 @@ impl Table {
     }
 }
 
-/// The text in at most `width` columns, with `…` where it was cut.
+/// Columns that cells of these widths take; those of width 0 are left out.
+fn total(widths: &[usize]) -> usize {
+    let n_kept = widths.iter().filter(|width| **width > 0).count();
+    widths.iter().sum::<usize>() + GAP * n_kept.saturating_sub(1)
+}
+
+/// The texts in at most `width` columns: without their ends, or, where that makes more of them look alike, without
+/// their middles.
+fn shorten_all(texts: &[&str], width: usize) -> Vec<String> {
+    fn n_different<T: Ord>(texts: &[T]) -> usize {
+        texts.iter().collect::<BTreeSet<_>>().len()
+    }
+    let ends: Vec<String> = texts.iter().map(|text| shorten(text, width)).collect();
+    if n_different(&ends) == n_different(texts) {
+        return ends;
+    }
+    let middles: Vec<String> = texts.iter().map(|text| shorten_middle(text, width)).collect();
+    if n_different(&middles) > n_different(&ends) { middles } else { ends }
+}
+
+/// The text in at most `width` columns, with `…` where its end was cut.
 fn shorten(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
-    let mut short = String::new();
-    for character in text.chars() {
-        let wider = format!("{short}{character}");
-        if wider.width() + 1 > width {
-            break;
-        }
-        short = wider;
+    start(text, width.saturating_sub(1)).to_owned() + "…"
+}
+
+/// The text in at most `width` columns, with `…` where its middle was cut.
+fn shorten_middle(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
     }
-    short + "…"
+    let of_end = width.saturating_sub(1) / 2;
+    let start = start(text, width.saturating_sub(1 + of_end));
+    let end = text.char_indices().map(|(at, _)| &text[at..]).find(|end| end.width() <= of_end).unwrap_or_default();
+    format!("{start}…{end}")
+}
+
+/// As much of the text's start as fits into `width` columns.
+fn start(text: &str, width: usize) -> &str {
+    let ends = text.char_indices().map(|(at, character)| at + character.len_utf8());
+    ends.map(|end| &text[..end]).take_while(|start| start.width() <= width).last().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -280,63 +396,169 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(width: Option<usize>, text: &str, cut: &[&str]) {
-        let (found, found_cut) = table().to_text(width);
+    fn check(table: &Table, width: Option<usize>, text: &str, cut: &str) {
+        let (found, found_cut) = table.to_text(width);
         assert_eq!(found, text);
-        assert_eq!(found_cut, cut);
+        assert_eq!(found_cut.to_string(), cut);
+        assert!(width.is_none_or(|width| found.lines().all(|line| line.width() <= width)));
     }
 
     #[test]
     fn all_of_it() {
         check(
+            &table(),
             None,
             "\
 id  label                     samples  note     groups
 a1  A label of some length  1,234,567  as told  a:b c|d
 b2  Short                          12  as told  a:b c|d
 ",
-            &[],
+            "",
         );
     }
 
     #[test]
-    fn what_does_not_fit_is_shortened_or_cut_and_told() {
+    fn what_does_not_fit_is_left_out_or_shortened_and_told() {
         check(
-            Some(40),
+            &table(),
+            Some(54),
             "\
-id  label       samples  note     groups
-a1  A label…  1,234,567  as told  a:b c…
-b2  Short            12  as told  a:b c…
+id  label                     samples  note     groups
+a1  A label of some length  1,234,567  as told  a:b c…
+b2  Short                          12  as told  a:b c…
 ",
-            &["all of `label`", "all of `groups`"],
+            "too narrow for all of `groups`",
         );
         check(
+            &table(),
+            Some(53),
+            "\
+id  label                     samples  note
+a1  A label of some length  1,234,567  as told
+b2  Short                          12  as told
+",
+            "too narrow for `groups`",
+        );
+        check(
+            &table(),
             Some(30),
             "\
 id  label              samples
 a1  A label of som…  1,234,567
 b2  Short                   12
 ",
-            &["`note`", "`groups`", "all of `label`"],
+            "too narrow for `note`, `groups`, and for all of `label`",
         );
     }
 
     #[test]
-    fn markdown_and_csv() {
-        assert!(
-            table()
-                .to_markdown()
-                .starts_with("| id | label | samples | note | groups |\n| --- | --- | ---: | --- | --- |\n")
+    fn what_cannot_fit_whole_leaves_room_for_others() {
+        let mut table = table();
+        table.rows[0][1] = Cell::Text("A label longer than any terminal: ".repeat(9));
+        check(
+            &table,
+            Some(60),
+            "\
+id  label                           samples  note     groups
+a1  A label longer than any ter…  1,234,567  as told  a:b c…
+b2  Short                                12  as told  a:b c…
+",
+            "too narrow for all of `label`, `groups`",
         );
-        assert!(table().to_markdown().contains("a:b c\\|d"));
-        assert_eq!(table().to_csv().lines().nth(1), Some("a1,A label of some length,1234567,as told,a:b c|d"));
+    }
+
+    #[test]
+    fn a_table_wider_than_everything_is_left_as_narrow_as_it_gets() {
+        let (text, _) = table().to_text(Some(1));
+        assert_eq!(text.lines().nth(1), Some("a1  A la…  1,234,567"));
+    }
+
+    #[test]
+    fn shortened_texts_stay_different() {
+        let check = |texts: &[&str], width: usize, short: &[&str]| assert_eq!(shorten_all(texts, width), short);
+        check(&["model one (a)", "model one (b)"], 9, &["mode… (a)", "mode… (b)"]);
+        check(&["one model (a)", "two model (a)"], 9, &["one mode…", "two mode…"]);
+        check(&["same, the same", "same, the same"], 9, &["same, th…", "same, th…"]);
+        check(&["模型一大 (a)", "模型一大 (b)"], 7, &["模…(a)", "模…(b)"]);
+        check(&["ab", "ac"], 1, &["…", "…"]);
+    }
+
+    #[test]
+    fn without_rows_nothing_is_missing() {
+        let empty = Table::new(table().columns);
+        assert_eq!(empty.to_text(Some(20)).1, Cut::default());
+    }
+
+    #[test]
+    fn a_cell_is_one_line() {
+        let mut table = Table::new(vec![Column::fixed("a"), Column::fixed("b")]);
+        table.rows = vec![vec![Cell::Text("x\r\n\ty".into()), Cell::Text("z".into())]];
+        check(&table, None, "a      b\nx   y  z\n", "");
+        assert_eq!(table.to_csv(), "a,b\n\"x\r\n\ty\",z\n");
+        assert_eq!(table.to_markdown(), "| a | b |\n| --- | --- |\n| x   y | z |\n");
+    }
+
+    #[test]
+    fn rows_of_different_kinds_stand_on_the_left() {
+        let mut table = Table::new(vec![Column::fixed("key"), Column::fixed("value").left()]);
+        table.rows = vec![
+            vec![Cell::Text("records".into()), Cell::Count(1_234)],
+            vec![Cell::Text("truncated".into()), Cell::Ratio(0.5)],
+            vec![Cell::Text("model".into()), Cell::Text("A model".into())],
+        ];
+        check(&table, None, "key        value\nrecords    1,234\ntruncated  50.0 %\nmodel      A model\n", "");
+        assert_eq!(table.to_csv(), "key,value\nrecords,1234\ntruncated,0.5\nmodel,A model\n");
+        assert!(table.to_markdown().starts_with("| key | value |\n| --- | --- |\n"));
+    }
+
+    #[test]
+    fn markdown() {
+        let mut table = table().titled("Title");
+        table.rows[1][1] = Cell::Text("a|b \\| c".into());
+        assert_eq!(
+            table.to_markdown(),
+            "\
+**Title**
+
+| id | label | samples | note | groups |
+| --- | --- | ---: | --- | --- |
+| a1 | A label of some length | 1,234,567 | as told | a:b c\\|d |
+| b2 | a\\|b \\\\\\| c | 12 | as told | a:b c\\|d |
+"
+        );
+    }
+
+    #[test]
+    fn csv_is_rfc_4180_and_unrounded() {
+        let mut table = table();
+        table.rows[0][1] = Cell::Text("a \"quoted\", and\nbroken label".into());
+        table.rows[1][2] = Cell::Ratio(1.0 / 3.0);
+        table.rows[1][3] = Cell::Empty;
+        assert_eq!(
+            table.to_csv(),
+            "\
+id,label,samples,note,groups
+a1,\"a \"\"quoted\"\", and\nbroken label\",1234567,as told,a:b c|d
+b2,Short,0.3333333333333333,,a:b c|d
+"
+        );
     }
 
     #[test]
     fn numbers_for_people() {
-        assert_eq!(grouped(123), "123");
-        assert_eq!(grouped(1234), "1,234");
-        assert_eq!(Cell::Ratio(0.0447).for_people(), "4.5 %");
-        assert_eq!(Cell::Ratio(0.0447).for_machines(), "0.0447");
+        let check = |cell: Cell, people: &str, machines: &str| {
+            assert_eq!((cell.for_people().as_str(), cell.for_machines().as_str()), (people, machines));
+        };
+        check(Cell::Empty, "", "");
+        check(Cell::Count(0), "0", "0");
+        check(Cell::Count(123), "123", "123");
+        check(Cell::Count(1_234_567), "1,234,567", "1234567");
+        check(Cell::Bytes(999), "999 B", "999");
+        check(Cell::Bytes(1_500_000), "1.50 MB", "1500000");
+        check(Cell::Ratio(0.0447), "4.5 %", "0.0447");
+        check(Cell::Ratio(1.0), "100.0 %", "1");
+        check(Cell::Number(5481.01, 0), "5,481", "5481.01");
+        check(Cell::Number(-1234.56, 1), "-1,234.6", "-1234.56");
+        check(Cell::Number(999.5, 0), "1,000", "999.5");
     }
 }

@@ -71,7 +71,7 @@ impl Ui {
         let written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
         written.map_err(|error| match error.kind() {
             io::ErrorKind::BrokenPipe => CommandError::new(Kind::ClosedPipe, error),
-            _ => CommandError::environment(error),
+            _ => CommandError::environment(format!("cannot write to standard output: {error}")),
         })
     }
 

@@ -365,8 +365,17 @@ pub fn modified_nanos(metadata: &std::fs::Metadata) -> i128 {
 /// # Errors
 /// A folder cannot be listed.
 pub fn find_cohorts(folder: &Path) -> Result<Vec<PathBuf>, CohortError> {
+    find_cohorts_within(folder, usize::MAX)
+}
+
+/// The folders of the cohorts at most so many levels below `folder` (itself included), in order.
+///
+/// # Errors
+/// A folder cannot be listed.
+pub fn find_cohorts_within(folder: &Path, levels: usize) -> Result<Vec<PathBuf>, CohortError> {
     let mut folders = Vec::new();
-    let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter();
+    let depth = levels.saturating_add(1);
+    let walk = WalkDir::new(folder).max_depth(depth).follow_links(true).sort_by_file_name().into_iter();
     for item in walk.filter_entry(|item| item.depth() == 0 || !is_hidden(item.file_name())) {
         match item {
             Ok(item) if item.file_name() == EVALS_FILE && item.file_type().is_file() => {
@@ -458,7 +467,7 @@ mod tests {
         let cohort = Cohort::open(&root.path().join("M/evals.json")).expect("opens");
         assert_eq!(cohort.unmatched_runs(), ["run_x"]);
         assert_eq!(cohort.warnings.len(), 3, "{:?}", cohort.warnings);
-        assert!(cohort.warnings[0].contains("unknown key `0.odd`"));
+        assert!(cohort.warnings[0].contains("unknown key `[0].odd`"));
         assert!(cohort.warnings[1].contains("matches no raw file"));
         assert!(cohort.warnings[2].contains("are there"));
         assert_eq!(cohort.evaluations[0].entry.facets(), BTreeMap::from([("arch", "moe")]));

@@ -28,6 +28,21 @@ const RANGE_BYTES: u64 = 16 << 20;
 const PLAIN_BLOCK_BYTES: usize = 256 << 10;
 /// Bytes decoded from a compressed file before they are handed to another thread.
 const STREAM_BLOCK_BYTES: usize = 1 << 20;
+
+/// Sizes of the pieces that files are read in; the result does not depend on them.
+#[derive(Debug, Clone, Copy)]
+struct Pieces {
+    range_bytes: u64,
+    plain_block_bytes: usize,
+    stream_block_bytes: usize,
+}
+
+impl Default for Pieces {
+    fn default() -> Self {
+        Self { range_bytes: RANGE_BYTES, plain_block_bytes: PLAIN_BLOCK_BYTES, stream_block_bytes: STREAM_BLOCK_BYTES }
+    }
+}
+
 /// Most diagnostics that are kept; the rest are counted.
 pub const MAX_DIAGNOSTICS: usize = 100_000;
 
@@ -174,7 +189,19 @@ pub fn collect(
     on_malformed: OnMalformed,
     monitor: &Monitor,
 ) -> Result<Collection, CollectError> {
-    let context = Context { wanted, files, keep, on_malformed, monitor, hasher: DefaultHashBuilder::default() };
+    collect_in(Pieces::default(), wanted, files, keep, on_malformed, monitor)
+}
+
+fn collect_in(
+    pieces: Pieces,
+    wanted: &[Wanted],
+    files: &[Input],
+    keep: Keep,
+    on_malformed: OnMalformed,
+    monitor: &Monitor,
+) -> Result<Collection, CollectError> {
+    let hasher = DefaultHashBuilder::default();
+    let context = Context { pieces, wanted, files, keep, on_malformed, monitor, hasher };
     let parts = context.read_all();
     if monitor.is_cancelled() {
         return Err(CollectError::Cancelled);
@@ -195,6 +222,7 @@ struct Unit {
 }
 
 struct Context<'a> {
+    pieces: Pieces,
     wanted: &'a [Wanted],
     files: &'a [Input],
     keep: Keep,
@@ -210,19 +238,21 @@ struct Part {
     offset: u64,
     identities: Vec<(Identity, Tally)>,
     points: Vec<PartPoint>,
+    /// What samples carry besides their results.
+    attributes: Vec<Attributes>,
     n_malformed: u64,
     diagnostics: Vec<PlacedProblem>,
 }
 
-/// Samples of one coordinate with equal attributes, in line order.
+/// An evaluation, a task, and params: what a point is found by.
+type Coordinate<'a> = (usize, &'a str, &'a str);
+
+/// Samples of one coordinate, in line order; their attributes are positions in [`Part::attributes`].
 struct PartPoint {
     identity: usize,
     base_task: String,
     params: String,
-    attributes: Attributes,
     samples: Vec<Sample>,
-    /// The raw texts that lead here, one after another, for a look-up without decoding.
-    raw_key: Vec<u8>,
 }
 
 struct PlacedProblem {
@@ -280,10 +310,10 @@ impl<'a> Context<'a> {
             let mut start = 0;
             // At least once: a file that has grown since it was listed is read to its end.
             loop {
-                let end = start + RANGE_BYTES;
+                let end = start + self.pieces.range_bytes;
                 let last = end >= input.size_bytes;
                 units.push((
-                    RANGE_BYTES.min(input.size_bytes - start),
+                    self.pieces.range_bytes.min(input.size_bytes - start),
                     Unit { file, start, end: if last { u64::MAX } else { end } },
                 ));
                 if last {
@@ -304,7 +334,8 @@ impl<'a> Context<'a> {
     fn read_range(&self, unit: Unit, shared: &Shared<'_>) {
         let mut parser = self.parser(unit.file, unit.start);
         let path = &self.files[unit.file].path;
-        let result = BlockReader::open_at(path, unit.start, PLAIN_BLOCK_BYTES, &self.monitor.read_bytes);
+        let result =
+            BlockReader::open_at(path, unit.start..unit.end, self.pieces.plain_block_bytes, &self.monitor.read_bytes);
         if let Err(error) = result.and_then(|reader| self.parse_range(reader, unit, &mut parser, shared)) {
             parser.unreadable(&error);
         }
@@ -348,30 +379,31 @@ impl<'a> Context<'a> {
         let input = &self.files[file];
         let mut line = 1;
         let mut offset = 0;
-        let result = BlockReader::open(&input.path, input.codec, STREAM_BLOCK_BYTES, &self.monitor.read_bytes)
-            .and_then(|mut reader| {
-                while !self.stopped(shared) {
-                    offset = reader.offset();
-                    let Some(block) = reader.next_block()? else { break };
-                    match block {
-                        Block::Lines(lines) => {
-                            let first_line = line;
-                            line += memchr::memchr_iter(b'\n', lines).count() as u64;
-                            self.parse_elsewhere(file, offset, first_line, lines, shared, scope);
-                        }
-                        last => {
-                            let mut parser = self.parser(file, offset);
-                            match last {
-                                Block::LastLine(text) => parser.last_line(text, Place::Line(line)),
-                                _ => parser.oversized(Line::Number(line)),
+        let result =
+            BlockReader::open(&input.path, input.codec, self.pieces.stream_block_bytes, &self.monitor.read_bytes)
+                .and_then(|mut reader| {
+                    while !self.stopped(shared) {
+                        offset = reader.offset();
+                        let Some(block) = reader.next_block()? else { break };
+                        match block {
+                            Block::Lines(lines) => {
+                                let first_line = line;
+                                line += memchr::memchr_iter(b'\n', lines).count() as u64;
+                                self.parse_elsewhere(file, offset, first_line, lines, shared, scope);
                             }
-                            line += 1;
-                            shared.push(parser.finish(), self.on_malformed);
+                            last => {
+                                let mut parser = self.parser(file, offset);
+                                match last {
+                                    Block::LastLine(text) => parser.last_line(text, Place::Line(line)),
+                                    _ => parser.oversized(Line::Number(line)),
+                                }
+                                line += 1;
+                                shared.push(parser.finish(), self.on_malformed);
+                            }
                         }
                     }
-                }
-                Ok(())
-            });
+                    Ok(())
+                });
         if let Err(error) = result {
             let mut parser = self.parser(file, u64::MAX);
             parser.unreadable(&error);
@@ -389,7 +421,7 @@ impl<'a> Context<'a> {
         shared: &Shared<'scope>,
         scope: &rayon::Scope<'scope>,
     ) {
-        let is_small = lines.len() < STREAM_BLOCK_BYTES / 2;
+        let is_small = lines.len() < self.pieces.stream_block_bytes / 2;
         if is_small || shared.in_flight.fetch_add(1, Ordering::Relaxed) >= shared.most_in_flight {
             if !is_small {
                 shared.in_flight.fetch_sub(1, Ordering::Relaxed);
@@ -417,13 +449,16 @@ impl<'a> Context<'a> {
                 offset,
                 identities: Vec::new(),
                 points: Vec::new(),
+                attributes: Vec::new(),
                 n_malformed: 0,
                 diagnostics: Vec::new(),
             },
             identity_keys: Vec::new(),
-            table: HashTable::new(),
+            spellings: Vec::new(),
+            by_raw_key: HashTable::new(),
+            by_coordinate: HashTable::new(),
             raw_key: Vec::new(),
-            last_point: None,
+            last_spelling: None,
         }
     }
 
@@ -469,31 +504,32 @@ impl<'a> Context<'a> {
     }
 
     fn make_points(&self, parts: &[Part], evaluations: &mut [Collected]) {
-        let pieces: Vec<&PartPoint> = parts.iter().flat_map(|part| &part.points).collect();
-        // Pieces of each point of each evaluation, in (path, line) order.
-        let mut gathered: BTreeMap<(usize, &str, &str), Vec<usize>> = BTreeMap::new();
-        let mut position = 0;
+        let all_attributes: Vec<&Attributes> = parts.iter().flat_map(|part| &part.attributes).collect();
+        // Pieces of each point of each evaluation in (path, line) order, with where their part's attributes begin.
+        let mut gathered: BTreeMap<Coordinate<'_>, Vec<(&PartPoint, u32)>> = BTreeMap::new();
+        let mut n_attributes = 0_usize;
         for part in parts {
             let claimants: Vec<Vec<usize>> =
                 part.identities.iter().map(|(identity, _)| self.claimants(part.file, identity)).collect();
+            let first = u32::try_from(n_attributes).unwrap_or(u32::MAX);
             for piece in &part.points {
                 for &evaluation in &claimants[piece.identity] {
-                    gathered.entry((evaluation, &piece.base_task, &piece.params)).or_default().push(position);
+                    gathered.entry((evaluation, &piece.base_task, &piece.params)).or_default().push((piece, first));
                 }
-                position += 1;
             }
+            n_attributes += part.attributes.len();
         }
-        let gathered: Vec<((usize, &str, &str), Vec<usize>)> = gathered.into_iter().collect();
+        let gathered: Vec<(Coordinate<'_>, Vec<(&PartPoint, u32)>)> = gathered.into_iter().collect();
         let counted: Vec<(usize, Point, u64)> = gathered
             .into_par_iter()
-            .map(|((evaluation, base_task, params), positions)| {
-                let mut samples = Vec::with_capacity(positions.iter().map(|at| pieces[*at].samples.len()).sum());
-                for &at in &positions {
-                    let attributes = u32::try_from(at).unwrap_or(u32::MAX);
-                    samples.extend(pieces[at].samples.iter().map(|sample| Sample { attributes, ..*sample }));
+            .map(|((evaluation, base_task, params), pieces)| {
+                let mut samples = Vec::with_capacity(pieces.iter().map(|(piece, _)| piece.samples.len()).sum());
+                for (piece, first) in pieces {
+                    let placed = |sample: &Sample| Sample { attributes: first + sample.attributes, ..*sample };
+                    samples.extend(piece.samples.iter().map(placed));
                 }
                 let context_tokens = self.wanted[evaluation].context_tokens;
-                let attributes = |at: u32| pieces[at as usize].attributes.clone();
+                let attributes = |at: u32| all_attributes[at as usize].clone();
                 let (point, n_duplicates) =
                     point::count(base_task.to_owned(), params.to_owned(), samples, context_tokens, attributes);
                 (evaluation, point, n_duplicates)
@@ -543,18 +579,27 @@ struct Parser<'a> {
     part: Part,
     /// Raw texts of the identities, beside [`Part::identities`], and whether anybody wants their records.
     identity_keys: Vec<(Vec<u8>, bool)>,
-    /// Positions in [`Part::points`] by raw key.
-    table: HashTable<usize>,
+    /// Everything that was written for a coordinate and its attributes; beside [`Part::attributes`].
+    spellings: Vec<Spelling>,
+    /// Positions in `spellings` by raw key.
+    by_raw_key: HashTable<usize>,
+    /// Positions in [`Part::points`] by coordinate.
+    by_coordinate: HashTable<usize>,
     raw_key: Vec<u8>,
-    /// The point of the record before: most records follow one of their own point.
-    last_point: Option<usize>,
+    /// The spelling of the record before: most records follow one of their own point.
+    last_spelling: Option<usize>,
+}
+
+/// One way in which a coordinate and its attributes are written.
+struct Spelling {
+    /// The raw texts one after another, for a look-up without decoding.
+    raw_key: Vec<u8>,
+    /// Position in [`Part::points`].
+    point: usize,
 }
 
 impl Parser<'_> {
-    fn finish(mut self) -> Part {
-        for point in &mut self.part.points {
-            point.raw_key = Vec::new();
-        }
+    fn finish(self) -> Part {
         self.part
     }
 
@@ -634,8 +679,10 @@ impl Parser<'_> {
         if self.context.keep == Keep::Counts || !self.identity_keys[identity].1 {
             return Ok(());
         }
-        let point = self.point(identity, record)?;
-        self.part.points[point].samples.push(Sample::new(record, 0));
+        let spelling = self.spelling(identity, record)?;
+        let point = self.spellings[spelling].point;
+        let attributes = u32::try_from(spelling).unwrap_or(u32::MAX);
+        self.part.points[point].samples.push(Sample::new(record, attributes));
         Ok(())
     }
 
@@ -657,10 +704,9 @@ impl Parser<'_> {
         })
     }
 
-    /// Position of the record's point in the part, found by its raw texts: two spellings of one coordinate are two
-    /// positions here and one point in the end.
+    /// Position of what the record writes for its coordinate and attributes, found by the raw texts.
     #[inline]
-    fn point(&mut self, identity: usize, record: &Record<'_>) -> Result<usize, LexError> {
+    fn spelling(&mut self, identity: usize, record: &Record<'_>) -> Result<usize, LexError> {
         let identity_text = u32::try_from(identity).unwrap_or(u32::MAX).to_le_bytes();
         let names: [Option<&[u8]>; 5] = [
             Some(record.base_task.raw),
@@ -672,45 +718,61 @@ impl Parser<'_> {
         self.raw_key.clear();
         self.raw_key.extend_from_slice(&identity_text);
         for name in names {
-            // 0xFF is in no UTF-8 text: it parts the texts and marks absence.
+            // Neither byte is in any UTF-8 text: 0xFE marks absence, 0xFF parts the texts.
             match name {
                 Some(name) => self.raw_key.extend_from_slice(name),
-                None => self.raw_key.push(0xFF),
+                None => self.raw_key.push(0xFE),
             }
             self.raw_key.push(0xFF);
         }
-        if let Some(last) = self.last_point
-            && self.part.points[last].raw_key == self.raw_key
+        if let Some(last) = self.last_spelling
+            && self.spellings[last].raw_key == self.raw_key
         {
             return Ok(last);
         }
         let hasher = &self.context.hasher;
         let hash = hasher.hash_one(self.raw_key.as_slice());
-        let points = &self.part.points;
-        let position = match self.table.find(hash, |at| points[*at].raw_key == self.raw_key) {
+        let position = match self.by_raw_key.find(hash, |at| self.spellings[*at].raw_key == self.raw_key) {
             Some(at) => *at,
-            None => {
-                let at = points.len();
-                let text = |text: Option<RawString<'_>>| text.map(|text| text.decode().into_owned());
-                self.part.points.push(PartPoint {
-                    identity,
-                    base_task: record.base_task.decode().into_owned(),
-                    params: canonical_params(record.params)?,
-                    attributes: Attributes {
-                        task: text(record.task),
-                        category: text(record.category),
-                        manifold: record.manifold.map(canonical_json).transpose()?,
-                    },
-                    samples: Vec::new(),
-                    raw_key: self.raw_key.clone(),
-                });
-                let points = &self.part.points;
-                self.table.insert_unique(hash, at, |at| hasher.hash_one(points[*at].raw_key.as_slice()));
-                at
-            }
+            None => self.new_spelling(hash, identity, record)?,
         };
-        self.last_point = Some(position);
+        self.last_spelling = Some(position);
         Ok(position)
+    }
+
+    /// Adds `self.raw_key`, whose hash is `hash`.
+    fn new_spelling(&mut self, hash: u64, identity: usize, record: &Record<'_>) -> Result<usize, LexError> {
+        let text = |text: Option<RawString<'_>>| text.map(|text| text.decode().into_owned());
+        let attributes = Attributes {
+            task: text(record.task),
+            category: text(record.category),
+            manifold: record.manifold.map(canonical_json).transpose()?,
+        };
+        let point = self.point(identity, record.base_task.decode().into_owned(), canonical_params(record.params)?);
+        let at = self.spellings.len();
+        self.part.attributes.push(attributes);
+        self.spellings.push(Spelling { raw_key: self.raw_key.clone(), point });
+        let (hasher, spellings) = (&self.context.hasher, &self.spellings);
+        self.by_raw_key.insert_unique(hash, at, |at| hasher.hash_one(spellings[*at].raw_key.as_slice()));
+        Ok(at)
+    }
+
+    /// Position of a coordinate's point in the part: two spellings of one coordinate are one point.
+    fn point(&mut self, identity: usize, base_task: String, params: String) -> usize {
+        let hasher = &self.context.hasher;
+        let hash_of = |point: &PartPoint| hasher.hash_one((point.identity, &point.base_task, &point.params));
+        let new = PartPoint { identity, base_task, params, samples: Vec::new() };
+        let is_new = |point: &PartPoint| {
+            (point.identity, &point.base_task, &point.params) == (new.identity, &new.base_task, &new.params)
+        };
+        let points = &mut self.part.points;
+        if let Some(at) = self.by_coordinate.find(hash_of(&new), |at| is_new(&points[*at])) {
+            return *at;
+        }
+        let (hash, at) = (hash_of(&new), points.len());
+        points.push(new);
+        self.by_coordinate.insert_unique(hash, at, |at| hash_of(&points[*at]));
+        at
     }
 }
 

@@ -247,7 +247,7 @@ impl Config {
         let warnings = unknown_keys
             .iter()
             .filter(|key| !key.contains(SPANNED_MARKER))
-            .map(|key| format!("{}: unknown key `{}` is ignored", path.display(), unspanned(key)))
+            .map(|key| format!("{}: unknown key `{}` is ignored", path.display(), document::key_path(&unspanned(key))))
             .collect();
         Ok(Self { name: file.name, tasks, warnings })
     }
@@ -455,7 +455,7 @@ tasks:
     #[test]
     fn a_config_in_full() {
         let config = parse(GOOD).expect("is right");
-        assert_eq!(config.warnings, ["configs/x.yaml: unknown key `tasks.0.odd` is ignored"]);
+        assert_eq!(config.warnings, ["configs/x.yaml: unknown key `tasks[0].odd` is ignored"]);
         let task = config.task("arithmetic").expect("is there");
         let points = task.resolve().expect("is a grid");
         assert_eq!(points.len(), 6);

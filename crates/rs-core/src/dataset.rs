@@ -11,8 +11,12 @@ use crate::eval_id::{EvalId, identity_text};
 use crate::paths::{self, Climb, PathRefused};
 use crate::suggest;
 
+/// Where a project keeps its datasets, seen from its root.
+const DATASETS_FOLDER: &str = "data";
+
 /// A dataset file, as written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(expecting = "a dataset: an object with `name`, `db` and `cohorts`")]
 struct DatasetFile {
     name: String,
     db: String,
@@ -187,6 +191,16 @@ pub enum DatasetError {
     /// A cohort is wrong.
     #[error(transparent)]
     Cohort(#[from] CohortError),
+    /// One evaluation is in two entries.
+    #[error("evaluation `{identity}` is listed twice: as `{}` in {} and as `{}` in {}", first.0, first.1.display(), second.0, second.1.display())]
+    ListedTwice {
+        /// The identity of both.
+        identity: String,
+        /// Label and `evals.json` of one.
+        first: (String, PathBuf),
+        /// Label and `evals.json` of the other.
+        second: (String, PathBuf),
+    },
     /// Two evaluations have one id.
     #[error("evaluations `{}` ({}) and `{}` ({}) have one eval_id `{eval_id}`", first.0, first.1.display(), second.0, second.1.display())]
     EvalIdTwice {
@@ -322,22 +336,37 @@ impl Selection {
     }
 
     fn check_ids(&self) -> Result<(), DatasetError> {
-        let mut seen: BTreeMap<EvalId, (String, PathBuf)> = BTreeMap::new();
+        let mut seen: BTreeMap<EvalId, (&Entry, &PathBuf)> = BTreeMap::new();
         for &(cohort, evaluation) in &self.evaluations {
             let entry = self.entry((cohort, evaluation));
-            let this = (identity_text(&entry.filters, entry.context), self.cohorts[cohort].file.clone());
-            if let Some(first) = seen.insert(entry.eval_id(), this.clone()) {
-                return Err(DatasetError::EvalIdTwice { eval_id: entry.eval_id(), first, second: this });
+            let file = &self.cohorts[cohort].file;
+            let Some((first, first_file)) = seen.insert(entry.eval_id(), (entry, file)) else { continue };
+            let identity = |entry: &Entry| identity_text(&entry.filters, entry.context);
+            if identity(first) == identity(entry) {
+                return Err(DatasetError::ListedTwice {
+                    identity: identity(entry),
+                    first: (first.label.clone(), first_file.clone()),
+                    second: (entry.label.clone(), file.clone()),
+                });
             }
+            return Err(DatasetError::EvalIdTwice {
+                eval_id: entry.eval_id(),
+                first: (identity(first), first_file.clone()),
+                second: (identity(entry), file.clone()),
+            });
         }
         Ok(())
     }
 }
 
-/// Dataset files beside the one that is missing.
+/// Dataset files beside the one that is missing, or where datasets usually are.
 fn near_datasets(path: &Path) -> Vec<String> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let known = list_datasets(folder);
+    let parent = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut known = list_datasets(if path.is_dir() { path } else { parent });
+    if known.is_empty() {
+        // The folder is what people forget to type.
+        known = list_datasets(Path::new(DATASETS_FOLDER));
+    }
     let known: Vec<String> = known.iter().map(|path| paths::show(path)).collect();
     let near = suggest::nearest(&paths::show(path), known.iter().map(String::as_str));
     if near.is_empty() { known } else { near.into_iter().map(str::to_owned).collect() }
@@ -484,7 +513,7 @@ mod tests {
         }
         match Dataset::open(&root.path().join("data/d.json")).expect("opens").select().expect_err("is missing") {
             DatasetError::MissingCohort { near, position: 0, .. } => {
-                assert!(near[0].ends_with("data/set/M"), "{near:?}")
+                assert!(near[0].ends_with("data/set/M"), "{near:?}");
             }
             other => panic!("{other}"),
         }

@@ -78,7 +78,8 @@ pub fn parse_json<T: DeserializeOwned>(text: &str, path: &Path) -> Result<Docume
     let wrong = |error: &serde_json::Error, key: String| DocumentError::Json {
         path: path.to_owned(),
         line: error.line(),
-        column: error.column(),
+        // Before the first character of an empty file there is column 0.
+        column: error.column().max(1),
         key,
         what: message(error),
     };
@@ -86,7 +87,7 @@ pub fn parse_json<T: DeserializeOwned>(text: &str, path: &Path) -> Result<Docume
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(&mut deserializer, &mut track);
-    let result = serde_ignored::deserialize(tracked, |unknown| unknown_keys.push(unknown.to_string()));
+    let result = serde_ignored::deserialize(tracked, |unknown| unknown_keys.push(key_path(&unknown.to_string())));
     let value = match result {
         Ok(value) => value,
         Err(error) => {
@@ -100,6 +101,23 @@ pub fn parse_json<T: DeserializeOwned>(text: &str, path: &Path) -> Result<Docume
 /// A key path as a person would write it: without the steps of wrapping types that only the reader takes.
 pub(crate) fn plain_key(path: &str) -> String {
     path.split('.').filter(|step| !step.is_empty() && *step != "?").collect::<Vec<_>>().join(".")
+}
+
+/// A key path of `serde_ignored`, which knows no difference between keys and positions, in the form of the messages:
+/// `0.views.1.lable` is `[0].views[1].lable`.
+pub(crate) fn key_path(path: &str) -> String {
+    let mut text = String::new();
+    for step in path.split('.') {
+        if !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit()) {
+            text.push_str(&format!("[{step}]"));
+        } else {
+            if !text.is_empty() {
+                text.push('.');
+            }
+            text.push_str(step);
+        }
+    }
+    text
 }
 
 /// serde_json's message without its place, which is told apart.
@@ -132,6 +150,7 @@ mod tests {
         check_error("[\n  {\"name\": \"a\",}\n]", "data/x.json:2:16: `[0]`: trailing comma");
         check_error("[{\"size\": 3}]", "data/x.json:1:12: `[0]`: missing field `name`");
         check_error("[", "data/x.json:1:1: EOF while parsing a list");
+        check_error("", "data/x.json:1:1: EOF while parsing a value");
         check_error("[] x", "data/x.json:1:4: trailing characters");
     }
 
@@ -140,7 +159,8 @@ mod tests {
         let document =
             parse_json::<Vec<Entry>>(r#"[{"name":"a","colour":1,"size":2}]"#, Path::new("x")).expect("is right");
         assert_eq!(document.value, [Entry { name: "a".into(), size: 2 }]);
-        assert_eq!(document.unknown_keys, ["0.colour"]);
+        assert_eq!(document.unknown_keys, ["[0].colour"]);
+        assert_eq!(key_path("tasks.0.views.12.lable"), "tasks[0].views[12].lable");
     }
 
     #[test]

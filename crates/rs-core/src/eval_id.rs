@@ -31,6 +31,14 @@ pub struct EvalId(String);
 
 impl EvalId {
     /// The id of an identity under a context (tokens), if it has one.
+    ///
+    /// ```
+    /// use rs_core::eval_id::{EvalId, Identity};
+    ///
+    /// let identity = Identity { model: "m".into(), template: "t".into(), sampler: "s".into() };
+    /// assert_eq!(EvalId::new(&identity, None).as_str().len(), 6);
+    /// assert_ne!(EvalId::new(&identity, None), EvalId::new(&identity, Some(8192)));
+    /// ```
     #[must_use]
     pub fn new(identity: &Identity, context_tokens: Option<u32>) -> Self {
         Self(full_hash(&identity_text(identity, context_tokens))[..EVAL_ID_DIGITS].to_owned())

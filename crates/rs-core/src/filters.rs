@@ -134,6 +134,14 @@ pub enum FilterError {
 impl Filters {
     /// Reads a `--filters` object.
     ///
+    /// ```
+    /// use rs_core::filters::Filters;
+    ///
+    /// let filters = Filters::parse(r#"{"base_task": "arithmetic", "params.length": {">=": 16}}"#)?;
+    /// assert_eq!(filters.conditions.len(), 2);
+    /// # Ok::<(), rs_core::filters::FilterError>(())
+    /// ```
+    ///
     /// # Errors
     /// It is no JSON object, or has a key or value that means nothing.
     pub fn parse(json: &str) -> Result<Self, FilterError> {

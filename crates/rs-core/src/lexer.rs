@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use wide::u8x16;
+
 /// Deepest nesting of arrays and objects that is accepted, as in `serde_json`.
 pub const MAX_DEPTH: usize = 128;
 
@@ -189,19 +191,30 @@ impl<'a> Lexer<'a> {
         self.expect_quote()?;
         let start = self.at;
         let mut saved = 0;
-        let mut at = start;
-        loop {
-            let Some(step) = find_quote_or_backslash(&self.line[at..]) else {
-                return Err(LexError::new(start.saturating_sub(1), "string has no end"));
-            };
-            at += step;
-            if self.line[at] == b'"' {
-                break;
+        // Bytes before this one belong to an escape already seen.
+        let mut unread = start;
+        let mut block = start;
+        let at = 'end: loop {
+            // Most strings end within a few bytes, most bytes are in strings that go on for long.
+            let (mut marks, width) = marks_in(&self.line[block..], block > start);
+            while marks != 0 {
+                let at = block + marks.trailing_zeros() as usize;
+                marks &= marks - 1;
+                if at < unread {
+                    continue;
+                }
+                if self.line[at] == b'"' {
+                    break 'end at;
+                }
+                let (raw_bytes, decoded_bytes) = self.escape(at)?;
+                unread = at + raw_bytes;
+                saved += raw_bytes - decoded_bytes;
             }
-            let (raw_bytes, decoded_bytes) = self.escape(at)?;
-            at += raw_bytes;
-            saved += raw_bytes - decoded_bytes;
-        }
+            block += width;
+            if width == 0 {
+                return Err(LexError::new(start.saturating_sub(1), "string has no end"));
+            }
+        };
         let raw = &self.line[start..at];
         if self.check_controls
             && let Some(offset) = raw.iter().position(|byte| *byte < 0x20)
@@ -378,16 +391,27 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// Short strings are walked, long ones searched: most strings of a record are a few bytes, most bytes are in a few strings.
+/// Where `"` and `\\` stand in the next bytes, a bit for each byte, and how many bytes that are: 64 where so many are
+/// wanted and left, 16 where those are left, all that are left otherwise.
 #[inline]
-fn find_quote_or_backslash(bytes: &[u8]) -> Option<usize> {
-    const WALK: usize = 16;
-    for (offset, byte) in bytes.iter().take(WALK).enumerate() {
-        if matches!(byte, b'"' | b'\\') {
-            return Some(offset);
+fn marks_in(bytes: &[u8], is_long: bool) -> (u64, usize) {
+    let marks = |bytes: [u8; 16]| {
+        let bytes = u8x16::new(bytes);
+        let is_mark = bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\'));
+        u64::from(is_mark.to_bitmask())
+    };
+    if is_long && let Some((parts, [])) = bytes.first_chunk::<64>().map(|block| block.as_chunks::<16>()) {
+        let joined = parts.iter().rev().fold(0, |joined, part| joined << 16 | marks(*part));
+        return (joined, 64);
+    }
+    match bytes.first_chunk::<16>() {
+        Some(block) => (marks(*block), 16),
+        None => {
+            let mut block = [0; 16];
+            block[..bytes.len()].copy_from_slice(bytes);
+            (marks(block), bytes.len())
         }
     }
-    memchr::memchr2(b'"', b'\\', bytes.get(WALK..)?).map(|offset| offset + WALK)
 }
 
 /// What stands at `at`, for a message.

@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 
 use crate::document::{self, DocumentError};
 
+/// Name of the manifest in the folder of the cohorts' sets.
+pub const MANIFEST_FILE: &str = "manifest.json";
+
 /// The only version there is.
 pub const MANIFEST_VERSION: u32 = 1;
 

@@ -7,6 +7,10 @@ use crate::statistics::Counters;
 /// Width of a hazard bin in completion tokens (statistics.md, section 5).
 pub const HAZARD_BIN_TOKENS: u32 = 256;
 
+/// Most hazard bins of a point: a million tokens. One wrong record must not cost a list of millions of bins; what lies
+/// beyond is counted in the last bin.
+pub const MAX_HAZARD_BINS: u32 = 4096;
+
 /// What a sample carries besides its result; a point shows that of its first sample that is no error.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
 pub struct Attributes {
@@ -70,7 +74,8 @@ pub struct PointSample {
     pub guess_chance: f64,
 }
 
-/// Events by bin of [`HAZARD_BIN_TOKENS`] completion tokens; all three lists are as long as the last event needs.
+/// Events by bin of [`HAZARD_BIN_TOKENS`] completion tokens; all three lists are as long as the last event needs, at most
+/// [`MAX_HAZARD_BINS`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Hazard {
     /// Right answers.
@@ -183,7 +188,7 @@ pub fn count(
 fn hazard(samples: &[PointSample], context_tokens: Option<u32>) -> Option<Hazard> {
     let bin = |sample: &PointSample| {
         let tokens = sample.completion_tokens?.min(context_tokens.unwrap_or(u32::MAX));
-        usize::try_from(tokens / HAZARD_BIN_TOKENS).ok()
+        usize::try_from((tokens / HAZARD_BIN_TOKENS).min(MAX_HAZARD_BINS - 1)).ok()
     };
     let n_bins = samples.iter().filter_map(bin).max()? + 1;
     let mut hazard = Hazard { correct: vec![0; n_bins], incorrect: vec![0; n_bins], truncated: vec![0; n_bins] };
@@ -254,6 +259,14 @@ mod tests {
         assert_eq!(point.counters, Counters { correct: 2, invalid: 0, answered: 2, truncated: 3, guess_sum: 0.25 });
         assert_eq!(point.total_tokens, Some(100 + 300 + 600 + 1000 + 255 + 40), "the tokens were spent");
         assert_eq!(point.hazard.expect("tokens are told").truncated, [0, 3]);
+    }
+
+    #[test]
+    fn tokens_beyond_all_bounds_are_in_the_last_bin() {
+        let (point, _) = point(&[r#""correct":true,"completion_tokens":2147483647"#], None);
+        let correct = point.hazard.expect("tokens are told").correct;
+        assert_eq!((correct.len(), correct.last()), (MAX_HAZARD_BINS as usize, Some(&1)));
+        assert_eq!(point.completion_tokens_mean, Some(2_147_483_647.0));
     }
 
     #[test]

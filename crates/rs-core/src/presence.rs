@@ -1,12 +1,14 @@
 //! Where the raw data of a cohort is: extracted, as blobs, or not here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::cohort::Cohort;
-use crate::manifest::Manifest;
+use crate::manifest::{MANIFEST_FILE, Manifest, ManifestError};
+use crate::paths;
 
 /// Where raw data is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -43,5 +45,33 @@ pub fn presence(cohort: &Cohort, manifest: &Manifest) -> Presence {
         n if n > 0 => Presence::Partly,
         _ if !ids.is_empty() && ids.iter().all(|id| manifest.evals.contains_key(id)) => Presence::Blobs,
         _ => Presence::Absent,
+    }
+}
+
+/// Levels from a cohort's folder, `data/<set>/<Model>`, up to the manifest's, `data`.
+const LEVELS_TO_MANIFEST: usize = 2;
+
+/// The manifests of some cohorts, each read once.
+#[derive(Debug, Default)]
+pub struct Manifests {
+    read: BTreeMap<PathBuf, Manifest>,
+}
+
+impl Manifests {
+    /// Where the raw data of a cohort is, by the nearest manifest in its folder or the two above.
+    ///
+    /// # Errors
+    /// The manifest is wrong.
+    pub fn presence(&mut self, cohort: &Cohort) -> Result<Presence, ManifestError> {
+        let above = |levels| std::iter::repeat_n("..", levels).collect::<PathBuf>();
+        let files = (0..=LEVELS_TO_MANIFEST)
+            .map(|levels| paths::join(&paths::join(&cohort.folder, &above(levels)), Path::new(MANIFEST_FILE)));
+        let Some(file) = files.into_iter().find(|file| file.is_file()) else {
+            return Ok(presence(cohort, &Manifest::default()));
+        };
+        if !self.read.contains_key(&file) {
+            self.read.insert(file.clone(), Manifest::read(&file)?);
+        }
+        Ok(presence(cohort, &self.read[&file]))
     }
 }

@@ -1,5 +1,6 @@
 //! Streams of whole lines out of raw files: plain, zstd or gzip, in bounded memory whatever the file's size.
 
+use std::cell::Cell;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -78,11 +79,18 @@ impl<'a> BlockReader<'a> {
         Ok(reader)
     }
 
-    /// Opens a plain file at the first line that begins at or after `start`.
+    /// Opens a plain file at the first line that begins at or after `range.start`. If none begins before `range.end`,
+    /// the reader stands somewhere at or after that end: a long line is not searched for its own.
     ///
     /// # Errors
     /// The file cannot be opened or read.
-    pub fn open_at(path: &Path, start: u64, block_bytes: usize, progress: &'a AtomicU64) -> io::Result<Self> {
+    pub fn open_at(
+        path: &Path,
+        range: std::ops::Range<u64>,
+        block_bytes: usize,
+        progress: &'a AtomicU64,
+    ) -> io::Result<Self> {
+        let start = range.start;
         if start == 0 {
             return Self::open(path, Codec::Plain, block_bytes, progress);
         }
@@ -90,14 +98,16 @@ impl<'a> BlockReader<'a> {
         // The byte before `start` tells whether a line begins there.
         file.seek(SeekFrom::Start(start - 1))?;
         let mut reader = Self::new(Box::new(Counted { inner: file, progress }), start - 1, block_bytes);
-        reader.skip_line()?;
+        reader.skip_line(range.end)?;
         Ok(reader)
     }
 
     fn new(source: Box<dyn Read + 'a>, offset: u64, block_bytes: usize) -> Self {
         // The byte order mark must fit.
         let block_bytes = block_bytes.max(16);
-        Self { source, buffer: vec![0; block_bytes], taken: 0, filled: 0, block_bytes, offset, at_end: false }
+        let mut buffer = SPARE.take();
+        buffer.resize(block_bytes, 0);
+        Self { source, buffer, taken: 0, filled: 0, block_bytes, offset, at_end: false }
     }
 
     /// Offset in the decoded file of the block that comes next.
@@ -127,7 +137,7 @@ impl<'a> BlockReader<'a> {
                 return Ok((start < self.filled).then(|| Block::LastLine(&self.buffer[start..self.filled])));
             }
             if searched >= MAX_LINE_BYTES {
-                self.skip_line()?;
+                self.skip_line(u64::MAX)?;
                 self.buffer.truncate(self.block_bytes.max(self.filled));
                 return Ok(Some(Block::OversizedLine));
             }
@@ -188,21 +198,35 @@ impl<'a> BlockReader<'a> {
         Ok(())
     }
 
-    /// Drops everything up to and with the next `\n`.
-    fn skip_line(&mut self) -> io::Result<()> {
+    /// Drops everything up to and with the next `\n`; gives up at the offset `end`.
+    fn skip_line(&mut self, end: u64) -> io::Result<()> {
         loop {
             if let Some(end) = memchr::memchr(b'\n', &self.buffer[self.taken..self.filled]) {
                 self.taken += end + 1;
                 return Ok(());
             }
             self.taken = self.filled;
-            if self.at_end {
+            if self.at_end || self.offset() >= end {
                 return Ok(());
             }
             self.make_room();
             self.fill()?;
         }
     }
+}
+
+impl Drop for BlockReader<'_> {
+    fn drop(&mut self) {
+        // A buffer that a long line has grown is not kept.
+        if self.buffer.len() == self.block_bytes {
+            SPARE.set(std::mem::take(&mut self.buffer));
+        }
+    }
+}
+
+thread_local! {
+    /// The buffer of the reader before: thousands of small files need not each have a new one from the system.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// Counts what passes.
@@ -245,7 +269,7 @@ mod tests {
     /// All lines that begin in `start..end`, with their offsets.
     fn lines(path: &Path, codec: Codec, start: u64, end: u64, block_bytes: usize) -> Vec<(u64, Vec<u8>)> {
         let mut reader = match codec {
-            Codec::Plain => BlockReader::open_at(path, start, block_bytes, &IGNORED),
+            Codec::Plain => BlockReader::open_at(path, start..u64::MAX, block_bytes, &IGNORED),
             _ => BlockReader::open(path, codec, block_bytes, &IGNORED),
         }
         .expect("opens");
@@ -346,7 +370,7 @@ mod tests {
             let whole = lines(file.path(), Codec::Plain, 0, u64::MAX, 1 << 16);
             prop_assert_eq!(whole.iter().flat_map(|(_, line)| line.clone()).collect::<Vec<_>>(), bytes.clone());
             let mut parts = lines(file.path(), Codec::Plain, 0, cut, block_bytes);
-            parts.extend(lines(file.path(), Codec::Plain, cut.max(1), u64::MAX, block_bytes).into_iter().filter(|(at, _)| *at >= cut));
+            parts.extend(lines(file.path(), Codec::Plain, cut, u64::MAX, block_bytes).into_iter().filter(|(at, _)| *at >= cut));
             prop_assert_eq!(&parts, &whole);
             let packed = file_with(&zstd::encode_all(&bytes[..], 1).expect("packs"));
             prop_assert_eq!(&lines(packed.path(), Codec::Zstd, 0, u64::MAX, block_bytes), &whole);

@@ -74,17 +74,31 @@ impl EvalRow {
 pub struct Builder {
     /// Only `None` while finishing.
     connection: Option<Connection>,
+    /// The database as the user would type it.
     target: PathBuf,
+    /// Where it really lies.
+    place: PathBuf,
     building: PathBuf,
-    lock: Lock,
-    has_old: bool,
+    old: Old,
+    _lock: Lock,
+}
+
+/// Whether rows are to be taken over from the database that stands at the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Old {
+    /// They are.
+    Attached,
+    /// They are not: there is none, or none that can be used.
+    Ignored,
+    /// They are not, but nobody has looked yet whether what stands there is a PointsDB, which alone may be replaced.
+    Unchecked,
 }
 
 /// A lock file that names its holder. The lock goes with the process, whatever ends it; the file is removed with it
 /// where the process ends in order.
 struct Lock {
     path: PathBuf,
-    _file: fs_err::File,
+    file: fs_err::File,
 }
 
 impl Drop for Lock {
@@ -95,13 +109,14 @@ impl Drop for Lock {
 }
 
 impl Lock {
-    fn take(target: &Path) -> Result<Self, PointsDbError> {
-        let path = beside(target, ".lock");
+    /// Locks the database at `place`, which the user calls `target`.
+    fn take(place: &Path, target: &Path) -> Result<Self, PointsDbError> {
+        let path = beside(place, ".lock");
         let mut file = fs_err::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
         match file.file().try_lock() {
             Ok(()) if is_still_at(&file, &path) => {}
             // The holder before has just removed it.
-            Ok(()) => return Self::take(target),
+            Ok(()) => return Self::take(place, target),
             Err(std::fs::TryLockError::WouldBlock) => {
                 let mut text = String::new();
                 file.read_to_string(&mut text)?;
@@ -109,10 +124,12 @@ impl Lock {
             }
             Err(std::fs::TryLockError::Error(error)) => return Err(error.into()),
         }
-        file.file().set_len(0)?;
-        file.seek(SeekFrom::Start(0))?;
-        write!(file, "{}", std::process::id())?;
-        Ok(Self { path, _file: file })
+        // From here on a failure removes the file.
+        let mut lock = Self { path, file };
+        lock.file.file().set_len(0)?;
+        lock.file.seek(SeekFrom::Start(0))?;
+        write!(lock.file, "{}", std::process::id())?;
+        Ok(lock)
     }
 }
 
@@ -123,6 +140,40 @@ fn is_still_at(file: &fs_err::File, path: &Path) -> bool {
     (open.dev(), open.ino()) == (there.dev(), there.ino())
 }
 
+/// Where the database really lies: a link is followed, also to where nothing is yet.
+fn resolve_link(target: &Path) -> std::io::Result<PathBuf> {
+    let mut place = target.to_owned();
+    // As many links as Linux follows; after that opening the file says what is wrong.
+    for _ in 0..40 {
+        if !place.is_symlink() {
+            break;
+        }
+        let leads_to = fs_err::read_link(&place)?;
+        place = place.parent().unwrap_or(Path::new("")).join(leads_to);
+    }
+    Ok(place)
+}
+
+/// Finds out whether a database could stand at `target`, before any work. What is no database there is left alone.
+///
+/// # Errors
+/// There is no folder for it, or something else is in its place.
+pub fn check_place(target: &Path) -> Result<(), PointsDbError> {
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(PointsDbError::NoFolder { path: folder.to_owned() });
+    }
+    let Ok(metadata) = fs_err::metadata(target) else { return Ok(()) };
+    if !metadata.is_file() {
+        let why = if metadata.is_dir() { "it is a folder" } else { "it is no regular file" };
+        return Err(PointsDbError::NotAPointsDb { path: target.to_owned(), why: why.into() });
+    }
+    if metadata.permissions().readonly() {
+        return Err(PointsDbError::ReadOnly { path: target.to_owned() });
+    }
+    Ok(())
+}
+
 /// The path of a file that belongs to `target` and lies in the same folder.
 fn beside(target: &Path, suffix: &str) -> PathBuf {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
@@ -130,40 +181,32 @@ fn beside(target: &Path, suffix: &str) -> PathBuf {
 }
 
 impl Builder {
-    /// Begins a new database that is to stand at `target`. Whether that place can be written is found here, before any
-    /// work. The folder must exist.
+    /// Begins a new database that is to stand at `target`, whose folder must exist. Whether that place can be written
+    /// is found here, before any work. With [`Old::Attached`] rows can be taken over from the database that stands
+    /// there, known to be a PointsDB of this schema version and not open in this process.
     ///
     /// # Errors
-    /// The folder cannot be written, another process is at it, or what stands there is no PointsDB.
-    pub fn create(target: &Path, limits: Limits) -> Result<Self, PointsDbError> {
-        if target.is_dir() {
-            return Err(PointsDbError::NotAPointsDb { path: target.to_owned(), why: "it is a folder".into() });
-        }
-        if let Ok(metadata) = fs_err::metadata(target)
-            && metadata.permissions().readonly()
-        {
-            let error = std::io::Error::new(std::io::ErrorKind::PermissionDenied, "file is read-only");
-            return Err(std::io::Error::new(error.kind(), format!("`{}`: {error}", target.display())).into());
-        }
-        let lock = Lock::take(target)?;
-        let building = beside(target, ".building");
+    /// The folder cannot be written, another process is at it, or what stands there cannot be replaced.
+    pub fn create(target: &Path, old: Old, limits: Limits) -> Result<Self, PointsDbError> {
+        let _span = tracing::info_span!("create").entered();
+        check_place(target)?;
+        // A link stays one: the database lies where it leads.
+        let place = resolve_link(target)?;
+        let lock = Lock::take(&place, target)?;
+        let building = beside(&place, ".building");
         remove_database(&building)?;
-        let connection = connection::open_new(&building, limits)?;
-        let builder = Self { connection: Some(connection), target: target.to_owned(), building, lock, has_old: false };
-        builder.run(&format!("BEGIN; {} COMMIT;", tables_sql()))?;
+        let connection = Some(connection::open_new(&building, limits)?);
+        let builder = Self { connection, target: target.to_owned(), place, building, old, _lock: lock };
+        if old == Old::Attached || old == Old::Unchecked && builder.place.exists() {
+            let path = builder.place.to_string_lossy().replace('\'', "''");
+            connection::attach_to_read(builder.connection(), &path, target)?;
+        }
+        if old == Old::Unchecked {
+            builder.run("DETACH DATABASE IF EXISTS old")?;
+        }
+        // One transaction, larger than the threshold, is written to its place at once, without a log before it.
+        builder.run(&format!("SET checkpoint_threshold = '1KB'; BEGIN; {}", tables_sql()))?;
         Ok(builder)
-    }
-
-    /// Opens the old database, known to be a PointsDB of this schema version, so that [`Builder::reuse`] can copy from
-    /// it. It must not be open in this process.
-    ///
-    /// # Errors
-    /// DuckDB refuses.
-    pub fn attach_old(&mut self) -> Result<(), PointsDbError> {
-        let path = self.target.to_string_lossy().replace('\'', "''");
-        self.run(&format!("ATTACH '{path}' AS old (READ_ONLY)"))?;
-        self.has_old = true;
-        Ok(())
     }
 
     /// Copies the rows of evaluations from the old database.
@@ -188,6 +231,7 @@ impl Builder {
     /// # Errors
     /// DuckDB refuses, for example because the disk is full.
     pub fn append(&mut self, evaluation: &EvalRow, points: &[Point]) -> Result<(), PointsDbError> {
+        let _span = tracing::info_span!("append", points = points.len()).entered();
         let append = || -> duckdb::Result<()> {
             let arrow =
                 |error: duckdb::arrow::error::ArrowError| duckdb::Error::ToSqlConversionFailure(Box::new(error));
@@ -208,19 +252,18 @@ impl Builder {
     /// # Errors
     /// DuckDB or the file system refuses; the old database stays.
     pub fn finish(mut self, meta: &[(&str, String)]) -> Result<(), PointsDbError> {
+        let _span = tracing::info_span!("finish").entered();
         let rows: Vec<String> =
             meta.iter().map(|(key, value)| format!("('{key}', '{}')", value.replace('\'', "''"))).collect();
-        let detach = if self.has_old { "DETACH old;" } else { "" };
-        let insert = format!("INSERT INTO meta VALUES {};", rows.join(", "));
-        self.run(&format!("BEGIN; {insert} {} COMMIT; {detach} CHECKPOINT;", finish_sql()))?;
+        let detach = if self.old == Old::Attached { "DETACH old;" } else { "" };
+        self.run(&format!("INSERT INTO meta VALUES {}; {} COMMIT; {detach}", rows.join(", "), finish_sql()))?;
         if let Some(connection) = self.connection.take() {
             connection.close().map_err(|(_, source)| self.error(source))?;
         }
         fs_err::File::open(&self.building)?.sync_all()?;
-        fs_err::rename(&self.building, &self.target)?;
-        let folder = self.target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs_err::rename(&self.building, &self.place)?;
+        let folder = self.place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fs_err::File::open(folder)?.sync_all()?;
-        let _ = &self.lock;
         Ok(())
     }
 
@@ -245,10 +288,13 @@ impl Drop for Builder {
     }
 }
 
-/// Removes a database that was being built, and its write-ahead log.
+/// Removes a database that was being built, its write-ahead log, and what DuckDB put on disk for want of memory.
 fn remove_database(path: &Path) -> std::io::Result<()> {
-    for path in [path.to_owned(), PathBuf::from(format!("{}.wal", path.display()))] {
-        match fs_err::remove_file(&path) {
+    let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
+    for result in
+        [fs_err::remove_file(path), fs_err::remove_file(beside(".wal")), fs_err::remove_dir_all(beside(".tmp"))]
+    {
+        match result {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }

@@ -9,6 +9,7 @@ use duckdb::arrow::array::{
 use duckdb::arrow::datatypes::{Field, Schema};
 use duckdb::arrow::error::ArrowError;
 use rs_core::point::{HAZARD_BIN_TOKENS, Point, PointSample};
+use rs_core::statistics::Counters;
 
 use crate::builder::EvalRow;
 use crate::schema::{Column, EVALS, POINTS};
@@ -96,6 +97,10 @@ pub(crate) fn points(evaluation: &EvalRow, points: &[Point]) -> Result<RecordBat
     let facets = evaluation.facets();
     let same = |text: &str| texts(std::iter::repeat_n(Some(text), length));
     let wilson: Vec<_> = points.iter().map(|point| point.counters.adjusted_wilson()).collect();
+    // S and N mean nothing where there is no adjusted trial.
+    let defined = |value: fn(&Counters) -> f64| {
+        points.iter().map(move |point| (point.counters.adjusted_trials() > 0.0).then(|| value(&point.counters)))
+    };
     let hazard = |list: fn(&rs_core::point::Hazard) -> &Vec<u32>| {
         count_lists(points.iter().map(move |point| point.hazard.as_ref().map(|hazard| list(hazard).as_slice())))
     };
@@ -119,8 +124,8 @@ pub(crate) fn points(evaluation: &EvalRow, points: &[Point]) -> Result<RecordBat
         integers(points.iter().map(|point| Some(point.errors))),
         doubles(points.iter().map(|point| Some(point.counters.guess_sum))),
         doubles(points.iter().map(|point| point.score_sum)),
-        doubles(points.iter().map(|point| Some(point.counters.adjusted_successes()))),
-        doubles(points.iter().map(|point| Some(point.counters.adjusted_trials()))),
+        doubles(defined(Counters::adjusted_successes)),
+        doubles(defined(Counters::adjusted_trials)),
         doubles(points.iter().map(|point| point.counters.adjusted_accuracy())),
         doubles(wilson.iter().map(|wilson| wilson.map(|wilson| wilson.center))),
         doubles(wilson.iter().map(|wilson| wilson.map(|wilson| wilson.margin))),

@@ -97,8 +97,8 @@ fn names_eval(table: &str, typed: &str) -> String {
 
 /// A condition on a member of a JSON column. Numbers compare as numbers (8 equals 8.0), the rest as text.
 fn member(column: &str, name: &str, test: &Test) -> String {
-    // A quoted JSON path: the name is one step, whatever is in it.
-    let path = literal(&format!("$.\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\"")));
+    // A JSON pointer: the name is one step, whatever is in it. In a JSON path, even a quoted `*` means all members.
+    let path = literal(&format!("/{}", name.replace('~', "~0").replace('/', "~1")));
     let number = format!(
         "CASE WHEN json_type({column}, {path}) IN ('BIGINT', 'UBIGINT', 'DOUBLE', 'HUGEINT') THEN
         TRY_CAST(({column} ->> {path}) AS DOUBLE) END"

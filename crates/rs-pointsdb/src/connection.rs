@@ -39,6 +39,18 @@ pub enum PointsDbError {
         /// The other process, where it is known.
         holder: Option<u32>,
     },
+    /// There is no folder for the file.
+    #[error("no folder `{}` for the database", path.display())]
+    NoFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The file may not be written.
+    #[error("`{}` is read-only", path.display())]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file system refuses; the error names the path.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -90,14 +102,33 @@ pub fn open_to_read(path: &Path, limits: Limits) -> Result<Connection, PointsDbE
     let connection = open().map_err(|source| open_error(path, source))?;
     let version = connection
         .query_row("SELECT value FROM meta WHERE key = 'schema_version'", [], |row| row.get::<_, String>(0))
-        .map_err(|_| PointsDbError::NotAPointsDb {
-            path: path.to_owned(),
-            why: "it has no `schema_version` in `meta`".into(),
-        })?;
+        .map_err(|source| version_error(path, source))?;
     if version != SCHEMA_VERSION.to_string() {
         return Err(PointsDbError::SchemaVersion { path: path.to_owned(), found: version });
     }
     Ok(connection)
+}
+
+/// Attaches a PointsDB of any schema version for reading, under the name `old`; the user calls it `target`.
+pub(crate) fn attach_to_read(connection: &Connection, quoted_path: &str, target: &Path) -> Result<(), PointsDbError> {
+    connection
+        .execute_batch(&format!("ATTACH '{quoted_path}' AS old (READ_ONLY)"))
+        .map_err(|source| open_error(target, source))?;
+    connection
+        .query_row("SELECT value FROM old.meta WHERE key = 'schema_version'", [], |_| Ok(()))
+        .map_err(|source| version_error(target, source))
+}
+
+/// No such table, column or row: the file is of somebody else. Anything else is damage.
+fn version_error(path: &Path, source: duckdb::Error) -> PointsDbError {
+    let text = source.to_string();
+    let is_of_others = matches!(source, duckdb::Error::QueryReturnedNoRows)
+        || ["Catalog Error", "Binder Error"].iter().any(|kind| text.starts_with(kind));
+    if is_of_others {
+        PointsDbError::NotAPointsDb { path: path.to_owned(), why: "it has no `schema_version` in `meta`".into() }
+    } else {
+        PointsDbError::DuckDb { path: path.to_owned(), source }
+    }
 }
 
 fn open_error(path: &Path, source: duckdb::Error) -> PointsDbError {

@@ -68,8 +68,8 @@ pub const POINTS: &[Column] = &[
     ("errors", "INTEGER", "Samples whose request failed: no trials"),
     ("guess_sum", "DOUBLE", "Sum of the chances of a blind guess over the answered trials"),
     ("score_sum", "DOUBLE", "Sum of partial credit over the answered trials that carry it; NULL if none does"),
-    ("adjusted_successes", "DOUBLE", "S = correct - guess_sum"),
-    ("adjusted_trials", "DOUBLE", "N = total - guess_sum"),
+    ("adjusted_successes", "DOUBLE", "S = correct - guess_sum; NULL for N <= 0"),
+    ("adjusted_trials", "DOUBLE", "N = total - guess_sum; NULL for N <= 0"),
     ("adjusted_accuracy", "DOUBLE", "S / N: 0 at chance, negative below; NULL for N <= 0"),
     ("adjusted_center", "DOUBLE", "Centre of the Wilson interval of (S, N) at 95 %; repetitions not accounted for"),
     ("adjusted_margin", "DOUBLE", "Half-width of that interval"),
@@ -98,7 +98,11 @@ pub const POINTS: &[Column] = &[
         "Mean spectrum of the prompts' token ids, 128 bins of 0..0.5; NULL where not computed",
     ),
     ("fft_power_std", "FLOAT[]", "Standard deviation of that spectrum"),
-    ("hazard_bin_tokens", "INTEGER", "Width of a hazard bin in completion tokens"),
+    (
+        "hazard_bin_tokens",
+        "INTEGER",
+        "Width of a hazard bin in completion tokens; the last of 4,096 bins holds what lies beyond",
+    ),
     ("hazard_correct", "INTEGER[]", "Right answers per bin of completion tokens"),
     ("hazard_incorrect", "INTEGER[]", "Wrong and invalid answers per bin"),
     ("hazard_truncated", "INTEGER[]", "Truncations per bin: censored"),
@@ -111,18 +115,22 @@ pub const TABLES: &[(&str, &str, &[Column])] = &[
     ("points", "One row for each evaluation, task and coordinate", POINTS),
 ];
 
-/// Scalar macros that make any grouping safe: sum the counters first, then apply them.
+/// Scalar macros that make any grouping safe: sum the counters first, then apply them. They compute in DOUBLE, whatever
+/// is put in: decimals overflow. `greatest` and `least` pass over NULL, which must not become a number.
 const MACROS: &str = "
-CREATE MACRO wilson_center(s, n) AS CASE WHEN n > 0 THEN
-    (least(greatest(s, 0), n) / n + 1.959963984540054 ** 2 / (2.0 * n)) / (1 + 1.959963984540054 ** 2 / n) END;
-CREATE MACRO wilson_margin(s, n) AS CASE WHEN n > 0 THEN
-    1.959963984540054 * sqrt(least(greatest(s, 0), n) / n * (1 - least(greatest(s, 0), n) / n) / n
-        + 1.959963984540054 ** 2 / (4.0 * n * n)) / (1 + 1.959963984540054 ** 2 / n) END;
-CREATE MACRO adjusted_accuracy(correct, total, guess_sum) AS
-    CASE WHEN total - guess_sum > 0 THEN (correct - guess_sum) / (total - guess_sum) END;
-CREATE MACRO truncated_ratio(truncated, total) AS CASE WHEN truncated + total > 0 THEN truncated / (truncated + total) END;
-CREATE MACRO p_success(correct, total, truncated, guess_sum) AS
-    CASE WHEN total + truncated - guess_sum > 0 THEN (correct - guess_sum) / (total + truncated - guess_sum) END;
+CREATE MACRO wilson_center(s, n) AS CASE WHEN s IS NOT NULL AND n > 0 THEN
+    (least(greatest(s::DOUBLE, 0), n::DOUBLE) / n::DOUBLE + 1.959963984540054 ** 2 / (2 * n::DOUBLE))
+        / (1 + 1.959963984540054 ** 2 / n::DOUBLE) END;
+CREATE MACRO wilson_margin(s, n) AS CASE WHEN s IS NOT NULL AND n > 0 THEN
+    1.959963984540054 * sqrt(least(greatest(s::DOUBLE, 0), n::DOUBLE) / n::DOUBLE
+        * (1 - least(greatest(s::DOUBLE, 0), n::DOUBLE) / n::DOUBLE) / n::DOUBLE
+        + 1.959963984540054 ** 2 / (4 * n::DOUBLE * n::DOUBLE)) / (1 + 1.959963984540054 ** 2 / n::DOUBLE) END;
+CREATE MACRO adjusted_accuracy(correct, total, guess_sum) AS CASE WHEN total::DOUBLE - guess_sum > 0 THEN
+    (correct::DOUBLE - guess_sum) / (total::DOUBLE - guess_sum) END;
+CREATE MACRO truncated_ratio(truncated, total) AS CASE WHEN truncated::DOUBLE + total > 0 THEN
+    truncated::DOUBLE / (truncated::DOUBLE + total) END;
+CREATE MACRO p_success(correct, total, truncated, guess_sum) AS CASE WHEN total::DOUBLE + truncated - guess_sum > 0 THEN
+    (correct::DOUBLE - guess_sum) / (total::DOUBLE + truncated - guess_sum) END;
 COMMENT ON MACRO wilson_center IS 'Centre of the Wilson interval at 95 % of s successes in n trials; NULL for n <= 0';
 COMMENT ON MACRO wilson_margin IS 'Half-width of the Wilson interval at 95 % of s successes in n trials; NULL for n <= 0';
 COMMENT ON MACRO adjusted_accuracy IS '(correct - guess_sum) / (total - guess_sum); NULL where the denominator is not positive';
@@ -146,6 +154,25 @@ FROM (SELECT eval_id, base_task, count(*) AS n_points, sum(correct) AS correct, 
 COMMENT ON VIEW task_scores IS 'Chance-corrected accuracy, its interval and truncation per evaluation and task, from summed counters';
 ";
 
+/// Columns of `task_scores` with their comments.
+const TASK_SCORES: &[(&str, &str)] = &[
+    ("eval_id", "The evaluation"),
+    ("base_task", "The task"),
+    ("n_points", "Points of the task"),
+    ("correct", "Trials answered right"),
+    ("invalid", "Answered trials without a readable answer"),
+    ("total", "Answered trials"),
+    ("truncated", "Trials lost to the token or context limit"),
+    ("errors", "Samples whose request failed: no trials"),
+    ("guess_sum", "Sum of the chances of a blind guess over the answered trials"),
+    ("adjusted_accuracy", "(correct - guess_sum) / (total - guess_sum); NULL where the denominator is not positive"),
+    ("adjusted_center", "Centre of the Wilson interval of the adjusted accuracy at 95 %"),
+    ("adjusted_margin", "Half-width of that interval"),
+    ("p_success", "(correct - guess_sum) / (total + truncated - guess_sum): a truncation is a lost trial"),
+    ("truncated_ratio", "truncated / (truncated + total); NULL if both are 0"),
+    ("total_tokens", "Prompt and completion tokens of all samples but errors"),
+];
+
 /// SQL that makes the tables, commented, without index.
 #[must_use]
 pub(crate) fn tables_sql() -> String {
@@ -166,7 +193,14 @@ pub(crate) fn tables_sql() -> String {
 /// SQL that makes what stands upon the filled tables.
 #[must_use]
 pub(crate) fn finish_sql() -> String {
-    format!("{MACROS}{VIEWS}CREATE UNIQUE INDEX points_key ON points (eval_id, base_task, params);")
+    let comments: String = TASK_SCORES
+        .iter()
+        .map(|(name, comment)| format!("COMMENT ON COLUMN task_scores.{} IS '{comment}';\n", quoted_name(name)))
+        .collect();
+    format!(
+        "{MACROS}{VIEWS}{comments}CREATE UNIQUE INDEX evals_key ON evals (eval_id);
+        CREATE UNIQUE INDEX points_key ON points (eval_id, base_task, params);"
+    )
 }
 
 /// `groups` is a word of SQL, so names are quoted.

@@ -91,7 +91,8 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
         evals.retain(|eval| is_found(eval, &words));
     }
     if evals.is_empty() {
-        ui.note("no evaluation matches");
+        let is_narrowed = args.search.is_some() || !filters.is_empty();
+        ui.note(if is_narrowed { "no evaluation matches" } else { "there are no evaluations" });
     }
     let report = EvalsReport { schema: "analyze.evals/1", evals: evals.into_iter().map(EvalRow::from).collect() };
     args.output.print(ui, &report)?;
@@ -122,7 +123,7 @@ impl Report for EvalsReport {
             Column::fixed("points"),
             Column::fixed("samples"),
             Column::fixed("truncated"),
-            Column::fixed("tokens"),
+            Column::fixed("mean tokens"),
         ]);
         for eval in &self.evals {
             table.rows.push(vec![

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rs_cli::{Cell, Column, CommandError, CommonArgs, Exit, OutputArgs, Report, Table, Ui};
-use rs_core::cohort::{Cohort, RUN_METADATA_FILE};
+use rs_core::cohort::{Cohort, Entry, RUN_METADATA_FILE};
+use rs_core::eval_id::Identity;
 use rs_core::filters::{Condition, Filters, Key, Test};
 use rs_core::{document, paths, timestamp};
 use rs_pointsdb::queries::{self, EvalSummary};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::selection;
+use crate::selection::{self, SelectionArgs};
 use crate::source::Source;
 
 /// Keys of a Hugging Face `config.json` that say what a model is, in the order they are shown.
@@ -30,6 +31,9 @@ const ARCHITECTURE_KEYS: [&str; 12] = [
     "torch_dtype",
 ];
 
+/// Different values of a metadata key that are shown one by one.
+const SHOWN_METADATA: usize = 3;
+
 /// Tell all that is known of one evaluation: identity, runs and their metadata, tokens, tasks, dates, architecture.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
@@ -41,6 +45,8 @@ pub(crate) struct Args {
     /// Where <hf_id>/config.json may lie [default: `tokenizers` beside the dataset file or database].
     #[arg(long, value_name = "DIR")]
     tokenizers: Option<PathBuf>,
+    #[command(flatten)]
+    selection: SelectionArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -58,12 +64,20 @@ struct ModelReport {
     hf_id: Option<String>,
     groups: Vec<String>,
     tags: Vec<String>,
+    /// The cohort's folder: as the user would type it, or as the database has it if a bare database was named.
     cohort: Option<String>,
     /// RFC 3339.
     first_timestamp: Option<String>,
     last_timestamp: Option<String>,
     files: u64,
+    /// Records of its identity in these files, those included that count for nothing below.
     records: u64,
+    /// Records that lost to another of the same sample.
+    duplicates: u64,
+    /// Lines that are no record.
+    malformed: u64,
+    /// Records of other identities in these files.
+    foreign: u64,
     points: u64,
     samples: u64,
     truncated_ratio: Option<f64>,
@@ -98,19 +112,26 @@ struct RunRow {
 }
 
 pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit, CommandError> {
-    let source = Source::open(&args.dataset, common, ui)?;
+    let mut filters = args.selection.parse()?;
     let test = Test::AnyOf(vec![Value::from(args.eval_id.as_str())]);
-    let filters = Filters { conditions: vec![Condition { key: Key::Column("eval_id"), test }] };
+    filters.conditions.insert(0, Condition { key: Key::Column("eval_id"), test });
+    let source = Source::open(&args.dataset, common, ui)?;
     selection::check(&source, &filters)?;
     let evals = queries::evals(&source.connection, &filters).map_err(|error| source.error(error))?;
-    let Some(eval) = evals.into_iter().next() else {
-        return Err(CommandError::input(format!("evaluation `{}` has no points", args.eval_id)));
+    let Some(mut eval) = evals.into_iter().next() else {
+        return Err(CommandError::input(format!("no point of evaluation `{}` matches", args.eval_id)));
     };
     let tasks = tasks(&source, &filters)?;
-    let runs = runs(&source, &eval, ui)?;
     let folder = args.dataset.parent().unwrap_or(Path::new(""));
+    let cohort = eval.cohort.as_deref().filter(|_| source.dataset.is_some());
+    let cohort = cohort.map(|relative| paths::join(folder, Path::new(relative)));
+    if let (None, Some(relative)) = (&cohort, &eval.cohort) {
+        ui.note(&format!("the runs of `{relative}` are shown if its dataset file is named instead of the database"));
+    }
+    let runs = cohort.as_deref().and_then(|cohort| runs(cohort, &eval, ui));
     let tokenizers = args.tokenizers.clone().unwrap_or_else(|| folder.join("tokenizers"));
     let architecture = architecture(&tokenizers, eval.hf_id.as_deref())?;
+    eval.cohort = cohort.map(|cohort| paths::show(&cohort)).or(eval.cohort);
     args.output.print(ui, &report(eval, tasks, runs, architecture))?;
     Ok(Exit::Done)
 }
@@ -138,6 +159,9 @@ fn report(
         last_timestamp: eval.last_timestamp.map(timestamp::to_rfc3339),
         files: eval.n_files,
         records: eval.n_records,
+        duplicates: eval.n_duplicates,
+        malformed: eval.n_malformed,
+        foreign: eval.n_foreign,
         points: eval.n_points,
         samples: eval.n_samples,
         errors: eval.n_errors,
@@ -171,21 +195,22 @@ fn tasks(source: &Source, filters: &Filters) -> Result<Vec<TaskRow>, CommandErro
 }
 
 /// The run folders of the evaluation, where its cohort is at hand.
-fn runs(source: &Source, eval: &EvalSummary, ui: &mut Ui) -> Result<Option<Vec<RunRow>>, CommandError> {
-    let (Some(dataset), Some(cohort)) = (&source.dataset, &eval.cohort) else { return Ok(None) };
-    let folder = paths::join(dataset.file.parent().unwrap_or(Path::new("")), Path::new(cohort));
-    let cohort = match Cohort::open(&folder) {
+fn runs(folder: &Path, eval: &EvalSummary, ui: &mut Ui) -> Option<Vec<RunRow>> {
+    let cohort = match Cohort::open(folder) {
         Ok(cohort) => cohort,
         Err(error) => {
             ui.warn(&format!("the runs are not known: {error}"));
-            return Ok(None);
+            return None;
         }
     };
-    let evaluation = cohort.evaluations.iter().find(|candidate| {
-        let entry = &candidate.entry;
-        (&entry.filters.model, &entry.filters.template, &entry.filters.sampler)
-            == (&eval.model, &eval.template, &eval.sampler)
-    });
+    let is_identity = |entry: &Entry| {
+        let Identity { model, template, sampler } = &entry.filters;
+        (model, template, sampler) == (&eval.model, &eval.template, &eval.sampler)
+    };
+    let entries = || cohort.evaluations.iter().filter(|evaluation| is_identity(&evaluation.entry));
+    // A context that was given to `evaluate` is in no entry.
+    let evaluation = entries().find(|evaluation| evaluation.entry.context == eval.context_tokens);
+    let evaluation = evaluation.or_else(|| entries().next());
     let mut runs: BTreeMap<&str, RunRow> = BTreeMap::new();
     for &at in evaluation.map_or(&[][..], |evaluation| &evaluation.files) {
         let file = &cohort.files[at];
@@ -203,7 +228,7 @@ fn runs(source: &Source, eval: &EvalSummary, ui: &mut Ui) -> Result<Option<Vec<R
             }
         }
     }
-    Ok(Some(runs.into_values().collect()))
+    Some(runs.into_values().collect())
 }
 
 fn architecture(tokenizers: &Path, hf_id: Option<&str>) -> Result<Option<Map<String, Value>>, CommandError> {
@@ -226,10 +251,10 @@ fn text_of(value: &Value) -> String {
 
 impl ModelReport {
     fn facts(&self) -> Table {
-        let mut facts = Table::new(vec![Column::fixed("what"), Column::elastic("is", 20)]);
-        let mut add = |what: &str, cell: Cell| {
-            if cell != Cell::Empty {
-                facts.rows.push(vec![Cell::Text(what.to_owned()), cell.as_text()]);
+        let mut facts = Table::new(vec![Column::fixed("field"), Column::elastic("value", 20).left()]);
+        let mut add = |field: &str, cell: Cell| {
+            if !matches!(&cell, Cell::Empty) && cell != Cell::List(Vec::new()) {
+                facts.rows.push(vec![Cell::Text(field.to_owned()), cell]);
             }
         };
         let text = |value: &Option<String>| Cell::option(value.clone(), Cell::Text);
@@ -247,6 +272,9 @@ impl ModelReport {
         add("last record", text(&self.last_timestamp));
         add("files", Cell::Count(self.files));
         add("records", Cell::Count(self.records));
+        add("duplicates", Cell::Count(self.duplicates));
+        add("malformed", Cell::Count(self.malformed));
+        add("foreign", Cell::Count(self.foreign));
         add("points", Cell::Count(self.points));
         add("samples", Cell::Count(self.samples));
         add("truncated", Cell::option(self.truncated_ratio, Cell::Ratio));
@@ -259,6 +287,31 @@ impl ModelReport {
             }
         }
         facts
+    }
+
+    /// What the runs' metadata say, key by key: most say the same of all runs.
+    fn run_metadata(&self) -> Table {
+        let mut values: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        let runs = || self.runs.iter().flatten();
+        for (key, value) in runs().flat_map(|run| run.metadata.iter().flatten()) {
+            values.entry(key).or_default().push(text_of(value));
+        }
+        let columns = vec![Column::elastic("key", 12), Column::elastic("value", 30)];
+        let mut table = Table::new(columns).titled("Run metadata");
+        for (key, mut values) in values {
+            let (n_with, n_runs) = (values.len(), runs().count());
+            values.sort();
+            values.dedup();
+            let mut value = match values.len() {
+                ..=SHOWN_METADATA => values.join(" | "),
+                n => format!("{n} values"),
+            };
+            if n_with < n_runs {
+                value += &format!(" ({n_with} of {n_runs} runs)");
+            }
+            table.rows.push(vec![Cell::Text(key.to_owned()), Cell::Text(value)]);
+        }
+        table
     }
 }
 
@@ -283,23 +336,12 @@ impl Report for ModelReport {
             ]);
         }
         tables.push(tasks);
-        let mut runs = Table::new(vec![
-            Column::elastic("run", 30),
-            Column::fixed("files"),
-            Column::fixed("bytes"),
-            Column::elastic("metadata", 20).rank(1),
-        ])
-        .titled("Runs");
+        let mut runs =
+            Table::new(vec![Column::elastic("run", 30), Column::fixed("files"), Column::fixed("bytes")]).titled("Runs");
         for run in self.runs.iter().flatten() {
-            let metadata =
-                run.metadata.iter().flatten().map(|(key, value)| format!("{key}={}", text_of(value))).collect();
-            let run =
-                vec![Cell::Text(run.run.clone()), Cell::Count(run.files), Cell::Bytes(run.bytes), Cell::List(metadata)];
-            runs.rows.push(run);
+            runs.rows.push(vec![Cell::Text(run.run.clone()), Cell::Count(run.files), Cell::Bytes(run.bytes)]);
         }
-        if !runs.rows.is_empty() {
-            tables.push(runs);
-        }
+        tables.extend([runs, self.run_metadata()].into_iter().filter(|table| !table.rows.is_empty()));
         tables
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use rs_cli::{Cell, Column, CommandError, CommonArgs, Exit, OutputArgs, Report, Table, Ui};
-use rs_core::config::View;
+use rs_core::config::{Config, View};
 use rs_pointsdb::queries::{self, Coordinate};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -69,21 +69,21 @@ struct ViewRow {
 pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit, CommandError> {
     let filters = args.selection.parse()?;
     let source = Source::open(&args.dataset, common, ui)?;
+    let config = source.config(ui)?;
     selection::check(&source, &filters)?;
     let coordinates = queries::coordinates(&source.connection, &filters).map_err(|error| source.error(error))?;
-    let tasks: Vec<TaskRow> =
-        coordinates.chunk_by(|a, b| a.base_task == b.base_task).map(|points| task_row(&source, points)).collect();
+    let of_one_task = coordinates.chunk_by(|a, b| a.base_task == b.base_task);
+    let tasks: Vec<TaskRow> = of_one_task.map(|points| task_row(config.as_ref(), points)).collect();
     if tasks.is_empty() {
-        ui.note("no point matches");
-    } else if filters.is_empty() {
-        tell_missing_tasks(&source, &tasks, ui);
+        ui.note(if filters.is_empty() { "there are no points" } else { "no point matches" });
+    } else if let (Some(config), true) = (&config, filters.is_empty()) {
+        tell_missing_tasks(config, &tasks, ui);
     }
     args.output.print(ui, &TasksReport { schema: "analyze.tasks/1", tasks })?;
     Ok(Exit::Done)
 }
 
-fn tell_missing_tasks(source: &Source, tasks: &[TaskRow], ui: &mut Ui) {
-    let Some(config) = &source.config else { return };
+fn tell_missing_tasks(config: &Config, tasks: &[TaskRow], ui: &mut Ui) {
     let present: BTreeSet<&str> = tasks.iter().map(|task| task.base_task.as_str()).collect();
     let missing: Vec<&str> =
         config.tasks.iter().map(|task| task.name.as_str()).filter(|name| !present.contains(name)).collect();
@@ -92,9 +92,9 @@ fn tell_missing_tasks(source: &Source, tasks: &[TaskRow], ui: &mut Ui) {
     }
 }
 
-fn task_row(source: &Source, coordinates: &[Coordinate]) -> TaskRow {
+fn task_row(config: Option<&Config>, coordinates: &[Coordinate]) -> TaskRow {
     let base_task = coordinates[0].base_task.clone();
-    let task = source.config.as_ref().and_then(|config| config.task(&base_task));
+    let task = config.and_then(|config| config.task(&base_task));
     let sum = |of: fn(&Coordinate) -> u64| coordinates.iter().map(of).sum::<u64>();
     let samples = sum(|point| point.n_samples);
     let members: Vec<Members> = coordinates.iter().map(Members::new).collect();
@@ -195,8 +195,8 @@ impl Report for TasksReport {
             Column::fixed("points"),
             Column::fixed("samples"),
             Column::fixed("truncated"),
-            Column::elastic("params", 12).rank(1),
-            Column::elastic("views", 12).rank(3),
+            Column::elastic("params", 20).rank(1),
+            Column::elastic("views", 20).rank(3),
         ]);
         let mut params =
             Table::new(vec![Column::fixed("base_task"), Column::fixed("param"), Column::elastic("values", 20)])

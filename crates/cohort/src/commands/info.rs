@@ -28,6 +28,8 @@ struct InfoReport {
     evaluations: Vec<EvaluationRow>,
     /// Run folders that no evaluation's glob matches.
     unmatched_runs: Vec<String>,
+    /// Raw files in other run folders that no evaluation's glob matches.
+    unmatched_files: Vec<String>,
     /// Labels of evaluations whose files hold no record of theirs.
     empty_evaluations: Vec<String>,
     /// Records whose identity no evaluation of the cohort has.
@@ -76,14 +78,21 @@ struct UnclaimedRow {
 }
 
 pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
+    args.output.check()?;
     let cohort = scan::open(&args.cohort, ui)?;
     let found = scan::count(&cohort, ui)?;
     let report = report(&cohort, &found);
     args.output.print(ui, &report)?;
-    if report.malformed > 0 {
-        ui.warn(&format!("{} malformed lines; `cohort validate {}` lists them", report.malformed, report.path));
+    if report.malformed == 0 {
+        return Ok(Exit::Done);
     }
-    Ok(Exit::Done)
+    let lines = if report.malformed == 1 {
+        "1 malformed line".to_owned()
+    } else {
+        format!("{} malformed lines", report.malformed)
+    };
+    ui.warn(&format!("{lines}; `cohort validate {}` shows what is wrong", report.path));
+    Ok(Exit::Negative)
 }
 
 fn report(cohort: &Cohort, found: &Collection) -> InfoReport {
@@ -120,7 +129,8 @@ fn report(cohort: &Cohort, found: &Collection) -> InfoReport {
     InfoReport {
         schema: "cohort.info/1",
         path: paths::show(&cohort.folder),
-        unmatched_runs: cohort.unmatched_runs().into_iter().map(str::to_owned).collect(),
+        unmatched_runs: cohort.unmatched_runs().into_iter().map(scan::run_name).collect(),
+        unmatched_files: scan::unmatched_files(cohort),
         empty_evaluations: evaluations.iter().filter(is_empty).map(|row| row.label.clone()).collect(),
         evaluations,
         unclaimed: unclaimed
@@ -149,7 +159,7 @@ fn runs(cohort: &Cohort, found: &Collection, files: &[usize], entry: &rs_core::c
     }
     runs.into_iter()
         .map(|(run, (files, bytes, tally))| RunRow {
-            run: if run.is_empty() { ".".to_owned() } else { run.to_owned() },
+            run: scan::run_name(run),
             files,
             bytes,
             records: tally.n_records,
@@ -219,6 +229,9 @@ impl Report for InfoReport {
         let mut add = |what: &str, which: String| odd.rows.push(vec![Cell::Text(what.to_owned()), Cell::Text(which)]);
         for run in &self.unmatched_runs {
             add("run folder without evaluation", run.clone());
+        }
+        for file in &self.unmatched_files {
+            add("file without evaluation", file.clone());
         }
         for label in &self.empty_evaluations {
             add("evaluation without records", label.clone());

@@ -1,12 +1,11 @@
 //! `cohort list`: which cohorts there are, and whether their raw data is here.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rs_cli::{Cell, Column, CommandError, Exit, OutputArgs, Report, Table, Ui};
 use rs_core::cohort::{Cohort, find_cohorts};
-use rs_core::manifest::Manifest;
 use rs_core::paths;
-use rs_core::presence::{Presence, presence};
+use rs_core::presence::{Manifests, Presence};
 use serde::Serialize;
 
 /// List the cohorts below a folder: evaluations, run folders, files, bytes, and where the raw data is.
@@ -45,13 +44,14 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     if !args.dir.is_dir() {
         return Err(CommandError::input(format!("no folder `{}`", args.dir.display())).hint("cohort list DIR"));
     }
-    let manifest = Manifest::read(&args.dir.join("manifest.json"))?;
+    let mut manifests = Manifests::default();
     let words: Vec<String> =
         args.search.iter().flat_map(|text| text.split_whitespace()).map(str::to_lowercase).collect();
     let mut cohorts = Vec::new();
     let mut has_wrong = false;
     for folder in find_cohorts(&args.dir)? {
-        let cohort = match Cohort::open(&folder) {
+        let folder = folder.strip_prefix(Path::new(".")).unwrap_or(&folder);
+        let cohort = match Cohort::open(folder) {
             Ok(cohort) => cohort,
             // One wrong cohort does not hide the others.
             Err(error) => {
@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
                 runs: cohort.runs().len() as u64,
                 files: cohort.files.len() as u64,
                 bytes: cohort.size_bytes(),
-                raw: presence(&cohort, &manifest),
+                raw: manifests.presence(&cohort)?,
             });
         }
     }

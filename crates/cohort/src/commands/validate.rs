@@ -47,12 +47,16 @@ struct CohortRow {
 pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     let mut report =
         ValidateReport { schema: "cohort.validate/1", cohorts: Vec::new(), problems: Vec::new(), more_problems: 0 };
-    for path in &args.cohorts {
-        let cohort = scan::open(path, ui)?;
+    args.output.check()?;
+    // A name that is wrong is told before the work on the others.
+    let cohorts = args.cohorts.iter().map(|path| scan::open(path, ui)).collect::<Result<Vec<_>, _>>()?;
+    for cohort in cohorts {
         let found = scan::count(&cohort, ui)?;
         let mut warnings = cohort.warnings.clone();
-        for run in cohort.unmatched_runs() {
-            let warning = format!("{}: run folder `{run}` belongs to no evaluation", cohort.folder.display());
+        let runs = cohort.unmatched_runs().into_iter().map(|run| format!("run folder `{}`", scan::run_name(run)));
+        let files = scan::unmatched_files(&cohort).into_iter().map(|file| format!("file `{file}`"));
+        for what in runs.chain(files) {
+            let warning = format!("{}: {what} belongs to no evaluation", paths::show(&cohort.folder));
             ui.warn(&warning);
             warnings.push(warning);
         }

@@ -1,13 +1,13 @@
 //! `data status`: what is here of each cohort and dataset.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rs_cli::{Cell, Column, CommandError, Exit, OutputArgs, Report, Table, Ui};
-use rs_core::cohort::{Cohort, EVALS_FILE, find_cohorts};
-use rs_core::dataset::{Dataset, DatasetError, list_datasets};
-use rs_core::manifest::Manifest;
-use rs_core::paths;
-use rs_core::presence::{Presence, presence};
+use rs_core::cohort::{Cohort, CohortError, EVALS_FILE, find_cohorts};
+use rs_core::dataset::Dataset;
+use rs_core::presence::{Manifests, Presence};
+use rs_core::{document, paths};
 use serde::Serialize;
 
 /// Tell what is here of each cohort and dataset.
@@ -21,7 +21,7 @@ pub(crate) struct Args {
 }
 
 /// The document `data.status/1`.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 struct StatusReport {
     schema: &'static str,
     datasets: Vec<DatasetRow>,
@@ -38,11 +38,11 @@ struct DatasetRow {
     cohorts: u64,
     /// Cohorts whose raw data is here, whole.
     cohorts_here: u64,
-    /// Paths of cohorts that are not there at all.
+    /// Paths of cohorts that are not there at all, or wrong.
     missing_cohorts: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 struct CohortRow {
     path: String,
     evaluations: u64,
@@ -55,87 +55,149 @@ struct CohortRow {
 }
 
 pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
-    let target = &args.target;
-    let mut report = StatusReport { schema: "data.status/1", ..StatusReport::default() };
-    if target.is_file() && target.file_name().is_some_and(|name| name != EVALS_FILE) || is_dataset_name(target) {
+    // Shells complete folders with a slash at the end; nobody wants to read it.
+    let target: &Path = &args.target.components().collect::<PathBuf>();
+    let is_json = target.extension().is_some_and(|extension| extension == "json");
+    let mut status = Status::default();
+    if is_json && !target.ends_with(EVALS_FILE) {
         let dataset = Dataset::open(target)?;
-        let manifest = manifest_beside(target)?;
+        status.add_dataset(&dataset, ui)?;
         for (path, _) in &dataset.cohorts {
-            if let Ok(cohort) = open(path, ui) {
-                report.cohorts.push(cohort_row(&cohort, &manifest));
-            }
+            status.add_cohort(path, ui)?;
         }
-        report.datasets.push(dataset_row(&dataset, &manifest)?);
-    } else if target.join(EVALS_FILE).is_file() || target.is_file() {
+    } else if is_json || target.join(EVALS_FILE).is_file() {
         let cohort = Cohort::open(target)?;
-        let manifest = manifest_above(&cohort.folder)?;
-        report.cohorts.push(cohort_row(&cohort, &manifest));
+        let row = status.row(&cohort)?;
+        status.report.cohorts.push(row);
     } else if target.is_dir() {
-        let manifest = manifest_above(target)?;
-        for path in list_datasets(target) {
-            report.datasets.push(dataset_row(&Dataset::open(&path)?, &manifest)?);
+        for folder in [target, &target.join("data")] {
+            status.add_datasets(folder, ui)?;
         }
         for folder in find_cohorts(target)? {
-            if let Ok(cohort) = open(&folder, ui) {
-                report.cohorts.push(cohort_row(&cohort, &manifest));
-            }
+            status.add_cohort(folder.strip_prefix(".").unwrap_or(&folder), ui)?;
+        }
+        if status.report.datasets.is_empty() && status.report.cohorts.is_empty() {
+            ui.note(&format!("no dataset in `{}` and no cohort below it", target.display()));
         }
     } else {
         return Err(CommandError::input(format!("no folder, cohort or dataset `{}`", target.display()))
             .hint("data status [DIR|FILE]"));
     }
-    args.output.print(ui, &report)?;
-    Ok(Exit::Done)
+    args.output.print(ui, &status.report)?;
+    Ok(if status.has_wrong { Exit::Negative } else { Exit::Done })
 }
 
-fn is_dataset_name(path: &Path) -> bool {
-    !path.exists() && path.extension().is_some_and(|extension| extension == "json")
-}
-
-/// Opens a cohort; one that is wrong is told and does not hide the others.
-fn open(path: &Path, ui: &mut Ui) -> Result<Cohort, ()> {
-    Cohort::open(path).map_err(|error| ui.warn(&error.to_string()))
-}
-
-fn manifest_beside(path: &Path) -> Result<Manifest, CommandError> {
-    Ok(Manifest::read(&path.with_file_name("manifest.json"))?)
-}
-
-/// The manifest of the nearest folder that has one, from `folder` upwards.
-fn manifest_above(folder: &Path) -> Result<Manifest, CommandError> {
-    let found = folder.ancestors().map(|folder| folder.join("manifest.json")).find(|path| path.is_file());
-    Ok(found.map(|path| Manifest::read(&path)).transpose()?.unwrap_or_default())
-}
-
-fn cohort_row(cohort: &Cohort, manifest: &Manifest) -> CohortRow {
-    CohortRow {
-        path: paths::show(&cohort.folder),
-        evaluations: cohort.evaluations.len() as u64,
-        evaluations_here: cohort.evaluations.iter().filter(|evaluation| !evaluation.files.is_empty()).count() as u64,
-        runs: cohort.runs().len() as u64,
-        files: cohort.files.len() as u64,
-        bytes: cohort.size_bytes(),
-        raw: presence(cohort, manifest),
+impl Default for StatusReport {
+    fn default() -> Self {
+        Self { schema: "data.status/1", datasets: Vec::new(), cohorts: Vec::new() }
     }
 }
 
-fn dataset_row(dataset: &Dataset, manifest: &Manifest) -> Result<DatasetRow, DatasetError> {
-    let (mut cohorts_here, mut missing_cohorts) = (0, Vec::new());
-    for (path, _) in &dataset.cohorts {
-        match Cohort::open(path) {
-            Ok(cohort) => cohorts_here += u64::from(presence(&cohort, manifest) == Presence::Here),
-            Err(_) => missing_cohorts.push(paths::show(path)),
+/// What has been found so far.
+#[derive(Default)]
+struct Status {
+    report: StatusReport,
+    manifests: Manifests,
+    /// The cohorts by folder, each looked at once; `None` for one that is not there or wrong.
+    cohorts: BTreeMap<PathBuf, Option<CohortRow>>,
+    has_wrong: bool,
+}
+
+impl Status {
+    /// The datasets directly in a folder. One that is wrong is told and does not hide the others.
+    fn add_datasets(&mut self, folder: &Path, ui: &mut Ui) -> Result<(), CommandError> {
+        let Ok(items) = fs_err::read_dir(folder) else { return Ok(()) };
+        let mut files: Vec<PathBuf> = items
+            .flatten()
+            .map(|item| item.path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+            .collect();
+        files.sort();
+        for file in files {
+            let file = file.strip_prefix(".").unwrap_or(&file);
+            match Dataset::open(file) {
+                Ok(dataset) => self.add_dataset(&dataset, ui)?,
+                // Other JSON files may lie beside the datasets.
+                Err(_) if !document::read_text(file).is_ok_and(|text| text.contains("\"cohorts\"")) => {}
+                Err(error) => self.tell(&error.to_string(), ui),
+            }
         }
+        Ok(())
     }
-    Ok(DatasetRow {
-        path: paths::show(&dataset.file),
-        name: dataset.name.clone(),
-        db: paths::show(&dataset.db),
-        db_bytes: dataset.db.metadata().ok().map(|metadata| metadata.len()),
-        cohorts: dataset.cohorts.len() as u64,
-        cohorts_here,
-        missing_cohorts,
-    })
+
+    fn add_dataset(&mut self, dataset: &Dataset, ui: &mut Ui) -> Result<(), CommandError> {
+        dataset.warnings.iter().for_each(|warning| ui.warn(warning));
+        let (mut cohorts_here, mut missing_cohorts) = (0, Vec::new());
+        for (position, (path, _)) in dataset.cohorts.iter().enumerate() {
+            match self.cohort(path, ui)? {
+                Some(row) => cohorts_here += u64::from(row.raw == Presence::Here),
+                None => {
+                    let path = paths::show(folder_of(path));
+                    let file = dataset.file.display();
+                    self.tell(&format!("{file}: cohorts[{position}]: no usable cohort at `{path}`"), ui);
+                    missing_cohorts.push(path);
+                }
+            }
+        }
+        self.report.datasets.push(DatasetRow {
+            path: paths::show(&dataset.file),
+            name: dataset.name.clone(),
+            db: paths::show(&dataset.db),
+            db_bytes: dataset.db.metadata().ok().map(|metadata| metadata.len()),
+            cohorts: dataset.cohorts.len() as u64,
+            cohorts_here,
+            missing_cohorts,
+        });
+        Ok(())
+    }
+
+    fn add_cohort(&mut self, path: &Path, ui: &mut Ui) -> Result<(), CommandError> {
+        let row = self.cohort(path, ui)?;
+        self.report.cohorts.extend(row);
+        Ok(())
+    }
+
+    /// A cohort's row; `None` if it is not there or wrong, which is told once and does not hide the others.
+    fn cohort(&mut self, path: &Path, ui: &mut Ui) -> Result<Option<CohortRow>, CommandError> {
+        let folder = folder_of(path);
+        if let Some(known) = self.cohorts.get(folder) {
+            return Ok(known.clone());
+        }
+        let row = match Cohort::open(folder) {
+            Ok(cohort) => Some(self.row(&cohort)?),
+            // The dataset that names it tells.
+            Err(CohortError::Missing { .. }) => None,
+            Err(error) => {
+                self.tell(&error.to_string(), ui);
+                None
+            }
+        };
+        self.cohorts.insert(folder.to_owned(), row.clone());
+        Ok(row)
+    }
+
+    fn row(&mut self, cohort: &Cohort) -> Result<CohortRow, CommandError> {
+        let here = cohort.evaluations.iter().filter(|evaluation| !evaluation.files.is_empty());
+        Ok(CohortRow {
+            path: paths::show(&cohort.folder),
+            evaluations: cohort.evaluations.len() as u64,
+            evaluations_here: here.count() as u64,
+            runs: cohort.runs().len() as u64,
+            files: cohort.files.len() as u64,
+            bytes: cohort.size_bytes(),
+            raw: self.manifests.presence(cohort)?,
+        })
+    }
+
+    fn tell(&mut self, what: &str, ui: &mut Ui) {
+        ui.warn(what);
+        self.has_wrong = true;
+    }
+}
+
+/// The folder of a cohort that is named by it or by its `evals.json`.
+fn folder_of(path: &Path) -> &Path {
+    if path.ends_with(EVALS_FILE) { path.parent().unwrap_or(path) } else { path }
 }
 
 impl Report for StatusReport {

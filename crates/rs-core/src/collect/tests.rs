@@ -1,1 +1,522 @@
+use std::io::Write;
 
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::*;
+
+/// Raw files in a temporary folder.
+struct Files {
+    folder: tempfile::TempDir,
+    inputs: Vec<Input>,
+}
+
+impl Files {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), inputs: Vec::new() }
+    }
+
+    /// A file whose records all evaluations up to `n_evaluations` may claim.
+    fn add(&mut self, codec: Codec, text: &[u8], n_evaluations: usize) {
+        let path = self.folder.path().join(self.inputs.len().to_string());
+        fs_err::write(&path, packed(codec, text)).unwrap();
+        let size_bytes = fs_err::metadata(&path).unwrap().len();
+        self.inputs.push(Input { path, codec, size_bytes, evaluations: (0..n_evaluations).collect() });
+    }
+
+    /// Files of one evaluation, plain.
+    fn plain<T: AsRef<[u8]>>(texts: impl IntoIterator<Item = T>) -> Self {
+        let mut files = Self::new();
+        texts.into_iter().for_each(|text| files.add(Codec::Plain, text.as_ref(), 1));
+        files
+    }
+}
+
+fn packed(codec: Codec, text: &[u8]) -> Vec<u8> {
+    match codec {
+        Codec::Plain => text.to_vec(),
+        Codec::Zstd => zstd::encode_all(text, 1).unwrap(),
+        Codec::Gzip => {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(text).unwrap();
+            encoder.finish().unwrap()
+        }
+    }
+}
+
+const CODECS: [Codec; 3] = [Codec::Plain, Codec::Zstd, Codec::Gzip];
+
+fn wanted(model: &str, context_tokens: Option<u32>) -> Wanted {
+    let identity = Identity { model: model.into(), template: "t".into(), sampler: "s".into() };
+    Wanted { identity, context_tokens }
+}
+
+/// A record of the model `m`; `members` come last and so win over what it has.
+fn line(members: &str) -> String {
+    format!(
+        "{{\"model\":\"m\",\"template\":\"t\",\"sampler\":\"s\",\"base_task\":\"b\",\"params\":{{}},\"correct\":true{members}}}\n"
+    )
+}
+
+/// Collects one evaluation, on so many threads, in pieces of these sizes.
+fn collect_so(wanted: &[Wanted], inputs: &[Input], pieces: Pieces, n_threads: usize) -> Collection {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+    let (keep, on_malformed) = (Keep::Points, OnMalformed::Continue);
+    pool.install(|| collect_in(pieces, wanted, inputs, keep, on_malformed, &Monitor::default())).unwrap()
+}
+
+/// Collects the evaluation of the model `m`.
+fn collect_m(files: &Files) -> Collection {
+    collect_so(&[wanted("m", None)], &files.inputs, Pieces::default(), 2)
+}
+
+#[track_caller]
+fn check_kept(lines: &[&str], completion_tokens: &[u32]) {
+    let text: String = lines.iter().map(|members| line(members)).collect();
+    let together = collect_m(&Files::plain([text]));
+    let apart = collect_m(&Files::plain(lines.iter().map(|members| line(members))));
+    assert_eq!(together.evaluations, apart.evaluations, "one file or several");
+    let points = &together.evaluations[0].points;
+    let kept: Vec<u32> =
+        points.iter().flat_map(|point| &point.samples).filter_map(|sample| sample.completion_tokens).collect();
+    assert_eq!(kept, completion_tokens);
+}
+
+/// Without timestamps the last record in (path, line) order counts, however its coordinates are spelled and whatever
+/// else it carries.
+#[test]
+fn the_last_of_equal_duplicates_counts() {
+    let spellings = [
+        r#","index":0,"params":{"a":1,"b":2},"completion_tokens":1"#,
+        r#","index":0,"params":{"b":2,"a":1},"completion_tokens":2"#,
+        r#","index":0,"params":{"a":1,"b":2},"completion_tokens":3"#,
+    ];
+    check_kept(&spellings, &[3]);
+    check_kept(&[spellings[0], spellings[2], spellings[1]], &[2]);
+    let counts = [
+        r#","index":0,"params":{"a":1,"count":8},"completion_tokens":1"#,
+        r#","index":0,"params":{"a":1,"count":64},"completion_tokens":2"#,
+        r#","index":0,"params":{"a":1,"count":8},"completion_tokens":3"#,
+    ];
+    check_kept(&counts, &[3]);
+    let steps = [
+        r#","index":0,"task":"first","completion_tokens":1"#,
+        r#","index":0,"task":"second","completion_tokens":2"#,
+        r#","index":0,"task":"first","completion_tokens":3"#,
+    ];
+    check_kept(&steps, &[3]);
+}
+
+#[test]
+fn an_empty_text_is_not_an_absent_one() {
+    let files = Files::plain([line(r#","params":{"a":1},"index":1,"category":"""#)
+        + &line(r#","params":{"a":1},"index":0,"task":"""#)
+        + &line(r#","params":{"a":2},"index":1,"task":"""#)
+        + &line(r#","params":{"a":2},"index":0,"category":"""#)]);
+    let found = collect_m(&files);
+    let attributes: Vec<&Attributes> = found.evaluations[0].points.iter().map(|point| &point.attributes).collect();
+    let empty = || Some(String::new());
+    assert_eq!(attributes[0], &Attributes { task: empty(), ..Attributes::default() });
+    assert_eq!(attributes[1], &Attributes { category: empty(), ..Attributes::default() });
+}
+
+/// A point's task, category and manifold are those of its first sample, not of its first record.
+#[test]
+fn attributes_are_of_the_first_sample() {
+    let files = Files::plain([
+        line(r#","index":1,"task":"second""#),
+        line(r#","index":0,"task":"lost","timestamp":"2026-01-01T00:00:00""#)
+            + &line(r#","index":0,"task":"first","timestamp":"2026-01-02T00:00:00""#),
+    ]);
+    assert_eq!(collect_m(&files).evaluations[0].points[0].attributes.task.as_deref(), Some("first"));
+}
+
+/// What a record carries besides its timestamp.
+#[derive(Debug, Clone)]
+struct Members {
+    coordinate: &'static str,
+    sample: String,
+    attributes: &'static str,
+    result: String,
+}
+
+/// Three coordinates, some spelled in two ways.
+fn coordinate() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        r#","params":{"a":1,"b":"x","count":3}"#,
+        r#","params":{ "b":"\u0078", "a":1 }"#,
+        r#","params":{"a":2}"#,
+        r#","params":{"a":2},"base_task":"c""#,
+        r#","base_task":"\u0063","params":{"a":2,"count":1}"#,
+    ])
+}
+
+/// Which sample of a point a record is; `Some` names tell duplicates apart from others.
+fn sample() -> impl Strategy<Value = String> {
+    prop_oneof![
+        (0..3, 0..4, 0..2)
+            .prop_map(|(seed, index, repeat)| format!(r#","seed":{seed},"index":{index},"repeat":{repeat}"#)),
+        (0..4).prop_map(|index| format!(r#","index":{index}"#)),
+        (0..4).prop_map(|id| format!(r#","id":"i{id}""#)),
+    ]
+}
+
+fn result() -> impl Strategy<Value = String> {
+    let flags = prop::sample::select(vec![
+        "",
+        r#","correct":false"#,
+        r#","truncated":true"#,
+        r#","invalid":true"#,
+        r#","error":"HTTP 503""#,
+        r#","hard_terminated":true"#,
+    ]);
+    (flags, 0_u32..2000, prop::option::of(0_u32..10), "\\PC{0,8}").prop_map(|(flags, tokens, tenths, response)| {
+        let response = serde_json::Value::from(response);
+        let chance = tenths.map(|tenths| format!(r#","guess_chance":0.{tenths},"score":0.{tenths}"#));
+        let chance = chance.unwrap_or_default();
+        format!(r#"{flags},"completion_tokens":{tokens},"response":{response}{chance}"#)
+    })
+}
+
+fn members(sample: impl Strategy<Value = String>) -> impl Strategy<Value = Members> {
+    let attributes =
+        prop::sample::select(vec!["", r#","task":"x""#, r#","task":"","category":"y""#, r#","manifold":{"id":"z"}"#]);
+    (coordinate(), sample, attributes, result()).prop_map(|(coordinate, sample, attributes, result)| Members {
+        coordinate,
+        sample,
+        attributes,
+        result,
+    })
+}
+
+/// Records, a line each, with different timestamps, so that no two of a sample are equally late.
+fn lines(sample: impl Strategy<Value = String>) -> impl Strategy<Value = Vec<String>> {
+    prop::collection::vec(members(sample), 1..40).prop_map(|records| {
+        let timed = records.iter().enumerate().map(|(at, record)| {
+            let Members { coordinate, sample, attributes, result } = record;
+            line(&format!(r#"{coordinate}{sample}{attributes}{result},"timestamp":"2026-01-01T00:00:{at:02}""#))
+        });
+        timed.collect()
+    })
+}
+
+fn pieces() -> impl Strategy<Value = Pieces> {
+    // The first range must hold a byte order mark.
+    (4_u64..2000, 16_usize..600, 16_usize..600).prop_map(|(range_bytes, plain_block_bytes, stream_block_bytes)| {
+        Pieces { range_bytes, plain_block_bytes, stream_block_bytes }
+    })
+}
+
+/// Lines, dealt out to files of any codec.
+fn dealt(lines: &[String], to: &[(Index, Codec)], wanted: &[Wanted]) -> Files {
+    let mut texts = vec![String::new(); to.len()];
+    for (line, (index, _)) in lines.iter().zip(to.iter().cycle()) {
+        texts[index.index(to.len())].push_str(line);
+    }
+    let mut files = Files::new();
+    for (text, (_, codec)) in texts.iter().zip(to) {
+        files.add(*codec, text.as_bytes(), wanted.len());
+    }
+    files
+}
+
+fn files_to_deal_to() -> impl Strategy<Value = Vec<(Index, Codec)>> {
+    prop::collection::vec((any::<Index>(), prop::sample::select(CODECS.to_vec())), 1..6)
+}
+
+/// What does not depend on how the records are spread over files.
+fn sums(found: &Collected) -> (Tally, u64, u64, u64, u64) {
+    (found.tally, found.n_duplicates, found.n_errors, found.n_malformed, found.n_foreign)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(128) })]
+
+    #[test]
+    fn however_records_are_spread_over_files(
+        (lines, shuffled) in lines(prop_oneof![sample(), Just(String::new())]).prop_flat_map(|lines| (Just(lines.clone()), Just(lines).prop_shuffle())),
+        to in files_to_deal_to(),
+        pieces in pieces(),
+        n_threads in 1_usize..5,
+    ) {
+        let wanted = [wanted("m", None), wanted("m", Some(1000))];
+        let mut whole = Files::new();
+        whole.add(Codec::Plain, lines.concat().as_bytes(), wanted.len());
+        let expected = collect_so(&wanted, &whole.inputs, Pieces::default(), 1);
+        prop_assert_eq!(&expected.diagnostics, &[]);
+        let n_samples = |found: &Collected| found.points.iter().map(|point| point.samples.len() as u64).sum::<u64>();
+        for found in &expected.evaluations {
+            prop_assert_eq!(found.tally.n_records, lines.len() as u64);
+            prop_assert_eq!(n_samples(found) + found.n_errors + found.n_duplicates, lines.len() as u64);
+        }
+        let found = collect_so(&wanted, &dealt(&shuffled, &to, &wanted).inputs, pieces, n_threads);
+        prop_assert_eq!(&found.evaluations, &expected.evaluations);
+    }
+
+    #[test]
+    fn whole_files_twice_are_duplicates(
+        lines in lines(sample()),
+        to in files_to_deal_to(),
+        again in any::<Index>(),
+        pieces in pieces(),
+    ) {
+        let wanted = [wanted("m", None)];
+        let mut files = dealt(&lines, &to, &wanted);
+        let once = collect_so(&wanted, &files.inputs, pieces, 2);
+        let again = files.inputs[again.index(files.inputs.len())].clone();
+        files.inputs.push(again);
+        let twice = collect_so(&wanted, &files.inputs, pieces, 2);
+        prop_assert_eq!(&twice.evaluations[0].points, &once.evaluations[0].points);
+        let more: u64 = twice.files.last().unwrap().identities.values().map(|tally| tally.n_records).sum();
+        prop_assert_eq!(twice.evaluations[0].n_duplicates, once.evaluations[0].n_duplicates + more);
+        prop_assert_eq!(twice.evaluations[0].tally.n_records, once.evaluations[0].tally.n_records + more);
+    }
+
+    /// Bad lines among good ones, and an end that may be torn: the same problems at the same places, however the file
+    /// is packed and cut into pieces.
+    #[test]
+    fn problems_have_one_place(
+        lines in prop::collection::vec(prop::sample::select(vec![
+            line(r#","index":1"#),
+            line(r#","model":"other""#),
+            "{}\n".to_owned(),
+            "\n".to_owned(),
+            "a long line that is no JSON at all, and so on, and so on\r\n".to_owned(),
+            format!("{{\"model\":\"{}\"}}\n", "x".repeat(700)),
+        ]), 0..30),
+        cut in 0_usize..60,
+        has_mark in any::<bool>(),
+        codec in prop::sample::select(CODECS.to_vec()),
+        pieces in pieces(),
+        n_threads in 1_usize..4,
+    ) {
+        let text = format!("{}{}", if has_mark { "\u{FEFF}" } else { "" }, lines.concat());
+        let text = &text.as_bytes()[..text.len().saturating_sub(cut)];
+        let wanted = [wanted("m", None)];
+        let places = |found: &Collection| {
+            found.diagnostics.iter().map(|one| (one.line, one.column, one.problem, one.what.clone())).collect::<Vec<_>>()
+        };
+        let mut whole = Files::new();
+        whole.add(Codec::Plain, text, 1);
+        let expected = collect_so(&wanted, &whole.inputs, Pieces::default(), 1);
+        let mut files = Files::new();
+        files.add(codec, text, 1);
+        let found = collect_so(&wanted, &files.inputs, pieces, n_threads);
+        prop_assert_eq!(places(&found), places(&expected));
+        prop_assert_eq!(sums(&found.evaluations[0]), sums(&expected.evaluations[0]));
+        prop_assert_eq!(&found.evaluations[0].points, &expected.evaluations[0].points);
+        // No line is lost.
+        let is_blank = |line: &[u8]| line.trim_ascii().is_empty();
+        let without_mark = text.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(text);
+        let n_lines = without_mark.split(|byte| *byte == b'\n').filter(|line| !is_blank(line)).count() as u64;
+        let (tally, _, _, n_malformed, n_foreign) = sums(&found.evaluations[0]);
+        prop_assert_eq!(tally.n_records + n_malformed + n_foreign, n_lines);
+        prop_assert_eq!(n_malformed, found.diagnostics.len() as u64);
+    }
+
+    /// A bit that flips in a packed file with a checksum is noticed, or changes nothing (it may be one that nobody reads).
+    #[test]
+    fn flipped_bits_are_noticed(position in any::<Index>(), bit in 0_u8..8, is_zstd in any::<bool>()) {
+        let text: String = (0..50).map(|index| line(&format!(r#","index":{index},"response":"{}""#, index * 7919))).collect();
+        let mut bytes = if is_zstd {
+            let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+            encoder.include_checksum(true).unwrap();
+            encoder.write_all(text.as_bytes()).unwrap();
+            encoder.finish().unwrap()
+        } else {
+            packed(Codec::Gzip, text.as_bytes())
+        };
+        let position = position.index(bytes.len());
+        bytes[position] ^= 1 << bit;
+        let mut files = Files::new();
+        files.add(if is_zstd { Codec::Zstd } else { Codec::Gzip }, b"", 1);
+        fs_err::write(&files.inputs[0].path, bytes).unwrap();
+        let found = collect_m(&files);
+        if found.evaluations[0].n_malformed == 0 {
+            prop_assert_eq!(&found.evaluations[0].points, &collect_m(&Files::plain([text])).evaluations[0].points);
+        }
+    }
+}
+
+/// Texts of some length whose records come to a known number of points.
+fn many_lines(n_lines: u64, response_bytes: usize) -> String {
+    let response = "x".repeat(response_bytes);
+    (0..n_lines)
+        .map(|index| line(&format!(r#","index":{index},"params":{{"n":{}}},"response":"{response}""#, index % 7)))
+        .collect()
+}
+
+/// A plain file of several real ranges, with problems in all of them, and the same packed.
+#[test]
+fn a_large_file_is_its_lines() {
+    let good = many_lines(6000, 8000);
+    let n_bad = 3_u64;
+    let lines: Vec<&str> = good.split_inclusive('\n').collect();
+    let bad_at: [usize; 3] = [10, 3000, 5999];
+    let mut text = String::new();
+    for (number, line) in lines.iter().enumerate() {
+        if bad_at.contains(&number) {
+            text.push_str("{\"model\":7}\n");
+        }
+        text.push_str(line);
+    }
+    assert!(text.len() as u64 > 2 * RANGE_BYTES, "several ranges");
+    let expected_lines: Vec<u64> = (1..).zip(bad_at).map(|(before, at)| at as u64 + before).collect();
+
+    let small: Vec<String> = lines.chunks(100).map(<[&str]>::concat).collect();
+    let expected = collect_m(&Files::plain(small)).evaluations.remove(0);
+    assert_eq!((expected.points.len(), expected.tally.n_records), (7, 6000));
+    for codec in CODECS {
+        let mut files = Files::new();
+        files.add(codec, text.as_bytes(), 1);
+        for n_threads in [1, 2, 4] {
+            let found = collect_so(&[wanted("m", None)], &files.inputs, Pieces::default(), n_threads);
+            assert_eq!(found.evaluations[0].points, expected.points, "{codec:?} {n_threads}");
+            assert_eq!(found.evaluations[0].n_malformed, n_bad, "{codec:?} {n_threads}");
+            let places: Vec<u64> = found.diagnostics.iter().filter_map(|problem| problem.line).collect();
+            assert_eq!(places, expected_lines, "{codec:?} {n_threads}");
+        }
+    }
+}
+
+/// Ranges that a long line crosses do not each read it to its end.
+#[test]
+fn a_long_line_is_read_about_once() {
+    let files = Files::plain([line("") + &line(&format!(r#","response":"{}""#, "x".repeat(80 << 20))) + &line("")]);
+    let monitor = Monitor::default();
+    let found = collect(&[wanted("m", None)], &files.inputs, Keep::Points, OnMalformed::Continue, &monitor).unwrap();
+    assert_eq!(found.evaluations[0].points[0].samples.len(), 3);
+    let read_bytes = monitor.read_bytes.load(Ordering::Relaxed);
+    let most = 2 * files.inputs[0].size_bytes + (1 << 20);
+    assert!(read_bytes <= most, "{read_bytes} read of {}", files.inputs[0].size_bytes);
+}
+
+#[test]
+fn a_file_that_has_grown_is_read_to_its_end() {
+    let mut files = Files::plain([many_lines(10, 10)]);
+    for size_bytes in [0, 100] {
+        files.inputs[0].size_bytes = size_bytes;
+        assert_eq!(collect_m(&files).evaluations[0].tally.n_records, 10);
+    }
+}
+
+#[test]
+fn a_file_that_has_gone_is_a_problem() {
+    let mut files = Files::plain([line(""), line("")]);
+    fs_err::remove_file(&files.inputs[0].path).unwrap();
+    files.inputs[0].path = PathBuf::from("nowhere/a.ndjson");
+    let found = collect_m(&files);
+    assert_eq!((found.evaluations[0].tally.n_records, found.evaluations[0].n_malformed), (1, 1));
+    let problem = &found.diagnostics[0];
+    assert_eq!((problem.path.as_str(), problem.line, problem.problem), ("nowhere/a.ndjson", None, Problem::Unreadable));
+}
+
+#[test]
+fn cancelling_stops() {
+    let files = Files::plain([many_lines(100, 10)]);
+    let monitor = Monitor::default();
+    monitor.cancel.store(true, Ordering::Relaxed);
+    let result = collect(&[wanted("m", None)], &files.inputs, Keep::Points, OnMalformed::Continue, &monitor);
+    assert!(matches!(result, Err(CollectError::Cancelled)), "{result:?}");
+    assert_eq!(monitor.read_bytes.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn cancelling_stops_in_the_middle() {
+    for codec in CODECS {
+        let mut files = Files::new();
+        files.add(codec, many_lines(2000, 8000).as_bytes(), 1);
+        let size_bytes = files.inputs[0].size_bytes;
+        // Endless, were it not stopped.
+        files.inputs = std::iter::repeat_n(files.inputs[0].clone(), 1_000_000).collect();
+        let monitor = Monitor::default();
+        let result = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while monitor.read_bytes.load(Ordering::Relaxed) == 0 {
+                    std::thread::yield_now();
+                }
+                monitor.cancel.store(true, Ordering::Relaxed);
+            });
+            collect(&[wanted("m", None)], &files.inputs, Keep::Points, OnMalformed::Continue, &monitor)
+        });
+        assert!(matches!(result, Err(CollectError::Cancelled)), "{codec:?}");
+        assert!(monitor.read_bytes.load(Ordering::Relaxed) < 100_000 * size_bytes, "{codec:?}");
+    }
+}
+
+#[test]
+fn a_malformed_line_stops_where_that_is_asked() {
+    for codec in CODECS {
+        let mut files = Files::new();
+        files.add(codec, (line("") + "\n{}\n" + &line("")).as_bytes(), 1);
+        let monitor = Monitor::default();
+        match collect(&[wanted("m", None)], &files.inputs, Keep::Points, OnMalformed::Stop, &monitor) {
+            Err(CollectError::Malformed(problem)) => {
+                assert_eq!((problem.line, problem.what.as_str()), (Some(3), "missing key `model`"));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Evaluations of one model under several contexts share its files; others find them foreign.
+#[test]
+fn evaluations_share_files() {
+    let text = line(r#","index":0,"completion_tokens":100"#)
+        + &line(r#","index":1,"completion_tokens":200"#)
+        + &line(r#","index":2,"model":"other","completion_tokens":150"#)
+        + "{}\n";
+    let mut files = Files::new();
+    files.add(Codec::Plain, text.as_bytes(), 4);
+    // Nobody but the first claims this one.
+    files.add(Codec::Plain, (line(r#","index":3"#) + "[]\n").as_bytes(), 1);
+    let wanted = [wanted("m", None), wanted("m", Some(150)), wanted("other", Some(100)), wanted("nobody", None)];
+    let found = collect_so(&wanted, &files.inputs, Pieces::default(), 2);
+    let totals: Vec<(u64, u64, u64, u64)> = found
+        .evaluations
+        .iter()
+        .map(|found| {
+            let sum = |of: fn(&Point) -> u64| found.points.iter().map(of).sum::<u64>();
+            let answered = sum(|point| point.counters.answered);
+            (answered, sum(|point| point.counters.truncated), found.n_foreign, found.n_malformed)
+        })
+        .collect();
+    assert_eq!(totals, [(3, 0, 1, 2), (1, 1, 1, 1), (0, 1, 2, 1), (0, 0, 3, 1)]);
+    assert_eq!(found.files[0].identities.len(), 2);
+    assert_eq!((found.files[0].n_malformed, found.files[1].n_malformed), (1, 1));
+    assert_eq!(found.evaluations[1].points[0].samples.len(), 2, "its own samples only");
+}
+
+#[test]
+fn counts_alone_are_the_same_counts() {
+    let text = line(r#","timestamp":"2026-01-02T00:00:00""#) + &line(r#","timestamp":"2026-01-01T00:00:00""#) + "{}\n";
+    let files = Files::plain([text]);
+    let counts = collect(&[wanted("m", None)], &files.inputs, Keep::Counts, OnMalformed::Continue, &Monitor::default());
+    let counts = counts.unwrap();
+    let points = collect_m(&files);
+    assert_eq!(counts.files, points.files);
+    assert_eq!(counts.evaluations[0].tally, points.evaluations[0].tally);
+    assert_eq!(counts.evaluations[0].points, []);
+    let tally = counts.evaluations[0].tally;
+    assert_eq!(tally.last_timestamp.unwrap() - tally.first_timestamp.unwrap(), 86_400_000_000);
+}
+
+/// Diagnostics are kept up to a limit and counted beyond it.
+#[test]
+fn problems_beyond_the_limit_are_counted() {
+    let files = Files::plain(["{}\n".repeat(MAX_DIAGNOSTICS), "[]\n".repeat(5)]);
+    let found = collect_m(&files);
+    assert_eq!((found.diagnostics.len(), found.n_more_diagnostics), (MAX_DIAGNOSTICS, 5));
+    assert_eq!(found.evaluations[0].n_malformed, MAX_DIAGNOSTICS as u64 + 5);
+    assert_eq!(found.diagnostics.last().unwrap().line, Some(MAX_DIAGNOSTICS as u64));
+}
+
+/// A writer that did not escape: names that differ only in how they are written are one identity.
+#[test]
+fn spellings_of_one_identity_are_one() {
+    let files = Files::plain([line("") + &line(r#","model":"\u006d""#)]);
+    let found = collect_m(&files);
+    assert_eq!(found.files[0].identities.len(), 1);
+    assert_eq!(found.evaluations[0].tally.n_records, 2);
+    assert_eq!(found.evaluations[0].points.len(), 1);
+}

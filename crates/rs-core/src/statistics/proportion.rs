@@ -39,6 +39,14 @@ impl Wilson {
 ///
 /// With p = s/n: centre = (p + z²/2n) / (1 + z²/n), margin = z √(p(1−p)/n + z²/4n²) / (1 + z²/n)
 /// (E. B. Wilson, Probable Inference, JASA 22, 1927). `None` unless `trials` > 0.
+///
+/// ```
+/// use rs_core::statistics::{Z_95, wilson};
+///
+/// let interval = wilson(1.0, 10.0, Z_95).map(|wilson| wilson.interval());
+/// assert!(interval.is_some_and(|interval| (interval.upper - 0.4041500268).abs() < 1e-10));
+/// assert_eq!(wilson(0.0, 0.0, Z_95), None);
+/// ```
 #[must_use]
 pub fn wilson(successes: f64, trials: f64, z: f64) -> Option<Wilson> {
     if trials.is_nan() || trials <= 0.0 {

@@ -19,8 +19,7 @@ pub fn reason_score_m12x(tasks: &[TaskInterval]) -> Option<f64> {
     if tasks.is_empty() {
         return None;
     }
-    // `min` before `max`: one is the ceiling, the floor has the last word.
-    let logs: f64 = tasks.iter().map(|task| (task.upper - task.truncated_ratio).min(1.0).max(FLOOR).ln()).sum();
+    let logs: f64 = tasks.iter().map(|task| (task.upper - task.truncated_ratio).clamp(FLOOR, 1.0).ln()).sum();
     Some(1000.0 * (logs / tasks.len() as f64).exp())
 }
 

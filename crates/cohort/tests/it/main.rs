@@ -1,0 +1,10 @@
+//! Tests of `cohort` from outside: real processes on real files.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up should stop")]
+
+mod command_line;
+mod info;
+mod list;
+mod places;
+mod project;
+mod validate;

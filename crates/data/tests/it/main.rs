@@ -1,0 +1,7 @@
+//! Tests of `data` from outside: real processes on real files.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up should stop")]
+
+mod command_line;
+mod project;
+mod status;

@@ -1,0 +1,321 @@
+//! `data status`: what is here of each cohort and dataset.
+
+use rs_fixtures::Expected;
+use serde::Deserialize;
+
+use crate::project::{Project, entry, record};
+
+/// The document `data.status/1`, by its own definition: a key that is not here is a change of the format.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Status {
+    schema: String,
+    datasets: Vec<DatasetRow>,
+    cohorts: Vec<CohortRow>,
+}
+
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DatasetRow {
+    path: String,
+    name: String,
+    db: String,
+    db_bytes: Option<u64>,
+    cohorts: u64,
+    cohorts_here: u64,
+    missing_cohorts: Vec<String>,
+}
+
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CohortRow {
+    path: String,
+    evaluations: u64,
+    evaluations_here: u64,
+    runs: u64,
+    files: u64,
+    bytes: u64,
+    raw: String,
+}
+
+fn cohort_rows(expected: &Expected) -> Vec<CohortRow> {
+    let rows = expected.cohorts.iter().map(|cohort| CohortRow {
+        path: cohort.path.clone(),
+        evaluations: cohort.evaluations.len() as u64,
+        evaluations_here: cohort.evaluations.len() as u64,
+        runs: cohort.runs.len() as u64,
+        files: cohort.runs.iter().map(|run| run.n_files).sum(),
+        bytes: cohort.runs.iter().map(|run| run.bytes).sum(),
+        raw: "here".to_owned(),
+    });
+    rows.collect()
+}
+
+fn dataset_row(name: &str, db_bytes: Option<u64>) -> DatasetRow {
+    DatasetRow {
+        path: format!("data/{name}.json"),
+        name: name.to_owned(),
+        db: format!("data/pointsdb-{name}.db"),
+        db_bytes,
+        cohorts: 4,
+        cohorts_here: 4,
+        missing_cohorts: Vec::new(),
+    }
+}
+
+#[test]
+fn every_number_is_that_of_the_model() {
+    let (project, expected) = Project::with_fixtures();
+    project.write("data/pointsdb-r12.db", "of 13 bytes..");
+    let status: Status = project.document(&["status"]);
+    assert_eq!(status.schema, "data.status/1");
+    assert_eq!(status.datasets, [dataset_row("r12-leaderboard", None), dataset_row("r12", Some(13))]);
+    let in_dataset_order = cohort_rows(&expected);
+    let mut by_path = cohort_rows(&expected);
+    by_path.sort_by(|a, b| a.path.cmp(&b.path));
+    assert_eq!(status.cohorts, by_path);
+    // The root of the project and the folder of a set.
+    let of_root: Status = project.document(&["status", "."]);
+    assert_eq!((of_root.datasets.len(), of_root.cohorts), (2, by_path));
+    let of_set: Status = project.document(&["status", "data/r12/"]);
+    assert_eq!((of_set.datasets.len(), of_set.cohorts.len()), (0, 4));
+    // One dataset, one cohort.
+    let of_dataset: Status = project.document(&["status", "data/r12.json"]);
+    assert_eq!((of_dataset.datasets, of_dataset.cohorts), (vec![dataset_row("r12", Some(13))], in_dataset_order));
+    for cohort in ["data/r12/Qwen3-32B", "data/r12/Qwen3-32B/", "data/r12/Qwen3-32B/evals.json"] {
+        let of_cohort: Status = project.document(&["status", cohort]);
+        assert_eq!((of_cohort.datasets.len(), &of_cohort.cohorts[..]), (0, &cohort_rows(&expected)[..1]), "{cohort}");
+    }
+}
+
+#[test]
+fn for_people() {
+    let (project, _) = Project::with_fixtures();
+    project.write("data/pointsdb-r12.db", "of 13 bytes..");
+    insta::assert_snapshot!(project.data(&["status"]), @"
+    exit code 0
+    ----- stdout
+    dataset                    database                            bytes  cohorts here
+    data/r12-leaderboard.json  data/pointsdb-r12-leaderboard.db  missing  4 of 4
+    data/r12.json              data/pointsdb-r12.db                 13 B  4 of 4
+
+    cohort                             evals here  runs  files    bytes  raw data
+    data/r12/GPT-OSS-120B              2 of 2         4     20  1.16 MB  here
+    data/r12/Llama-Nemotron-Super-49B  2 of 2         4     25  1.31 MB  here
+    data/r12/Qwen3-32B                 4 of 4         6     27  1.76 MB  here
+    data/r12/Seed-OSS-36B              3 of 3         5     30  1.33 MB  here
+    ");
+    insta::assert_snapshot!(project.data(&["status", "data/r12/Qwen3-32B", "--format", "markdown"]), @"
+    exit code 0
+    ----- stdout
+    | cohort | evals here | runs | files | bytes | raw data |
+    | --- | --- | ---: | ---: | ---: | --- |
+    | data/r12/Qwen3-32B | 4 of 4 | 6 | 27 | 1.76 MB | here |
+    ");
+    insta::assert_snapshot!(project.data(&["status", "--format", "csv"]), @"
+    exit code 0
+    ----- stdout
+    dataset,database,bytes,cohorts here
+    data/r12-leaderboard.json,data/pointsdb-r12-leaderboard.db,missing,4 of 4
+    data/r12.json,data/pointsdb-r12.db,13,4 of 4
+    ");
+    insta::assert_snapshot!(project.data_in("data/r12", &["status", ".."]), @"
+    exit code 0
+    ----- stdout
+    dataset                  database                          bytes  cohorts here
+    ../r12-leaderboard.json  ../pointsdb-r12-leaderboard.db  missing  4 of 4
+    ../r12.json              ../pointsdb-r12.db                 13 B  4 of 4
+
+    cohort                           evals here  runs  files    bytes  raw data
+    ../r12/GPT-OSS-120B              2 of 2         4     20  1.16 MB  here
+    ../r12/Llama-Nemotron-Super-49B  2 of 2         4     25  1.31 MB  here
+    ../r12/Qwen3-32B                 4 of 4         6     27  1.76 MB  here
+    ../r12/Seed-OSS-36B              3 of 3         5     30  1.33 MB  here
+    ");
+}
+
+/// One cohort of two evaluations, m+t+s and n+t+s, in a dataset; there is no raw file.
+fn two_evaluations() -> Project {
+    let project = Project::empty();
+    let entries = [entry("m", "data/set/M/run/*", ""), entry("n", "data/set/M/other/*", "")].join(", ");
+    project.write("data/set/M/evals.json", format!("[{entries}]"));
+    project.write("data/d.json", r#"{"name": "d", "db": "d.db", "cohorts": [{"path": "set/M"}]}"#);
+    project
+}
+
+/// A manifest that names blobs of both evaluations, with keys that nobody knows.
+const MANIFEST: &str = r#"{
+"databases":{"d":{"blob":"00","size":1,"raw_size":2,"dataset":"11"}},
+"evals":{
+"34c4dc":{"identity":"m+t+s","cohort":"set/M","runs":[{"path":"run","blob":"22","size":3,"raw_size":4,"n_files":1,"content":"33"}]},
+"7d262a":{"identity":"n+t+s","cohort":"set/M","runs":[],"note":"by hand"}
+},
+"remotes":{"origin":{"url":"file:/blobs"}},
+"signature":"x",
+"version":1
+}
+"#;
+
+#[test]
+fn raw_data_is_here_partly_here_in_blobs_or_absent() {
+    let project = two_evaluations();
+    let check = |raw: &str, shown: &str, evaluations_here: u64, cohorts_here: u64| {
+        // From wherever one looks, the manifest is found.
+        for (folder, target) in
+            [("", "data"), ("", "data/d.json"), ("", "data/set"), ("", "data/set/M"), ("", "."), ("data/set/M", ".")]
+        {
+            let run = project.data_in(folder, &["status", target, "--format", "json"]);
+            let status: Status = run.document();
+            assert_eq!(run.code, Some(0), "{run}");
+            assert_eq!(status.cohorts.len(), 1);
+            assert_eq!(status.cohorts[0].raw, raw, "{target}");
+            assert_eq!(status.cohorts[0].evaluations_here, evaluations_here, "{target}");
+            assert!(status.datasets.iter().all(|dataset| dataset.cohorts_here == cohorts_here), "{target}");
+        }
+        let run = project.data(&["status"]);
+        assert!(run.stdout.trim_end().ends_with(shown), "{run}");
+    };
+    check("absent", "absent", 0, 0);
+    project.write("data/manifest.json", MANIFEST.replace("\"7d262a\"", "\"ffffff\""));
+    check("absent", "absent", 0, 0);
+    project.write("data/manifest.json", MANIFEST);
+    check("blobs", "as blobs", 0, 0);
+    project.write("data/set/M/run/a.ndjson", record("m", ""));
+    check("partly", "partly here", 1, 0);
+    project.write("data/set/M/other/a.ndjson", record("n", ""));
+    check("here", "here", 2, 1);
+}
+
+#[test]
+fn a_broken_manifest_is_told_with_place_and_key() {
+    let project = two_evaluations();
+    let status = |manifest: &str| {
+        project.write("data/manifest.json", manifest);
+        project.data(&["status"])
+    };
+    insta::assert_snapshot!(status(&MANIFEST.replace("\"size\":3", "\"size\":-3")), @"
+    exit code 2
+    ----- stderr
+    error: data/manifest.json:4:89: `evals.34c4dc.runs[0].size`: invalid value: integer `-3`, expected u64
+    ");
+    insta::assert_snapshot!(status(&MANIFEST.replace("\"identity\":\"m+t+s\",", "")), @"
+    exit code 2
+    ----- stderr
+    error: data/manifest.json:4:112: `evals.34c4dc`: missing field `identity`
+    ");
+    insta::assert_snapshot!(status(&MANIFEST.replace("\"signature\"", "signature")), @"
+    exit code 2
+    ----- stderr
+    error: data/manifest.json:8:1: key must be a string
+    ");
+    insta::assert_snapshot!(status(&MANIFEST.replace("\"version\":1", "\"version\":2")), @"
+    exit code 2
+    ----- stderr
+    error: data/manifest.json: `version` is 2; this program reads version 1
+    ");
+    insta::assert_snapshot!(status(""), @"
+    exit code 2
+    ----- stderr
+    error: data/manifest.json:1:1: EOF while parsing a value
+    ");
+}
+
+#[test]
+fn a_dataset_with_a_missing_cohort() {
+    let project = two_evaluations();
+    let cohorts = r#"[{"path": "set/N/evals.json"}, {"path": "set/M"}]"#;
+    project.write("data/d.json", format!(r#"{{"name": "d", "db": "d.db", "cohorts": {cohorts}}}"#));
+    insta::assert_snapshot!(project.data(&["status"]), @"
+    exit code 1
+    ----- stdout
+    dataset      database   bytes    cohorts here
+    data/d.json  data/d.db  missing  0 of 2
+
+    cohort      evals here  runs  files  bytes  raw data
+    data/set/M  0 of 2         0      0    0 B  absent
+    ----- stderr
+    warning: data/d.json: cohorts[0]: no usable cohort at `data/set/N`
+    ");
+    insta::assert_snapshot!(project.data(&["status", "data/d.json"]), @"
+    exit code 1
+    ----- stdout
+    dataset      database   bytes    cohorts here
+    data/d.json  data/d.db  missing  0 of 2
+
+    cohort      evals here  runs  files  bytes  raw data
+    data/set/M  0 of 2         0      0    0 B  absent
+    ----- stderr
+    warning: data/d.json: cohorts[0]: no usable cohort at `data/set/N`
+    ");
+    let run = project.data(&["status", "data/d.json", "--format", "json"]);
+    assert_eq!(run.document::<Status>().datasets[0].missing_cohorts, ["data/set/N"]);
+}
+
+#[test]
+fn what_is_wrong_does_not_hide_the_rest() {
+    let project = two_evaluations();
+    project.write("data/set/Broken/evals.json", "[{]");
+    project.write("data/comma.json", "{\"name\": \"d\", \"db\": \"d.db\", \"cohorts\": [],}");
+    project.write("data/climbs.json", r#"{"name": "d", "db": "../../d.db", "cohorts": []}"#);
+    project.write(
+        "data/typo.json",
+        r#"{"name": "d", "db": "d.db", "cohorts": [{"path": "set/Broken", "filters": {"tag": "x"}}]}"#,
+    );
+    project.write("data/other.json", "{\"nothing\": \"to do with it\"");
+    insta::assert_snapshot!(project.data(&["status"]), @"
+    exit code 1
+    ----- stdout
+    dataset         database   bytes    cohorts here
+    data/d.json     data/d.db  missing  0 of 1
+    data/typo.json  data/d.db  missing  0 of 1
+
+    cohort      evals here  runs  files  bytes  raw data
+    data/set/M  0 of 2         0      0    0 B  absent
+    ----- stderr
+    warning: data/climbs.json: db: path `../../d.db` climbs out with `..`
+    warning: data/comma.json:1:43: trailing comma
+    warning: data/typo.json: unknown key `cohorts[0].filters.tag` is ignored
+    warning: data/set/Broken/evals.json:1:3: `[0]`: key must be a string
+    warning: data/typo.json: cohorts[0]: no usable cohort at `data/set/Broken`
+    ");
+}
+
+#[test]
+fn a_target_that_is_not_there() {
+    let (project, _) = Project::with_fixtures();
+    insta::assert_snapshot!(project.data(&["status", "data/r13.json"]), @"
+    exit code 2
+    ----- stderr
+    error: no dataset at `data/r13.json`
+    hint: there are `data/r12.json`
+    ");
+    insta::assert_snapshot!(project.data(&["status", "data/r12/Qwen3-33B"]), @"
+    exit code 2
+    ----- stderr
+    error: no folder, cohort or dataset `data/r12/Qwen3-33B`
+    hint: data status [DIR|FILE]
+    ");
+    insta::assert_snapshot!(project.data(&["status", "data/r12/Qwen3-33B/evals.json"]), @"
+    exit code 2
+    ----- stderr
+    error: no cohort at `data/r12/Qwen3-33B/evals.json`: evals.json is not there
+    hint: `cohort list` shows the cohorts there are
+    ");
+    insta::assert_snapshot!(project.data(&["status", "data/pointsdb-r12.db"]), @"
+    exit code 2
+    ----- stderr
+    error: no folder, cohort or dataset `data/pointsdb-r12.db`
+    hint: data status [DIR|FILE]
+    ");
+    insta::assert_snapshot!(Project::empty().data(&["status"]), @"
+    exit code 2
+    ----- stderr
+    error: no folder, cohort or dataset `data`
+    hint: data status [DIR|FILE]
+    ");
+    insta::assert_snapshot!(project.data(&["status", "configs"]), @"
+    exit code 0
+    ----- stderr
+    note: no dataset in `configs` and no cohort below it
+    ");
+}

@@ -1,0 +1,156 @@
+//! `evaluate` that is killed, at any moment, or stopped: the old database is intact, and the next run works.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::project::{DB, Project, check_same, points, record, records};
+
+/// Kills spread over the time that a run takes.
+const N_KILLS: u32 = 24;
+
+/// A project whose database holds the points of a few records, and whose raw files hold many more: enough that a run
+/// spends a while in reading, in appending and in building the index.
+fn project() -> Project {
+    let project = Project::with_raw(records(0..10));
+    project.evaluate_d("").succeeds();
+    let many: String =
+        (0..60_000).map(|index| record(index, &format!(",\"params\":{{\"n\":{}}}", index % 20_000)) + "\n").collect();
+    project.write("data/set/M/run/a.ndjson", many);
+    project
+}
+
+fn start(project: &Project) -> Child {
+    let arguments = ["--dataset", "data/d.json", "-q"];
+    project.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn rows(project: &Project) -> Vec<Vec<String>> {
+    points(&project.open(DB))
+}
+
+#[test]
+fn a_kill_at_any_moment_leaves_the_old_database_or_the_new_one() {
+    let project = project();
+    let old = rows(&project);
+    let old_file = fs_err::read(project.path(DB)).unwrap();
+    let began = Instant::now();
+    assert!(start(&project).wait().unwrap().success());
+    let duration = began.elapsed();
+    let new = rows(&project);
+    assert!(old.len() < 10 && new.len() == 20_000, "{} {}", old.len(), new.len());
+
+    let is_there = |name: &str| project.path(name).exists();
+    let size_of = |name: &str| fs_err::metadata(project.path(name)).map_or(0, |metadata| metadata.len());
+    let moments: Vec<Box<dyn Fn(Duration) -> bool + '_>> = (0..N_KILLS)
+        .map(|moment| Box::new(move |elapsed| elapsed >= duration * moment / N_KILLS) as Box<dyn Fn(Duration) -> bool>)
+        .chain([
+            Box::new(|_| is_there("data/.d.db.lock")) as Box<dyn Fn(Duration) -> bool>,
+            Box::new(|_| is_there("data/.d.db.building")),
+            Box::new(|_| is_there("data/.d.db.building.wal")),
+            Box::new(|_| size_of("data/.d.db.building") > 1 << 20),
+        ])
+        .collect();
+    let mut n_killed = 0;
+    for (moment, has_come) in moments.iter().enumerate() {
+        fs_err::write(project.path(DB), &old_file).unwrap();
+        let began = Instant::now();
+        let mut child = start(&project);
+        while !has_come(began.elapsed()) && child.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        child.kill().unwrap();
+        let was_killed = child.wait().unwrap().signal() == Some(9);
+        n_killed += u32::from(was_killed);
+        let found = rows(&project);
+        // Killed after the new database took its place, it has done its work.
+        let expected = if found.len() == old.len() { &old } else { &new };
+        check_same(&format!("moment {moment}"), &found, expected);
+        let names = project.files_in("data");
+        let is_known = |name: &String| {
+            ["d.db", "d.json", ".d.db.lock", ".d.db.building", ".d.db.building.wal"].contains(&name.as_str())
+        };
+        assert!(names.iter().all(is_known), "moment {moment}: {names:?}");
+    }
+    assert!(n_killed > N_KILLS / 2, "only {n_killed} runs were killed");
+
+    fs_err::write(project.path(DB), &old_file).unwrap();
+    project.evaluate_d("").succeeds();
+    check_same("after all", &rows(&project), &new);
+    assert_eq!(project.files_in("data"), ["d.db", "d.json"]);
+}
+
+#[test]
+fn the_first_run_killed_leaves_no_database() {
+    let project = project();
+    fs_err::remove_file(project.path(DB)).unwrap();
+    let mut child = start(&project);
+    while !project.path("data/.d.db.building").exists() {
+        assert_eq!(child.try_wait().unwrap(), None, "it has ended and nothing was seen of it");
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!project.path(DB).exists());
+    project.evaluate_d("").succeeds();
+    assert_eq!(project.files_in("data"), ["d.db", "d.json"]);
+}
+
+/// Ctrl-C and SIGTERM: it says so, tidies up, and leaves the old database.
+#[test]
+fn a_run_that_is_stopped_tidies_up() {
+    let project = project();
+    let old = rows(&project);
+    // Reading takes a while.
+    let long = record(0, &format!(",\"response\":\"{}\"", "x".repeat(10_000))) + "\n";
+    project.write("data/set/M/run/b.ndjson", long.repeat(20_000));
+    for signal in ["INT", "TERM"] {
+        let mut command = project.command(["--dataset", "data/d.json"]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        while !project.path("data/.d.db.building").exists() {
+            assert_eq!(child.try_wait().unwrap(), None, "it has ended and nothing was seen of it");
+            std::thread::yield_now();
+        }
+        let pid = child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{signal}"), &pid]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{signal}: {:?}", output.status);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(stderr, "error: stopped before the end; the database is as it was\n", "{signal}");
+        assert_eq!(project.files_in("data"), ["d.db", "d.json"], "{signal}");
+        check_same(signal, &rows(&project), &old);
+    }
+}
+
+#[test]
+fn a_reader_goes_on_with_the_old_database() {
+    let project = project();
+    let old = rows(&project);
+    let reader = project.open(DB);
+    project.evaluate_d("").succeeds();
+    check_same("the reader's", &points(&reader), &old);
+    drop(reader);
+    assert_eq!(rows(&project).len(), 20_000);
+}
+
+/// A reader that opens the database while it is rebuilt, again and again, sees one of the two, whole.
+#[test]
+fn readers_are_never_in_the_way() {
+    let project = project();
+    let old = rows(&project).len();
+    let mut child = start(&project);
+    let mut seen = Vec::new();
+    let status = loop {
+        let status = child.try_wait().unwrap();
+        let connection = project.open(DB);
+        let n_points = connection.query_row("SELECT count(*) FROM points", [], |row| row.get::<_, usize>(0)).unwrap();
+        if seen.last() != Some(&n_points) {
+            seen.push(n_points);
+        }
+        if let Some(status) = status {
+            break status;
+        }
+    };
+    assert!(status.success(), "{status}");
+    assert_eq!(seen, [old, 20_000]);
+}

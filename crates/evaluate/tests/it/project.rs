@@ -1,0 +1,269 @@
+//! A project in a temporary folder, `evaluate` run in it, and its database read back.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use duckdb::Connection;
+use rs_pointsdb::connection::{Limits, open_to_read};
+use serde::Deserialize;
+
+/// The database of [`Project::new`]'s dataset.
+pub(crate) const DB: &str = "data/d.db";
+
+/// A folder with a dataset, that is removed at the end.
+pub(crate) struct Project {
+    folder: tempfile::TempDir,
+}
+
+impl Project {
+    /// An empty folder.
+    pub(crate) fn empty() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// One dataset, `data/d.json`, of one cohort, `data/set/M`, with one evaluation, [`IDENTITY`]; its raw files are
+    /// `data/set/M/run/*`, and there is none yet.
+    pub(crate) fn new() -> Self {
+        let project = Self::empty();
+        project.write("data/d.json", r#"{"name": "d", "db": "d.db", "cohorts": [{"path": "set/M"}]}"#);
+        project.write("data/set/M/evals.json", format!("[{}]", entry("m", "data/set/M/run/*", "")));
+        project
+    }
+
+    /// [`Self::new`] with one raw file, `data/set/M/run/a.ndjson`.
+    pub(crate) fn with_raw(bytes: impl AsRef<[u8]>) -> Self {
+        let project = Self::new();
+        project.write("data/set/M/run/a.ndjson", bytes);
+        project
+    }
+
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
+        self.folder.path().join(relative)
+    }
+
+    /// Writes a file, and its folders where they are missing.
+    pub(crate) fn write(&self, relative: &str, bytes: impl AsRef<[u8]>) {
+        let path = self.path(relative);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, bytes).unwrap();
+    }
+
+    /// `evaluate` in the project's folder, in an environment that holds nothing but where libraries lie.
+    pub(crate) fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_evaluate"));
+        command.args(arguments).current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
+        for name in ["LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"] {
+            #[expect(clippy::disallowed_methods, reason = "the one place that passes the environment on")]
+            command.envs(std::env::var_os(name).map(|value| (name, value)));
+        }
+        command
+    }
+
+    /// Runs `evaluate` with arguments parted by blanks.
+    pub(crate) fn evaluate(&self, arguments: &str) -> Run {
+        let output = self.command(arguments.split_whitespace()).output().unwrap();
+        Run {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Runs `evaluate --dataset data/d.json`, with more arguments.
+    pub(crate) fn evaluate_d(&self, arguments: &str) -> Run {
+        self.evaluate(&format!("--dataset data/d.json {arguments}"))
+    }
+
+    /// A database of the project, opened to be read.
+    pub(crate) fn open(&self, db: &str) -> Connection {
+        open_to_read(&self.path(db), Limits { threads: 1 }).unwrap()
+    }
+
+    /// Everything that a query on [`DB`] gives, as texts.
+    #[track_caller]
+    pub(crate) fn query(&self, sql: &str) -> Vec<Vec<String>> {
+        texts(&self.open(DB), sql)
+    }
+
+    /// The files directly in a folder, hidden ones too, sorted.
+    pub(crate) fn files_in(&self, folder: &str) -> Vec<String> {
+        let items = fs_err::read_dir(self.path(folder)).unwrap().map(Result::unwrap);
+        let files = items.filter(|item| item.file_type().unwrap().is_file());
+        let mut names: Vec<String> = files.map(|item| item.file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+/// The identity of [`record`] and of [`entry`] for the model `m`.
+pub(crate) const IDENTITY: &str = "m+t+s";
+
+/// An entry of an `evals.json`; `more` are members, each after a comma.
+pub(crate) fn entry(model: &str, glob: &str, more: &str) -> String {
+    format!(
+        r#"{{"evaluate": {{"glob": "{glob}"}}, "filters": {{"model": "{model}", "template": "t", "sampler": "s"}}, "label": "L {model}"{more}}}"#
+    )
+}
+
+/// A record of the model `m`, a right answer, with `more` members, each after a comma; no line end.
+pub(crate) fn record(index: u32, more: &str) -> String {
+    format!(
+        r#"{{"model":"m","template":"t","sampler":"s","base_task":"b","params":{{"n":1}},"correct":true,"index":{index}{more}}}"#
+    )
+}
+
+/// As many different records, a line each.
+pub(crate) fn records(indexes: std::ops::Range<u32>) -> String {
+    indexes.map(|index| record(index, "") + "\n").collect()
+}
+
+/// What a run of `evaluate` left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Run {
+    /// The run, if it ended well and said nothing was wrong.
+    #[track_caller]
+    pub(crate) fn succeeds(self) -> Self {
+        assert_eq!(self.code, Some(0), "{self}");
+        self
+    }
+
+    /// The summary document of a run with `--format json`.
+    #[track_caller]
+    pub(crate) fn summary(&self) -> Summary {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n{self}"))
+    }
+
+    /// Where the rows of each evaluation came from, in the summary's order: `files` or `database`.
+    pub(crate) fn sources(&self) -> Vec<&'static str> {
+        self.summary().evaluations.iter().map(|row| if row.reused { "database" } else { "files" }).collect()
+    }
+}
+
+/// For snapshots: without times and speeds, which differ from run to run.
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.code {
+            Some(code) => writeln!(f, "exit code {code}")?,
+            None => writeln!(f, "killed")?,
+        }
+        if !self.stdout.is_empty() {
+            write!(f, "----- stdout\n{}", self.stdout)?;
+        }
+        if !self.stderr.is_empty() {
+            write!(f, "----- stderr\n{}", without_times(&self.stderr))?;
+        }
+        Ok(())
+    }
+}
+
+/// The text with `[TIME] s` for seconds and `[SPEED] MB/s` for speeds.
+fn without_times(text: &str) -> String {
+    let masked = |word: &str, next: &str| {
+        let number = word.trim_start_matches('(');
+        let is_number = number.starts_with(|c: char| c.is_ascii_digit()) || ["NaN", "inf"].contains(&number);
+        let unit = next.trim_end().trim_end_matches([')', ';']);
+        let mask = match unit {
+            "s" => "[TIME]",
+            "MB/s" => "[SPEED]",
+            _ => return None,
+        };
+        is_number.then(|| word.replace(number, mask))
+    };
+    let lines = text.split('\n').map(|line| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let shown = words.iter().enumerate().map(|(at, word)| {
+            let next = words.get(at + 1).copied().unwrap_or_default();
+            masked(word, next).unwrap_or_else(|| (*word).to_owned())
+        });
+        shown.collect::<Vec<_>>().join(" ")
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The document `evaluate.summary/1`, by its own definition: a key that is not here is a change of the format.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Summary {
+    pub(crate) schema: String,
+    pub(crate) dataset: String,
+    pub(crate) db: String,
+    pub(crate) read_bytes: u64,
+    pub(crate) seconds: f64,
+    pub(crate) evaluations: Vec<SummaryRow>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SummaryRow {
+    pub(crate) eval_id: String,
+    pub(crate) label: String,
+    pub(crate) files: u64,
+    pub(crate) records: u64,
+    pub(crate) points: u64,
+    pub(crate) samples: u64,
+    pub(crate) truncated: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) errors: u64,
+    pub(crate) malformed: u64,
+    pub(crate) foreign: u64,
+    pub(crate) reused: bool,
+}
+
+/// Everything that a query gives, as texts; `NULL` for what is none.
+#[track_caller]
+pub(crate) fn texts(connection: &Connection, sql: &str) -> Vec<Vec<String>> {
+    let sql = format!("SELECT COLUMNS(*)::VARCHAR FROM ({sql})");
+    let mut statement = connection.prepare(&sql).unwrap();
+    let mut rows = statement.query([]).unwrap();
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().unwrap() {
+        let n_columns = row.as_ref().column_count();
+        let text = |at| row.get::<_, Option<String>>(at).unwrap().unwrap_or_else(|| "NULL".to_owned());
+        found.push((0..n_columns).map(text).collect());
+    }
+    found
+}
+
+/// All columns of all points, in order.
+pub(crate) fn points(connection: &Connection) -> Vec<Vec<String>> {
+    texts(connection, "SELECT * FROM points ORDER BY eval_id, base_task, params::VARCHAR")
+}
+
+/// All evaluations in order, less what depends on how their files are packed and when they were written.
+pub(crate) fn evals(connection: &Connection) -> Vec<Vec<String>> {
+    texts(connection, "SELECT * EXCLUDE (source_bytes, fingerprint) FROM evals ORDER BY eval_id")
+}
+
+/// That two tables are equal; says in which cell they first differ.
+#[track_caller]
+pub(crate) fn check_same(what: &str, found: &[Vec<String>], expected: &[Vec<String>]) {
+    for (row, (found, expected)) in found.iter().zip(expected).enumerate() {
+        for (column, (found, expected)) in found.iter().zip(expected).enumerate() {
+            assert_eq!(found, expected, "{what}: row {row}, column {column}");
+        }
+        assert_eq!(found.len(), expected.len(), "{what}: columns of row {row}");
+    }
+    assert_eq!(found.len(), expected.len(), "{what}: rows");
+}
+
+/// Copies a folder and what is in it.
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
+    fs_err::create_dir_all(to).unwrap();
+    for item in fs_err::read_dir(from).unwrap() {
+        let item = item.unwrap();
+        let target = to.join(item.file_name());
+        if item.file_type().unwrap().is_dir() {
+            copy_folder(&item.path(), &target);
+        } else {
+            fs_err::copy(item.path(), target).unwrap();
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Building beside the old database: what is put in its place, and what is left where nothing was.
+
+use rs_core::eval_id::EvalId;
+use rs_pointsdb::PointsDbError;
+use rs_pointsdb::builder::{Builder, Old};
+use rs_pointsdb::connection::open_to_read;
+
+use crate::database::{Database, LIMITS, eval_row, identity, texts};
+
+const POINTS: &str = "SELECT * FROM points ORDER BY eval_id, base_task, params::VARCHAR";
+
+fn database() -> Database {
+    let records = [
+        r#""base_task":"b","seed":1,"index":2,"completion_tokens":300,"guess_chance":0.5,"score":0.25,"category":"it's""#,
+        r#""base_task":"b","seed":1,"index":1,"response":"é","manifold":{"id":"x","target_tokens":8}"#,
+        r#""base_task":"c","truncated":true"#,
+    ];
+    Database::new(&[("m", &records), ("n", &records[..1])])
+}
+
+#[test]
+fn a_builder_that_is_dropped_leaves_everything_as_it_was() {
+    let database = database();
+    let before = texts(&database.open(), POINTS);
+    let mut builder = Builder::create(&database.path(), Old::Ignored, LIMITS).unwrap();
+    builder.append(&eval_row("x"), &database.collected[0].points).unwrap();
+    drop(builder);
+    assert_eq!(database.files(), ["a.ndjson", "x.db"]);
+    assert_eq!(texts(&database.open(), POINTS), before);
+}
+
+#[test]
+fn rows_are_taken_over_as_they_are() {
+    let database = database();
+    let before = texts(&database.open(), POINTS);
+    let evals = texts(&database.open(), "FROM evals ORDER BY eval_id");
+    let ids = ["m", "n"].map(|model| EvalId::new(&identity(model), None));
+    let mut builder = Builder::create(&database.path(), Old::Attached, LIMITS).unwrap();
+    builder.reuse(&ids).unwrap();
+    builder.finish(&[("schema_version", "1".to_owned()), ("dataset", "it's".to_owned())]).unwrap();
+    assert_eq!(texts(&database.open(), POINTS), before);
+    assert_eq!(texts(&database.open(), "FROM evals ORDER BY eval_id"), evals);
+    assert_eq!(texts(&database.open(), "SELECT value FROM meta WHERE key = 'dataset'"), [["it's"]]);
+    assert_eq!(database.files(), ["a.ndjson", "x.db"]);
+
+    let mut builder = Builder::create(&database.path(), Old::Attached, LIMITS).unwrap();
+    builder.reuse(&ids[..1]).unwrap();
+    builder.finish(&[("schema_version", "1".to_owned())]).unwrap();
+    assert_eq!(texts(&database.open(), "SELECT DISTINCT model FROM points UNION SELECT model FROM evals"), [["m"]]);
+}
+
+#[test]
+fn one_builder_at_a_time() {
+    let database = database();
+    let builder = Builder::create(&database.path(), Old::Ignored, LIMITS).unwrap();
+    match Builder::create(&database.path(), Old::Ignored, LIMITS) {
+        Err(PointsDbError::Locked { path, holder }) => {
+            assert_eq!((path, holder), (database.path(), Some(std::process::id())));
+        }
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("both build"),
+    }
+    drop(builder);
+    drop(Builder::create(&database.path(), Old::Ignored, LIMITS).unwrap());
+}
+
+/// The same evaluation twice is a mistake of the caller that must not reach the file.
+#[test]
+fn one_row_for_each_evaluation() {
+    let database = database();
+    let before = texts(&database.open(), POINTS);
+    let mut builder = Builder::create(&database.path(), Old::Ignored, LIMITS).unwrap();
+    builder.append(&eval_row("x"), &[]).unwrap();
+    builder.append(&eval_row("x"), &[]).unwrap();
+    let error = builder.finish(&[("schema_version", "1".to_owned())]).unwrap_err();
+    assert!(error.to_string().contains("duplicate"), "{error}");
+    assert_eq!(texts(&database.open(), POINTS), before);
+    assert_eq!(database.files(), ["a.ndjson", "x.db"]);
+}
+
+#[test]
+fn what_cannot_be_read_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.db");
+    assert!(matches!(open_to_read(&path, LIMITS), Err(PointsDbError::Missing { .. })));
+    fs_err::write(&path, "x".repeat(100_000)).unwrap();
+    assert!(matches!(open_to_read(&path, LIMITS), Err(PointsDbError::NotAPointsDb { .. })));
+    fs_err::remove_file(&path).unwrap();
+    duckdb::Connection::open(&path).unwrap().execute_batch("CREATE TABLE t (a INTEGER)").unwrap();
+    assert!(matches!(open_to_read(&path, LIMITS), Err(PointsDbError::NotAPointsDb { .. })));
+}
