@@ -1,7 +1,10 @@
 //! Which points a question is about: one JSON object, or conditions given one at a time (cli.md, `analyze`).
 
+use std::collections::BTreeSet;
 use std::fmt;
 
+use serde::Deserializer;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use crate::suggest;
@@ -150,6 +153,9 @@ impl Filters {
             what: error.to_string().split(" at line ").next().unwrap_or_default().to_owned(),
         })?;
         let Value::Object(members) = value else { return Err(FilterError::NotAnObject) };
+        if let Some(key) = key_given_twice(json) {
+            return Err(FilterError::Value { key, what: "given twice; a list says any of several".to_owned() });
+        }
         let conditions = members
             .iter()
             .map(|(key, value)| {
@@ -198,6 +204,29 @@ impl Filters {
     pub fn is_empty(&self) -> bool {
         self.conditions.is_empty()
     }
+}
+
+/// A key that stands twice in a JSON object: of two values serde_json would keep the last without a word.
+fn key_given_twice(json: &str) -> Option<String> {
+    struct Keys;
+    impl<'de> Visitor<'de> for Keys {
+        type Value = Option<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Option<String>, A::Error> {
+            let (mut seen, mut twice) = (BTreeSet::new(), None);
+            while let Some((key, IgnoredAny)) = members.next_entry::<String, _>()? {
+                if !seen.insert(key.clone()) {
+                    twice.get_or_insert(key);
+                }
+            }
+            Ok(twice)
+        }
+    }
+    serde_json::Deserializer::from_str(json).deserialize_map(Keys).ok().flatten()
 }
 
 fn parse_key(typed: &str) -> Result<Key, FilterError> {

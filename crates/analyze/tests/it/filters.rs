@@ -352,6 +352,7 @@ fn values_that_nothing_has() {
 
 #[test]
 fn values_that_a_key_cannot_have() {
+    insta::assert_snapshot!(refused("--filters", r#"{"base_task": "cars", "tags": "x", "base_task": "sort"}"#), @"error: filter `base_task`: given twice; a list says any of several");
     insta::assert_snapshot!(refused("--filters", r#"{"base_task": 5}"#), @"error: filter `base_task`: expected a string or a list of strings, found 5");
     insta::assert_snapshot!(refused("--filters", r#"{"base_task": {">": 5}}"#), @"error: filter `base_task`: comparisons work on params.X, manifold.X and facets.X only");
     insta::assert_snapshot!(refused("--filters", r#"{"tags": [1]}"#), @"error: filter `tags`: expected strings, or lists of strings for all of them, found 1");

@@ -9,5 +9,6 @@ mod fixtures;
 mod incremental;
 mod interview;
 mod killed;
+mod output;
 mod project;
 mod real_data;

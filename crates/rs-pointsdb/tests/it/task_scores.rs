@@ -39,13 +39,16 @@ fn database() -> Database {
     ])
 }
 
+/// Evaluation and task.
+type Key = (String, String);
+
 /// A row of the view: counts, then statistics.
 type Row = ([i64; 6], f64, [Option<f64>; 5], Option<i64>);
 
 #[test]
 fn the_view_sums_first() {
     let database = database();
-    let mut expected: BTreeMap<(String, String), (Counters, i64, i64, Option<i64>)> = BTreeMap::new();
+    let mut expected: BTreeMap<Key, (Counters, i64, i64, Option<i64>)> = BTreeMap::new();
     for (model, collected) in ["m", "n"].iter().zip(&database.collected) {
         for point in &collected.points {
             let key = (EvalId::new(&identity(model), None).to_string(), point.base_task.clone());
@@ -63,7 +66,7 @@ fn the_view_sums_first() {
     let connection = database.open();
     let mut statement = connection.prepare("SELECT * FROM task_scores").unwrap();
     let rows = statement.query_map([], |row| {
-        let key: (String, String) = (row.get("eval_id")?, row.get("base_task")?);
+        let key: Key = (row.get("eval_id")?, row.get("base_task")?);
         let count = |name: &str| row.get::<_, i64>(name);
         let counts = [
             count("n_points")?,
@@ -82,7 +85,7 @@ fn the_view_sums_first() {
         ];
         Ok((key, (counts, row.get("guess_sum")?, statistics, row.get("total_tokens")?)))
     });
-    let found: BTreeMap<(String, String), Row> = rows.unwrap().map(Result::unwrap).collect();
+    let found: BTreeMap<Key, Row> = rows.unwrap().map(Result::unwrap).collect();
     assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
 
     for (key, (counters, n_points, errors, tokens)) in expected {
