@@ -31,7 +31,8 @@ pub struct Arguments {
     /// are in the database.
     #[arg(long, value_name = "ID")]
     pub eval_id: Vec<String>,
-    /// Clip every evaluation to this context: more completion tokens count as truncated. Ids get `+ctx<N>`.
+    /// Clip every evaluation to this context: more completion tokens count as truncated. Ids get `+ctx<N>`, and the
+    /// database then holds these evaluations instead of the others; `--db` keeps them apart.
     #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(1..=2_147_483_647))]
     pub context: Option<u32>,
     /// Read everything again, changed or not.

@@ -1,6 +1,6 @@
 //! `evaluate`: raw records to points to a PointsDB.
 //!
-//! [`arguments`] is what was typed, [`plan`] what will be done, [`run`] does it, [`report`] tells it.
+//! `arguments.rs` is what was typed, `plan.rs` what will be done, `run.rs` does it, `report.rs` tells it.
 
 mod arguments;
 mod loose;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use globset::GlobBuilder;
 use rs_cli::{CommandError, Ui};
-use rs_core::cohort::{Entry, RawFile, Source, modified_nanos};
+use rs_core::cohort::{Entry, RawFile, Source, is_of_no_matter, modified_nanos};
 use rs_core::collect::{self, Input, Keep, Monitor, OnMalformed};
 use rs_core::eval_id::Identity;
 use rs_core::paths;
@@ -100,7 +100,11 @@ fn find(pattern: &str) -> Result<Vec<RawFile>, CommandError> {
         return Ok(files);
     }
     for item in WalkDir::new(&root).follow_links(true) {
-        let item = item.map_err(CommandError::environment)?;
+        let item = match item {
+            Ok(item) => item,
+            Err(error) if is_of_no_matter(&error, |name| raw_file_name(name).is_some()) => continue,
+            Err(error) => return Err(CommandError::environment(error)),
+        };
         let path = item.path().strip_prefix("./").unwrap_or(item.path());
         if item.file_type().is_file() && glob.as_ref().is_none_or(|glob| glob.is_match(path)) {
             files.extend(raw_file(path)?);

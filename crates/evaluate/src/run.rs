@@ -47,8 +47,12 @@ enum Way {
 
 pub(crate) fn run(plan: &Plan, arguments: &Arguments, ui: &mut Ui) -> Result<Exit, CommandError> {
     let started = Instant::now();
-    let old = if reads_all(arguments) { BTreeMap::new() } else { read_old(plan, DATABASE_LIMITS, ui)? };
+    refuse_without_files(plan)?;
+    let old = if reads_all(arguments) { OldDatabase::default() } else { OldDatabase::read(plan, DATABASE_LIMITS, ui)? };
     let ways = ways(plan, arguments, &old);
+    tell_of_kept_and_dropped(plan, &ways, &old, ui);
+    let old_config_is_in_force = old.config.as_deref() == Some(&config_name(plan));
+    let old = old.evals;
     let mut summary = Summary {
         schema: "evaluate.summary/1",
         dataset: plan.dataset.clone(),
@@ -60,7 +64,7 @@ pub(crate) fn run(plan: &Plan, arguments: &Arguments, ui: &mut Ui) -> Result<Exi
     let is_same_set = old.len() == ways.values().filter(|way| **way != Way::LeaveOut).count();
     let mut rows: BTreeMap<&EvalId, SummaryRow> = BTreeMap::new();
     let mut problems = Problems::default();
-    if !(is_same_set && ways.values().all(|way| *way != Way::Read)) {
+    if !(is_same_set && old_config_is_in_force && ways.values().all(|way| *way != Way::Read)) {
         let monitor = Arc::new(Monitor::default());
         stop_on_signal(&monitor)?;
         rows = build(plan, arguments, &ways, DATABASE_LIMITS, &monitor, &mut problems, ui)?;
@@ -72,6 +76,7 @@ pub(crate) fn run(plan: &Plan, arguments: &Arguments, ui: &mut Ui) -> Result<Exi
     }
     summary.seconds = started.elapsed().as_secs_f64();
     problems.tell(ui);
+    tell_of_old_problems(&summary, ui);
     arguments.output.print(ui, &summary)?;
     tell_throughput(plan, &summary, ui);
     let has_malformed = summary.evaluations.iter().any(|row| row.malformed > 0);
@@ -83,26 +88,80 @@ fn reads_all(arguments: &Arguments) -> bool {
     arguments.force && arguments.eval_id.is_empty()
 }
 
-/// The evaluations of the old database by id; none if there is none that can be used.
-fn read_old(plan: &Plan, limits: Limits, ui: &mut Ui) -> Result<BTreeMap<String, EvalSummary>, CommandError> {
-    let _span = tracing::info_span!("read old").entered();
-    let connection = match open_to_read(&plan.db, limits) {
-        Ok(connection) => connection,
-        Err(PointsDbError::Missing { .. }) => return Ok(BTreeMap::new()),
-        Err(error @ PointsDbError::SchemaVersion { .. }) => {
-            ui.note(&format!("{error}; everything is read again"));
-            return Ok(BTreeMap::new());
+/// What the old database holds.
+#[derive(Default)]
+struct OldDatabase {
+    /// Its evaluations by id.
+    evals: BTreeMap<String, EvalSummary>,
+    /// Name of the config in force when it was made; `None` if there is no database that can be used.
+    config: Option<String>,
+    /// Whether there is a database whose rows cannot be taken over.
+    is_lost: bool,
+}
+
+impl OldDatabase {
+    fn read(plan: &Plan, limits: Limits, ui: &mut Ui) -> Result<Self, CommandError> {
+        let _span = tracing::info_span!("read old").entered();
+        let connection = match open_to_read(&plan.db, limits) {
+            Ok(connection) => connection,
+            Err(PointsDbError::Missing { .. }) => return Ok(Self::default()),
+            Err(error @ PointsDbError::SchemaVersion { .. }) => {
+                ui.note(&format!("{error}; everything is read again"));
+                return Ok(Self { is_lost: true, ..Self::default() });
+            }
+            Err(error) => return Err(unusable(error)),
+        };
+        let refused = |source| unusable(PointsDbError::DuckDb { path: plan.db.clone(), source });
+        let dataset = queries::meta(&connection, "dataset").map_err(refused)?.unwrap_or_default();
+        if dataset != plan.dataset {
+            let what = format!("`{}` holds dataset `{dataset}`, not `{}`", plan.db.display(), plan.dataset);
+            return Err(
+                CommandError::input(what).hint("write elsewhere with `--db FILE`, or replace it with `--force`")
+            );
         }
-        Err(error) => return Err(unusable(error)),
-    };
-    let is_of_this =
-        |key: &str, value: &str| queries::meta(&connection, key).is_ok_and(|found| found.as_deref() == Some(value));
-    if !is_of_this("dataset", &plan.dataset) || !is_of_this("config", &config_name(plan)) {
-        return Ok(BTreeMap::new());
+        let config = queries::meta(&connection, "config").map_err(refused)?;
+        let evals = queries::evals(&connection, &rs_core::filters::Filters::default()).map_err(refused)?;
+        let evals = evals.into_iter().map(|summary| (summary.eval_id.clone(), summary)).collect();
+        Ok(Self { evals, config, is_lost: false })
     }
-    let summaries = queries::evals(&connection, &rs_core::filters::Filters::default())
-        .map_err(|source| unusable(PointsDbError::DuckDb { path: plan.db.clone(), source }))?;
-    Ok(summaries.into_iter().map(|summary| (summary.eval_id.clone(), summary)).collect())
+}
+
+/// Evaluating nothing would only empty the database.
+fn refuse_without_files(plan: &Plan) -> Result<(), CommandError> {
+    if plan.evaluations.iter().any(|evaluation| !evaluation.files.is_empty()) {
+        return Ok(());
+    }
+    Err(CommandError::input(format!("no evaluation of `{}` has a raw file here", plan.dataset))
+        .hint("`data status` tells what is here"))
+}
+
+/// What becomes of rows that the raw files at hand do not explain.
+fn tell_of_kept_and_dropped(plan: &Plan, ways: &BTreeMap<&EvalId, Way>, old: &OldDatabase, ui: &mut Ui) {
+    for evaluation in &plan.evaluations {
+        let rows = old.evals.get(evaluation.eval_id.as_str()).filter(|_| evaluation.files.is_empty());
+        if let (Some(rows), Way::Reuse) = (rows, ways[&evaluation.eval_id]) {
+            ui.warn(&format!(
+                "{}: no raw file is here; its points ({}) stay as they were",
+                evaluation.eval_id, rows.n_points
+            ));
+        }
+    }
+    let is_planned = |id: &str| plan.evaluations.iter().any(|evaluation| evaluation.eval_id.as_str() == id);
+    let dropped: Vec<&str> = old.evals.keys().map(String::as_str).filter(|id| !is_planned(id)).collect();
+    if !dropped.is_empty() {
+        ui.note(&format!("no longer asked for, and dropped from the database: {}", suggest::list(&dropped, 10)));
+    }
+}
+
+/// Rows taken over carry the problems of their files; this run has not met them.
+fn tell_of_old_problems(summary: &Summary, ui: &mut Ui) {
+    for row in summary.evaluations.iter().filter(|row| row.reused && row.malformed > 0) {
+        let malformed = row.malformed;
+        ui.warn(&format!(
+            "{}: malformed lines: {malformed}, told when they were read; `--force` tells them again",
+            row.eval_id
+        ));
+    }
 }
 
 /// An old database that cannot be read: it may be worth a repair, so that it is for the user to remove.
@@ -112,10 +171,14 @@ fn unusable(error: PointsDbError) -> CommandError {
     db_error(error).maybe_hint(is_damaged.then(|| hint.to_owned()))
 }
 
-fn ways<'a>(plan: &'a Plan, arguments: &Arguments, old: &BTreeMap<String, EvalSummary>) -> BTreeMap<&'a EvalId, Way> {
-    let way = |evaluation: &PlannedEval| match old.get(evaluation.eval_id.as_str()) {
+fn ways<'a>(plan: &'a Plan, arguments: &Arguments, old: &OldDatabase) -> BTreeMap<&'a EvalId, Way> {
+    let way = |evaluation: &PlannedEval| match old.evals.get(evaluation.eval_id.as_str()) {
         Some(_) if !evaluation.is_asked_for => Way::Reuse,
-        None if !evaluation.is_asked_for => Way::LeaveOut,
+        None if !evaluation.is_asked_for && !old.is_lost => Way::LeaveOut,
+        // Raw data may be elsewhere; that is no reason to lose its points.
+        Some(old) if !arguments.force && evaluation.files.is_empty() && old.n_points > 0 => Way::Reuse,
+        // `--strict` is to meet the malformed lines.
+        Some(old) if arguments.strict && old.n_malformed > 0 => Way::Read,
         Some(old) if !arguments.force && old.fingerprint == evaluation.fingerprint => Way::Reuse,
         _ => Way::Read,
     };
@@ -414,7 +477,7 @@ impl Problems {
         }
         let n_more = self.n_all - self.shown.len() as u64;
         if n_more > 0 {
-            ui.problem(&format!("... and {n_more} more problems; `cohort validate COHORT` lists them all"));
+            ui.problem(&format!("... and {n_more} more problems; in a cohort `cohort validate` lists them all"));
         }
     }
 }

@@ -230,13 +230,11 @@ fn globs() {
     ");
     // A glob that matches nothing stops nothing: other evaluations may have data.
     insta::assert_snapshot!(glob("data/set/M/nun/*").evaluate_d(""), @"
-    exit code 0
-    ----- stdout
-    eval_id  label  files  records  points  truncated  duplicates  malformed  errors  foreign  from
-    34c4dc   L m        0        0       0          0           0          0       0        0  files
+    exit code 2
     ----- stderr
     warning: data/set/M/evals.json: entry 0 (`L m`): glob `data/set/M/nun/*` matches no raw file
-    note: 0 points in data/d.db; 0.0 MB read in [TIME] s ([SPEED] MB/s)
+    error: no evaluation of `d` has a raw file here
+    hint: `data status` tells what is here
     ");
 }
 
@@ -460,5 +458,28 @@ fn wrong_arguments() {
     Usage: evaluate --color <WHEN> <--dataset <FILE>|--interview <GLOB>...>
 
     For more information, try '--help'.
+    ");
+}
+
+/// A link that leads nowhere is a file that is not there: of no matter, unless it should have been raw data.
+#[test]
+fn links_that_lead_nowhere() {
+    let link = |project: &Project, name: &str| {
+        fs_err::os::unix::fs::symlink("nowhere", project.path("data/set/M/run").join(name)).unwrap();
+    };
+    let project = Project::with_raw(records(0..3));
+    link(&project, "notes.txt");
+    project.evaluate_d("").succeeds();
+    project.evaluate("--interview data --db x.db").succeeds();
+    link(&project, "b.ndjson");
+    insta::assert_snapshot!(project.evaluate_d(""), @"
+    exit code 3
+    ----- stderr
+    error: cannot list `data/set/M/run/b.ndjson`: No such file or directory (os error 2)
+    ");
+    insta::assert_snapshot!(project.evaluate("--interview data --db x.db"), @"
+    exit code 3
+    ----- stderr
+    error: IO error for operation on data/set/M/run/b.ndjson: No such file or directory (os error 2)
     ");
 }

@@ -358,7 +358,7 @@ fn many_problems_are_counted() {
     let lines: Vec<&str> = run.stderr.lines().collect();
     assert_eq!(lines.len(), 22, "{run}");
     assert_eq!(lines[19], "data/set/M/run/a.ndjson:20: missing key `model` (column 3)");
-    assert_eq!(lines[20], "... and 30 more problems; `cohort validate COHORT` lists them all");
+    assert_eq!(lines[20], "... and 30 more problems; in a cohort `cohort validate` lists them all");
 }
 
 /// Problems come in the order of files and lines.

@@ -134,10 +134,10 @@ fn an_evaluation_that_left_the_dataset_is_gone() {
 }
 
 #[test]
-fn another_dataset_in_the_same_file_is_another_database() {
+fn another_dataset_in_the_same_file_is_another_database_if_forced() {
     let project = project();
     project.write("data/d.json", r#"{"name": "other", "db": "d.db", "cohorts": [{"path": "set/M"}]}"#);
-    check(&project, "", &["files", "files"]);
+    check(&project, "--force", &["files", "files"]);
     assert_eq!(project.query("SELECT value FROM meta WHERE key = 'dataset'"), [["other"]]);
 }
 
@@ -191,6 +191,7 @@ fn malformed_lines_are_not_forgotten() {
     34c4dc   L m        1        3       1          0           0          1       0        0  database
     7d262a   L n        1        4       1          0           0          0       0        0  database
     ----- stderr
+    warning: 34c4dc: malformed lines: 1, told when they were read; `--force` tells them again
     note: nothing has changed: data/d.db is up to date ([TIME] s)
     ");
     project.write("data/set/M/run_m/a.ndjson", lines("m", 0..3));
@@ -218,6 +219,7 @@ fn contexts_are_evaluations_of_their_own() {
     51c146   L m            1        4       1          1           0          0       0        0  files
     ce8416   L m short      1        4       1          2           0          0       0        0  database
     ----- stderr
+    note: no longer asked for, and dropped from the database: 34c4dc
     note: 2 points in data/d.db; 0.0 MB read in [TIME] s ([SPEED] MB/s)
     ");
     assert_eq!(project.query(counts), [["250", "2", "2", "2"], ["350", "3", "3", "1"]]);
@@ -228,6 +230,7 @@ fn contexts_are_evaluations_of_their_own() {
     1c17c9   L m        1        4       1          2           0          0       0        0  files
     ----- stderr
     warning: `L m` and `L m short` are both `m+t+s+ctx200` here; the second is left out
+    note: no longer asked for, and dropped from the database: 51c146, ce8416
     note: 1 points in data/d.db; 0.0 MB read in [TIME] s ([SPEED] MB/s)
     ");
     assert_eq!(project.query(counts), [["200", "2", "2", "2"]]);

@@ -8,6 +8,7 @@ mod bad_records;
 mod fixtures;
 mod incremental;
 mod interview;
+mod kept;
 mod killed;
 mod output;
 mod project;
