@@ -314,10 +314,10 @@ fn list_files(shown: &Path, folder: &Path, matchers: &[Matcher]) -> Result<Vec<F
         for item in walk.filter_entry(|item| item.depth() == 0 || !is_hidden(item.file_name())) {
             let item = match item {
                 Ok(item) => item,
-                Err(error) if error.loop_ancestor().is_some() => continue,
+                Err(error) if is_of_no_matter(&error, |name| raw_file_name(name).is_some()) => continue,
                 Err(error) => {
-                    let path = error.path().unwrap_or(&search).to_owned();
-                    return Err(CohortError::List { path, source: error.into() });
+                    let below_cohort = paths::relative_to(error.path().unwrap_or(&search), folder);
+                    return Err(CohortError::List { path: paths::join(shown, &below_cohort), source: io_error(error) });
                 }
             };
             let name = item.file_name().to_string_lossy();
@@ -340,6 +340,20 @@ fn list_files(shown: &Path, folder: &Path, matchers: &[Matcher]) -> Result<Vec<F
         }
     }
     Ok(found.into_values().collect())
+}
+
+/// Whether a walk can go on after this error: a link leads into a folder above it, or nowhere and has a name that is not
+/// wanted anyway.
+pub fn is_of_no_matter(error: &walkdir::Error, is_wanted: impl Fn(&str) -> bool) -> bool {
+    let leads_nowhere = error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound);
+    let name = error.path().and_then(Path::file_name).unwrap_or_default();
+    error.loop_ancestor().is_some() || leads_nowhere && error.depth() > 0 && !is_wanted(&name.to_string_lossy())
+}
+
+/// The system's words, without the path, which is told apart.
+fn io_error(error: walkdir::Error) -> io::Error {
+    let text = error.to_string();
+    error.into_io_error().unwrap_or_else(|| io::Error::other(text))
 }
 
 fn is_hidden(name: &std::ffi::OsStr) -> bool {
@@ -382,10 +396,10 @@ pub fn find_cohorts_within(folder: &Path, levels: usize) -> Result<Vec<PathBuf>,
                 folders.push(item.path().parent().unwrap_or(Path::new("")).to_owned());
             }
             Ok(_) => {}
-            Err(error) if error.loop_ancestor().is_some() => {}
+            Err(error) if is_of_no_matter(&error, |name| name == EVALS_FILE) => {}
             Err(error) => {
                 let path = error.path().unwrap_or(folder).to_owned();
-                return Err(CohortError::List { path, source: error.into() });
+                return Err(CohortError::List { path, source: io_error(error) });
             }
         }
     }

@@ -277,14 +277,15 @@ impl<'a> Context<'a> {
         let parts = Mutex::new(Vec::new());
         let in_flight = AtomicUsize::new(0);
         let most_in_flight = rayon::current_num_threads() * 2;
-        let stop = AtomicBool::new(false);
-        let shared = Shared { parts: &parts, in_flight: &in_flight, most_in_flight, stop: &stop };
+        let stop_at = Mutex::new((usize::MAX, u64::MAX));
+        let shared = Shared { parts: &parts, in_flight: &in_flight, most_in_flight, stop_at: &stop_at };
         rayon::scope(|scope| {
             for _ in 0..rayon::current_num_threads() {
                 scope.spawn(|scope| {
                     while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        if self.stopped(&shared) {
-                            return;
+                        // What comes before a malformed line is read all the same: it may hold an earlier one.
+                        if self.stopped(&shared, unit.file, unit.start) {
+                            continue;
                         }
                         match self.files[unit.file].codec {
                             Codec::Plain => self.read_range(*unit, &shared),
@@ -294,7 +295,7 @@ impl<'a> Context<'a> {
                 });
             }
         });
-        let mut parts = parts.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut parts = unpoisoned(parts.into_inner());
         parts.sort_by_key(|part: &Part| (part.file, part.offset));
         parts
     }
@@ -327,8 +328,10 @@ impl<'a> Context<'a> {
         units.into_iter().map(|(_, unit)| unit).collect()
     }
 
-    fn stopped(&self, shared: &Shared<'_>) -> bool {
-        self.monitor.is_cancelled() || shared.stop.load(Ordering::Relaxed)
+    /// Whether what stands at this place need not be read any more.
+    fn stopped(&self, shared: &Shared<'_>, file: usize, offset: u64) -> bool {
+        self.monitor.is_cancelled()
+            || self.on_malformed == OnMalformed::Stop && (file, offset) > *unpoisoned(shared.stop_at.lock())
     }
 
     fn read_range(&self, unit: Unit, shared: &Shared<'_>) {
@@ -349,9 +352,9 @@ impl<'a> Context<'a> {
         parser: &mut Parser<'_>,
         shared: &Shared<'_>,
     ) -> io::Result<()> {
-        while !self.stopped(shared) {
+        loop {
             let offset = reader.offset();
-            if offset >= unit.end {
+            if offset >= unit.end || self.stopped(shared, unit.file, offset) {
                 break;
             }
             match reader.next_block()? {
@@ -378,12 +381,14 @@ impl<'a> Context<'a> {
     fn read_stream<'scope>(&'scope self, file: usize, shared: &Shared<'scope>, scope: &rayon::Scope<'scope>) {
         let input = &self.files[file];
         let mut line = 1;
-        let mut offset = 0;
         let result =
             BlockReader::open(&input.path, input.codec, self.pieces.stream_block_bytes, &self.monitor.read_bytes)
                 .and_then(|mut reader| {
-                    while !self.stopped(shared) {
-                        offset = reader.offset();
+                    loop {
+                        let offset = reader.offset();
+                        if self.stopped(shared, file, offset) {
+                            break;
+                        }
                         let Some(block) = reader.next_block()? else { break };
                         match block {
                             Block::Lines(lines) => {
@@ -551,17 +556,23 @@ struct Shared<'a> {
     /// Blocks copied for other threads and not parsed yet.
     in_flight: &'a AtomicUsize,
     most_in_flight: usize,
-    /// Set when a malformed line is to stop the work.
-    stop: &'a AtomicBool,
+    /// The first part, by file and offset, with a malformed line that is to stop the work.
+    stop_at: &'a Mutex<(usize, u64)>,
 }
 
 impl Shared<'_> {
     fn push(&self, part: Part, on_malformed: OnMalformed) {
         if on_malformed == OnMalformed::Stop && part.n_malformed > 0 {
-            self.stop.store(true, Ordering::Relaxed);
+            let mut stop_at = unpoisoned(self.stop_at.lock());
+            *stop_at = (part.file, part.offset).min(*stop_at);
         }
-        self.parts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(part);
+        unpoisoned(self.parts.lock()).push(part);
     }
+}
+
+/// What a lock holds; a thread that panicked over it has ended the work anyway.
+fn unpoisoned<T>(result: Result<T, std::sync::PoisonError<T>>) -> T {
+    result.unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// Where a block begins.

@@ -228,13 +228,24 @@ fn globs() {
     ----- stderr
     error: data/set/M/evals.json: entry 0 (`L m`): evaluate.glob: path is empty
     ");
-    // A glob that matches nothing stops nothing: other evaluations may have data.
-    insta::assert_snapshot!(glob("data/set/M/nun/*").evaluate_d(""), @"
+    // A glob that matches nothing stops nothing if others have data.
+    insta::assert_snapshot!(refusal(&glob("data/set/M/nun/*")), @"
     exit code 2
     ----- stderr
     warning: data/set/M/evals.json: entry 0 (`L m`): glob `data/set/M/nun/*` matches no raw file
     error: no evaluation of `d` has a raw file here
     hint: `data status` tells what is here
+    ");
+    let two = [entry("m", "data/set/M/run/*", ""), entry("n", "data/set/M/nun/*", "")].join(",");
+    insta::assert_snapshot!(with_evals(format!("[{two}]")).evaluate_d(""), @"
+    exit code 0
+    ----- stdout
+    eval_id  label  files  records  points  truncated  duplicates  malformed  errors  foreign  from
+    34c4dc   L m        1        3       1          0           0          0       0        0  files
+    7d262a   L n        0        0       0          0           0          0       0        0  files
+    ----- stderr
+    warning: data/set/M/evals.json: entry 1 (`L n`): glob `data/set/M/nun/*` matches no raw file
+    note: 1 points in data/d.db; 0.0 MB read in [TIME] s ([SPEED] MB/s)
     ");
 }
 

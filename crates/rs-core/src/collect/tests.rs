@@ -459,6 +459,30 @@ fn a_malformed_line_stops_where_that_is_asked() {
     }
 }
 
+/// The first in (file, line) order, whichever is found first: the last file is the largest, and so the first to be read.
+#[test]
+fn the_first_malformed_line_is_told() {
+    for codec in CODECS {
+        let mut files = Files::new();
+        files.add(codec, line("").as_bytes(), 1);
+        files.add(codec, (line("") + "{}\n[]\n").as_bytes(), 1);
+        files.add(codec, ("3\n".to_owned() + &many_lines(100, 5000)).as_bytes(), 1);
+        for n_threads in [1, 2, 4] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+            let (keep, monitor) = (Keep::Points, Monitor::default());
+            let found =
+                pool.install(|| collect(&[wanted("m", None)], &files.inputs, keep, OnMalformed::Stop, &monitor));
+            match found {
+                Err(CollectError::Malformed(problem)) => {
+                    let path = files.inputs[1].path.display().to_string();
+                    assert_eq!((problem.path, problem.line), (path, Some(2)), "{codec:?} {n_threads}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
 /// Evaluations of one model under several contexts share its files; others find them foreign.
 #[test]
 fn evaluations_share_files() {
