@@ -51,7 +51,8 @@ impl Source {
 
     /// DuckDB's refusal of one of our own questions.
     pub(crate) fn error(&self, source: DuckDbError) -> CommandError {
-        CommandError::environment(PointsDbError::DuckDb { path: self.db.clone(), source })
+        // As text: what DuckDB's error names as its own cause is but a number.
+        CommandError::environment(PointsDbError::DuckDb { path: self.db.clone(), source }.to_string())
     }
 }
 

@@ -148,8 +148,9 @@ SELECT n.eval_id, n.base_task, n.n_points, n.correct, n.invalid, n.total, n.trun
     p_success(n.correct, n.total, n.truncated, n.guess_sum) AS p_success,
     truncated_ratio(n.truncated, n.total) AS truncated_ratio,
     n.total_tokens
-FROM (SELECT eval_id, base_task, count(*) AS n_points, sum(correct) AS correct, sum(invalid) AS invalid, sum(total) AS total,
-    sum(truncated) AS truncated, sum(errors) AS errors, sum(guess_sum) AS guess_sum, sum(total_tokens) AS total_tokens
+FROM (SELECT eval_id, base_task, count(*) AS n_points, sum(correct)::BIGINT AS correct,
+    sum(invalid)::BIGINT AS invalid, sum(total)::BIGINT AS total, sum(truncated)::BIGINT AS truncated,
+    sum(errors)::BIGINT AS errors, sum(guess_sum) AS guess_sum, sum(total_tokens)::BIGINT AS total_tokens
     FROM points GROUP BY ALL) n;
 COMMENT ON VIEW task_scores IS 'Chance-corrected accuracy, its interval and truncation per evaluation and task, from summed counters';
 ";
