@@ -25,7 +25,7 @@ use crate::sample::Sample;
 /// Plain files are read in ranges of this many bytes, so that several threads work on a large one.
 const RANGE_BYTES: u64 = 16 << 20;
 /// Bytes of a plain file parsed at a time: small enough to stay in a core's cache between its passes.
-const PLAIN_BLOCK_BYTES: usize = 256 << 10;
+const PLAIN_BLOCK_BYTES: usize = 512 << 10;
 /// Bytes decoded from a compressed file before they are handed to another thread.
 const STREAM_BLOCK_BYTES: usize = 1 << 20;
 
