@@ -205,7 +205,7 @@ impl Builder {
             builder.run("DETACH DATABASE IF EXISTS old")?;
         }
         // One transaction, larger than the threshold, is written to its place at once, without a log before it.
-        // The codecs left out are tried on every column and chosen for none: a third of the time of the commit.
+        // Trying these codecs on every column is a third of the commit's time; on medium fixtures they save no byte.
         builder.run("SET checkpoint_threshold = '1KB'; SET disabled_compression_methods = 'fsst,dict_fsst,zstd'")?;
         builder.run(&format!("BEGIN; {}", tables_sql()))?;
         Ok(builder)
