@@ -272,9 +272,8 @@ fn write(
     let mut builder = Builder::create(target, old, limits).map_err(db_error)?;
     builder.reuse(reused).map_err(unusable)?;
     for (rows, collected) in batches {
-        for (row, collected) in rows.iter().zip(&collected) {
-            builder.append(row, &collected.points).map_err(db_error)?;
-        }
+        let points = collected.iter().map(|collected| collected.points.as_slice());
+        builder.append(rows.iter().zip(points)).map_err(db_error)?;
     }
     Ok(builder)
 }

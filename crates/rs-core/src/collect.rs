@@ -21,6 +21,7 @@ use crate::point::{self, Attributes, Point};
 use crate::reader::{Block, BlockReader, Codec, MAX_LINE_BYTES};
 use crate::record::{self, Controls, Record};
 use crate::sample::Sample;
+use crate::shape::Shape;
 
 /// Plain files are read in ranges of this many bytes, so that several threads work on a large one.
 const RANGE_BYTES: u64 = 16 << 20;
@@ -463,7 +464,8 @@ impl<'a> Context<'a> {
             by_raw_key: HashTable::new(),
             by_coordinate: HashTable::new(),
             raw_key: Vec::new(),
-            last_spelling: None,
+            shape: Shape::default(),
+            last: None,
         }
     }
 
@@ -597,8 +599,18 @@ struct Parser<'a> {
     /// Positions in [`Part::points`] by coordinate.
     by_coordinate: HashTable<usize>,
     raw_key: Vec<u8>,
-    /// The spelling of the record before: most records follow one of their own point.
-    last_spelling: Option<usize>,
+    shape: Shape,
+    /// Where the record before belongs: most records follow one of their own point.
+    last: Option<Belonging>,
+}
+
+/// Where a record belongs.
+#[derive(Clone, Copy)]
+struct Belonging {
+    /// Position of its identity in the part.
+    identity: usize,
+    /// Position of its spelling; `None` if nobody wants its samples.
+    spelling: Option<usize>,
 }
 
 /// One way in which a coordinate and its attributes are written.
@@ -673,9 +685,9 @@ impl Parser<'_> {
             return;
         }
         let parsed = match text.first() {
-            Some(b'{') => record::parse(text, controls),
+            Some(b'{') => record::parse(text, controls, &mut self.shape),
             _ if text.trim_ascii().is_empty() => return,
-            _ => record::parse(text, controls),
+            _ => record::parse(text, controls, &mut self.shape),
         };
         if let Err(error) = parsed.and_then(|record| self.record(&record)) {
             let LexError { at, what } = error;
@@ -685,16 +697,25 @@ impl Parser<'_> {
 
     #[inline]
     fn record(&mut self, record: &Record<'_>) -> Result<(), LexError> {
-        let identity = self.identity(record);
-        self.part.identities[identity].1.add(record.timestamp);
-        if self.context.keep == Keep::Counts || !self.identity_keys[identity].1 {
-            return Ok(());
+        let belonging = match self.last.take() {
+            Some(last) if record.is_like_last => last,
+            _ => self.belonging(record)?,
+        };
+        self.last = Some(belonging);
+        self.part.identities[belonging.identity].1.add(record.timestamp);
+        if let Some(spelling) = belonging.spelling {
+            let point = self.spellings[spelling].point;
+            let attributes = u32::try_from(spelling).unwrap_or(u32::MAX);
+            self.part.points[point].samples.push(Sample::new(record, attributes));
         }
-        let spelling = self.spelling(identity, record)?;
-        let point = self.spellings[spelling].point;
-        let attributes = u32::try_from(spelling).unwrap_or(u32::MAX);
-        self.part.points[point].samples.push(Sample::new(record, attributes));
         Ok(())
+    }
+
+    fn belonging(&mut self, record: &Record<'_>) -> Result<Belonging, LexError> {
+        let identity = self.identity(record);
+        let is_kept = self.context.keep == Keep::Points && self.identity_keys[identity].1;
+        let spelling = if is_kept { Some(self.spelling(identity, record)?) } else { None };
+        Ok(Belonging { identity, spelling })
     }
 
     /// Position of the record's identity in the part.
@@ -736,19 +757,12 @@ impl Parser<'_> {
             }
             self.raw_key.push(0xFF);
         }
-        if let Some(last) = self.last_spelling
-            && self.spellings[last].raw_key == self.raw_key
-        {
-            return Ok(last);
-        }
         let hasher = &self.context.hasher;
         let hash = hasher.hash_one(self.raw_key.as_slice());
-        let position = match self.by_raw_key.find(hash, |at| self.spellings[*at].raw_key == self.raw_key) {
-            Some(at) => *at,
-            None => self.new_spelling(hash, identity, record)?,
-        };
-        self.last_spelling = Some(position);
-        Ok(position)
+        match self.by_raw_key.find(hash, |at| self.spellings[*at].raw_key == self.raw_key) {
+            Some(at) => Ok(*at),
+            None => self.new_spelling(hash, identity, record),
+        }
     }
 
     /// Adds `self.raw_key`, whose hash is `hash`.

@@ -8,6 +8,8 @@ use std::borrow::Cow;
 
 use wide::u8x16;
 
+use crate::shape::Position;
+
 /// Deepest nesting of arrays and objects that is accepted, as in `serde_json`.
 pub const MAX_DEPTH: usize = 128;
 
@@ -206,7 +208,13 @@ impl<'a> Lexer<'a> {
                 if self.line[at] == b'"' {
                     break 'end at;
                 }
-                let (raw_bytes, decoded_bytes) = self.escape(at)?;
+                // One test for all: which of them it is nobody can predict.
+                if self.line.get(at + 1).is_some_and(|byte| IS_SHORT_ESCAPE[usize::from(*byte)]) {
+                    unread = at + 2;
+                    saved += 1;
+                    continue;
+                }
+                let (raw_bytes, decoded_bytes) = self.long_escape(at)?;
                 unread = at + raw_bytes;
                 saved += raw_bytes - decoded_bytes;
             }
@@ -235,11 +243,10 @@ impl<'a> Lexer<'a> {
         Err(self.unexpected("a string"))
     }
 
-    /// Raw and decoded length of the escape at `at`.
-    #[inline]
-    fn escape(&self, at: usize) -> Result<(usize, usize), LexError> {
+    /// Raw and decoded length of the escape at `at`, which is none of two bytes.
+    #[inline(never)]
+    fn long_escape(&self, at: usize) -> Result<(usize, usize), LexError> {
         match self.line.get(at + 1) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok((2, 1)),
             Some(b'u') => {
                 if hex4(self.line, at + 2).is_none() {
                     return Err(LexError::new(at, "`\\u` without four hex digits"));
@@ -369,27 +376,99 @@ impl<'a> Lexer<'a> {
         &mut self,
         mut member: impl FnMut(&mut Self, RawString<'a>) -> Result<(), LexError>,
     ) -> Result<(), LexError> {
-        self.expect(b'{')?;
-        if self.take(b'}') {
-            return Ok(());
-        }
-        loop {
-            if self.peek() != Some(b'"') {
-                return Err(self.unexpected("a key"));
-            }
-            let key = self.string()?;
-            self.expect(b':')?;
+        let mut position = Position::First;
+        while let Some(key) = self.next_key(position)? {
             member(self, key)?;
-            if self.take(b',') {
-                continue;
-            }
-            if self.take(b'}') {
-                return Ok(());
-            }
-            return Err(self.unexpected("`,` or `}`"));
+            position = Position::Later;
         }
+        Ok(())
+    }
+
+    /// Takes what stands before the next value of an object, and the blanks after it; `None` when the object ends.
+    ///
+    /// # Errors
+    /// No object begins there, or its punctuation is wrong.
+    #[inline]
+    pub(crate) fn next_key(&mut self, position: Position) -> Result<Option<RawString<'a>>, LexError> {
+        match position {
+            Position::First => self.expect(b'{')?,
+            Position::Later if self.take(b',') => {}
+            Position::Later => {
+                return if self.take(b'}') { Ok(None) } else { Err(self.unexpected("`,` or `}`")) };
+            }
+        }
+        if position == Position::First && self.take(b'}') {
+            return Ok(None);
+        }
+        if self.peek() != Some(b'"') {
+            return Err(self.unexpected("a key"));
+        }
+        let key = self.string()?;
+        self.expect(b':')?;
+        self.peek();
+        Ok(Some(key))
+    }
+
+    /// What has not been taken yet.
+    #[inline]
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        &self.line[self.at..]
+    }
+
+    /// What has been taken since the lexer stood at `start`.
+    #[inline]
+    pub(crate) fn since(&self, start: usize) -> &'a [u8] {
+        &self.line[start..self.at]
+    }
+
+    /// Takes bytes that are known to be there and to be whole tokens.
+    #[inline]
+    pub(crate) fn advance(&mut self, n_bytes: usize) {
+        self.at += n_bytes;
+    }
+
+    /// The value of the number that comes next and the bytes it takes, if it is up to 18 digits and no more.
+    #[inline]
+    pub(crate) fn peek_digits(&mut self) -> Option<(i64, usize)> {
+        self.peek();
+        let rest = self.rest();
+        let (mut value, mut n_digits) = (0_i64, 0);
+        while let Some(digit @ b'0'..=b'9') = rest.get(n_digits) {
+            if n_digits == 18 {
+                return None;
+            }
+            value = value * 10 + i64::from(digit - b'0');
+            n_digits += 1;
+        }
+        let has_leading_zero = n_digits > 1 && rest[0] == b'0';
+        let goes_on = matches!(rest.get(n_digits), Some(b'.' | b'e' | b'E'));
+        (n_digits > 0 && !has_leading_zero && !goes_on).then_some((value, n_digits))
+    }
+
+    /// Takes `text`, a string or an object that was accepted before, if it comes next.
+    #[inline]
+    pub(crate) fn take_same(&mut self, text: &[u8]) -> Option<&'a [u8]> {
+        if text.is_empty() || !self.rest().starts_with(text) {
+            return None;
+        }
+        let start = self.at;
+        self.at += text.len();
+        Some(self.since(start))
     }
 }
+
+/// Whether a byte after a backslash makes an escape of two bytes, which stands for one.
+static IS_SHORT_ESCAPE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at < SHORT_ESCAPES.len() {
+        table[SHORT_ESCAPES[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+
+const SHORT_ESCAPES: &[u8] = br#""\/bfnrt"#;
 
 /// Where `"` and `\\` stand in the next bytes, a bit for each byte, and how many bytes that are: 64 where so many are
 /// wanted and left, 16 where those are left, all that are left otherwise.

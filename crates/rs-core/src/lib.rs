@@ -22,6 +22,7 @@ pub mod presence;
 pub mod reader;
 pub mod record;
 pub mod sample;
+pub mod shape;
 pub mod statistics;
 pub mod suggest;
 pub mod timestamp;

@@ -208,6 +208,7 @@ fn hazard(samples: &[PointSample], context_tokens: Option<u32>) -> Option<Hazard
 mod tests {
     use super::*;
     use crate::record::{Controls, parse};
+    use crate::shape::Shape;
 
     fn point(records: &[&str], context_tokens: Option<u32>) -> (Point, u64) {
         let samples = records
@@ -217,7 +218,10 @@ mod tests {
                 let line =
                     format!(r#"{{"model":"m","template":"t","sampler":"s","base_task":"b","params":{{}},{members}}}"#);
                 let attributes = u32::try_from(position).expect("small");
-                Sample::new(&parse(line.as_bytes(), Controls::Possible).expect("is valid"), attributes)
+                Sample::new(
+                    &parse(line.as_bytes(), Controls::Possible, &mut Shape::default()).expect("is valid"),
+                    attributes,
+                )
             })
             .collect();
         let attributes = |position: u32| Attributes { task: Some(format!("task-{position}")), ..Attributes::default() };

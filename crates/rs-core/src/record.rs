@@ -4,6 +4,7 @@
 //! `null` for an optional key is the same as its absence.
 
 use crate::lexer::{LexError, Lexer, RawString};
+use crate::shape::{Key, Progress, Shape};
 use crate::timestamp;
 
 /// A raw record (formats.md, section 3).
@@ -55,6 +56,9 @@ pub struct Record<'a> {
     pub timestamp: Option<i64>,
     /// Which named grid entry made the point: the text of a JSON object.
     pub manifold: Option<&'a [u8]>,
+    /// Whether its identity, `base_task`, `params`, `task`, `category` and `manifold` are written as in the record that
+    /// was read before it with the same [`Shape`].
+    pub is_like_last: bool,
 }
 
 /// What became of a record; the first that applies, in this order after [`Outcome::Error`] and `Truncated`.
@@ -101,11 +105,12 @@ impl Record<'_> {
     }
 }
 
-/// Reads one line, known to be valid UTF-8 without its line end. `controls` says whether it may hold bytes below 0x20.
+/// Reads one line, known to be valid UTF-8 without its line end. `controls` says whether it may hold bytes below 0x20;
+/// `shape` is what the lines before it were like.
 ///
 /// # Errors
 /// The line is not a JSON object, lacks a required key, or a key has the wrong type: where, and what would be right.
-pub fn parse(line: &[u8], controls: Controls) -> Result<Record<'_>, LexError> {
+pub fn parse<'a>(line: &'a [u8], controls: Controls, shape: &mut Shape) -> Result<Record<'a>, LexError> {
     let mut lexer = match controls {
         Controls::Possible => Lexer::new(line),
         Controls::None => Lexer::without_controls(line),
@@ -114,12 +119,15 @@ pub fn parse(line: &[u8], controls: Controls) -> Result<Record<'_>, LexError> {
         return Err(lexer.unexpected("a JSON object"));
     }
     let mut fields = Fields::default();
-    lexer.members(|lexer, key| {
-        if key.has_escapes() { fields.read(key.decode().as_bytes(), lexer) } else { fields.read(key.raw, lexer) }
-    })?;
+    let mut progress = shape.begin();
+    while let Some(key) = shape.next_key(&mut progress, &mut lexer)? {
+        fields.read(key, shape, &mut progress, &mut lexer)?;
+    }
     let end = lexer.position();
     lexer.end()?;
-    fields.finish(end)
+    let mut record = fields.finish(end)?;
+    record.is_like_last = shape.end(&progress);
+    Ok(record)
 }
 
 /// Whether a line may hold control characters, which JSON forbids inside strings.
@@ -161,54 +169,65 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn read(&mut self, key: &[u8], lexer: &mut Lexer<'a>) -> Result<(), LexError> {
+    #[inline]
+    fn read(
+        &mut self,
+        key: Key,
+        shape: &mut Shape,
+        progress: &mut Progress,
+        lexer: &mut Lexer<'a>,
+    ) -> Result<(), LexError> {
+        let mut constant = |name: &str, lexer: &mut Lexer<'a>| {
+            shape.string(key, progress, lexer, |lexer| required_string(lexer, name).map(Some))
+        };
         match key {
-            b"model" => self.model = Some(required_string(lexer, "model")?),
-            b"template" => self.template = Some(required_string(lexer, "template")?),
-            b"sampler" => self.sampler = Some(required_string(lexer, "sampler")?),
-            b"base_task" => self.base_task = Some(required_string(lexer, "base_task")?),
-            b"params" => match lexer.peek() {
-                Some(b'{') => self.params = Some(lexer.value()?),
-                _ => return Err(wrong_type(lexer, "params", "an object")),
-            },
-            b"correct" => match boolean(lexer, "correct")? {
+            Key::Model => self.model = constant("model", lexer)?,
+            Key::Template => self.template = constant("template", lexer)?,
+            Key::Sampler => self.sampler = constant("sampler", lexer)?,
+            Key::BaseTask => self.base_task = constant("base_task", lexer)?,
+            Key::Params => {
+                self.params = shape.object(key, progress, lexer, |lexer| match lexer.peek() {
+                    Some(b'{') => lexer.value().map(Some),
+                    _ => Err(wrong_type(lexer, "params", "an object")),
+                })?;
+            }
+            Key::Correct => match boolean(lexer, "correct")? {
                 Some(value) => self.correct = Some(value),
                 None => return Err(LexError::new(lexer.position(), "`correct`: expected true or false, found null")),
             },
-            b"truncated" => self.truncated = boolean(lexer, "truncated")?.unwrap_or(false),
-            b"invalid" => self.invalid = boolean(lexer, "invalid")?.unwrap_or(false),
-            b"hard_terminated" => self.hard_terminated = boolean(lexer, "hard_terminated")?.unwrap_or(false),
-            b"error" => self.error = string(lexer, "error")?,
-            b"guess_chance" => self.guess_chance = fraction(lexer, "guess_chance")?,
-            b"score" => self.score = fraction(lexer, "score")?,
-            b"prompt_tokens" => self.prompt_tokens = tokens(lexer, "prompt_tokens")?,
-            b"completion_tokens" => self.completion_tokens = tokens(lexer, "completion_tokens")?,
-            b"reasoning" => self.reasoning = string(lexer, "reasoning")?,
-            b"response" => self.response = string(lexer, "response")?,
-            b"seed" => self.seed = integer(lexer, "seed", i64::MIN..=i64::MAX)?,
-            b"index" => self.index = integer(lexer, "index", i64::MIN..=i64::MAX)?,
-            b"repeat" => {
+            Key::Truncated => self.truncated = boolean(lexer, "truncated")?.unwrap_or(false),
+            Key::Invalid => self.invalid = boolean(lexer, "invalid")?.unwrap_or(false),
+            Key::HardTerminated => self.hard_terminated = boolean(lexer, "hard_terminated")?.unwrap_or(false),
+            Key::Error => self.error = string(lexer, "error")?,
+            Key::GuessChance => self.guess_chance = fraction(lexer, "guess_chance")?,
+            Key::Score => self.score = fraction(lexer, "score")?,
+            Key::PromptTokens => self.prompt_tokens = tokens(lexer, "prompt_tokens")?,
+            Key::CompletionTokens => self.completion_tokens = tokens(lexer, "completion_tokens")?,
+            Key::Reasoning => self.reasoning = string(lexer, "reasoning")?,
+            Key::Response => self.response = string(lexer, "response")?,
+            Key::Seed => self.seed = integer(lexer, "seed", i64::MIN..=i64::MAX)?,
+            Key::Index => self.index = integer(lexer, "index", i64::MIN..=i64::MAX)?,
+            Key::Repeat => {
                 let range = i64::from(i32::MIN)..=i64::from(i32::MAX);
                 self.repeat = integer(lexer, "repeat", range)?.and_then(|value| i32::try_from(value).ok());
             }
-            b"id" => self.id = string(lexer, "id")?,
-            b"task" => self.task = string(lexer, "task")?,
-            b"category" => self.category = string(lexer, "category")?,
-            b"timestamp" => self.timestamp = timestamp(lexer)?,
-            b"finish_reason" => drop(string(lexer, "finish_reason")?),
-            b"prompt" => match lexer.peek() {
+            Key::Id => self.id = string(lexer, "id")?,
+            Key::Task => self.task = shape.string(key, progress, lexer, |lexer| string(lexer, "task"))?,
+            Key::Category => self.category = shape.string(key, progress, lexer, |lexer| string(lexer, "category"))?,
+            Key::Timestamp => self.timestamp = timestamp(lexer)?,
+            Key::FinishReason => drop(string(lexer, "finish_reason")?),
+            Key::Prompt => match lexer.peek() {
                 Some(b'"' | b'[' | b'n') => drop(lexer.value()?),
                 _ => return Err(wrong_type(lexer, "prompt", "a string or a list of messages")),
             },
-            b"manifold" => match lexer.peek() {
-                Some(b'{') => self.manifold = Some(lexer.value()?),
-                Some(b'n') => {
-                    lexer.literal("null")?;
-                    self.manifold = None;
-                }
-                _ => return Err(wrong_type(lexer, "manifold", "an object")),
-            },
-            _ => drop(lexer.value()?),
+            Key::Manifold => {
+                self.manifold = shape.object(key, progress, lexer, |lexer| match lexer.peek() {
+                    Some(b'{') => lexer.value().map(Some),
+                    Some(b'n') => lexer.literal("null").map(|()| None),
+                    _ => Err(wrong_type(lexer, "manifold", "an object")),
+                })?;
+            }
+            Key::Unknown => drop(lexer.value()?),
         }
         Ok(())
     }
@@ -240,6 +259,7 @@ impl<'a> Fields<'a> {
             category: self.category,
             timestamp: self.timestamp,
             manifold: self.manifold,
+            is_like_last: false,
         })
     }
 }
@@ -293,7 +313,12 @@ fn number<'a>(lexer: &mut Lexer<'a>, key: &str, expected: &str) -> Result<Option
 /// Scores that were added up may miss 0 or 1 by this much; they count as 0 and 1.
 const ROUNDING: f64 = 1e-9;
 
+#[inline]
 fn fraction(lexer: &mut Lexer<'_>, key: &str) -> Result<Option<f64>, LexError> {
+    if let Some((value @ (0 | 1), n_digits)) = lexer.peek_digits() {
+        lexer.advance(n_digits);
+        return Ok(Some(if value == 0 { 0.0 } else { 1.0 }));
+    }
     let Some((at, text)) = number(lexer, key, "a number from 0 to 1")? else { return Ok(None) };
     let text = std::str::from_utf8(text).unwrap_or_default();
     match text.parse::<f64>() {
@@ -308,7 +333,14 @@ fn tokens(lexer: &mut Lexer<'_>, key: &str) -> Result<Option<u32>, LexError> {
     Ok(value.and_then(|value| u32::try_from(value).ok()))
 }
 
+#[inline]
 fn integer(lexer: &mut Lexer<'_>, key: &str, range: std::ops::RangeInclusive<i64>) -> Result<Option<i64>, LexError> {
+    if let Some((value, n_digits)) = lexer.peek_digits()
+        && range.contains(&value)
+    {
+        lexer.advance(n_digits);
+        return Ok(Some(value));
+    }
     let Some((at, text)) = number(lexer, key, "an integer")? else { return Ok(None) };
     match whole_number(text) {
         Some(value) if range.contains(&value) => Ok(Some(value)),
@@ -361,15 +393,20 @@ mod tests {
         format!("{},{members}}}", &MINIMAL[..MINIMAL.len() - 1])
     }
 
+    /// A line read as the first of its file.
+    fn parse_one(line: &str, controls: Controls) -> Result<Record<'_>, LexError> {
+        parse(line.as_bytes(), controls, &mut Shape::default())
+    }
+
     #[track_caller]
     fn check_error(line: &str, what: &str) {
-        let error = parse(line.as_bytes(), Controls::Possible).expect_err("is malformed");
+        let error = parse_one(line, Controls::Possible).expect_err("is malformed");
         assert_eq!(error.what, what);
     }
 
     #[test]
     fn defaults() {
-        let record = parse(MINIMAL.as_bytes(), Controls::Possible).expect("is valid");
+        let record = parse_one(MINIMAL, Controls::Possible).expect("is valid");
         assert_eq!((record.guess_chance, record.repeat, record.trace_bytes), (0.0, 0, 0));
         assert_eq!(record.outcome(None), Outcome::Correct);
         assert_eq!(record.index, None);
@@ -381,8 +418,8 @@ mod tests {
             r#""seed":null,"index":null,"repeat":null,"response":null,"reasoning":null,"error":null,
             "score":null,"guess_chance":null,"manifold":null,"prompt":null,"truncated":null,"timestamp":null,"id":null"#,
         );
-        let minimal = parse(MINIMAL.as_bytes(), Controls::Possible);
-        assert_eq!(parse(line.as_bytes(), Controls::Possible), minimal);
+        let minimal = parse_one(MINIMAL, Controls::Possible);
+        assert_eq!(parse_one(&line, Controls::Possible), minimal);
     }
 
     #[test]
@@ -419,7 +456,7 @@ mod tests {
     #[track_caller]
     fn check_outcome(members: &str, context_tokens: Option<u32>, outcome: Outcome) {
         let line = with(members);
-        let record = parse(line.as_bytes(), Controls::None).expect("is valid");
+        let record = parse_one(&line, Controls::None).expect("is valid");
         assert_eq!(record.outcome(context_tokens), outcome, "{members}");
     }
 
@@ -437,13 +474,13 @@ mod tests {
     #[test]
     fn trace_bytes_are_decoded() {
         let line = with(r#""reasoning":"a\n\u00e9","response":"\ud83d\ude00""#);
-        assert_eq!(parse(line.as_bytes(), Controls::None).expect("is valid").trace_bytes, "a\né😀".len());
+        assert_eq!(parse_one(&line, Controls::None).expect("is valid").trace_bytes, "a\né😀".len());
     }
 
     #[test]
     fn rounding_errors_are_no_errors() {
         let line = with(r#""score":1.0000000000000002,"guess_chance":-1e-17"#);
-        let record = parse(line.as_bytes(), Controls::None).expect("is valid");
+        let record = parse_one(&line, Controls::None).expect("is valid");
         assert_eq!((record.score, record.guess_chance), (Some(1.0), 0.0));
         check_error(&with(r#""score":1.001"#), "`score`: expected a number from 0 to 1, found 1.001");
     }
@@ -451,21 +488,21 @@ mod tests {
     #[test]
     fn escaped_keys_and_whole_floats() {
         let line = with(r#""\u0069ndex":3.0,"seed":1e3"#);
-        let record = parse(line.as_bytes(), Controls::None).expect("is valid");
+        let record = parse_one(&line, Controls::None).expect("is valid");
         assert_eq!((record.index, record.seed), (Some(3), Some(1000)));
     }
 
     proptest! {
         #[test]
         fn never_panics(line in "\\PC{0,80}", members in "[\\x20-\\x7e]{0,60}") {
-            let _ = parse(line.as_bytes(), Controls::Possible);
-            let _ = parse(with(&members).as_bytes(), Controls::None);
+            let _ = parse_one(&line, Controls::Possible);
+            let _ = parse_one(&with(&members), Controls::None);
         }
 
         #[test]
         fn accepts_no_line_that_is_not_json(members in "[\\x00-\\x7f]{0,30}") {
             let line = with(&members);
-            if parse(line.as_bytes(), Controls::Possible).is_ok() {
+            if parse_one(&line, Controls::Possible).is_ok() {
                 prop_assert!(serde_json::from_str::<serde_json::Value>(&line).is_ok(), "{}", line);
             }
         }

@@ -140,13 +140,14 @@ pub fn settle(samples: &mut Vec<Sample>) -> u64 {
 mod tests {
     use super::*;
     use crate::record::{Controls, parse};
+    use crate::shape::Shape;
     use proptest::prelude::*;
 
     fn sample(members: &str) -> Sample {
         let line = format!(
             r#"{{"model":"m","template":"t","sampler":"s","base_task":"b","params":{{}},"correct":true,{members}}}"#
         );
-        Sample::new(&parse(line.as_bytes(), Controls::Possible).expect("is valid"), 0)
+        Sample::new(&parse(line.as_bytes(), Controls::Possible, &mut Shape::default()).expect("is valid"), 0)
     }
 
     /// The completion tokens of what is left, as a name for each record.

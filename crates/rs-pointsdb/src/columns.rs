@@ -158,8 +158,8 @@ pub(crate) fn points(evaluation: &EvalRow, points: &[Point]) -> Result<RecordBat
 }
 
 /// Evaluations as a batch of `evals`.
-pub(crate) fn evals(rows: &[EvalRow]) -> Result<RecordBatch, ArrowError> {
-    let facets: Vec<String> = rows.iter().map(EvalRow::facets).collect();
+pub(crate) fn evals(rows: &[&EvalRow]) -> Result<RecordBatch, ArrowError> {
+    let facets: Vec<String> = rows.iter().map(|row| row.facets()).collect();
     let arrays: Vec<ArrayRef> = vec![
         texts(rows.iter().map(|row| Some(row.eval_id.as_str()))),
         texts(rows.iter().map(|row| Some(row.identity.model.as_str()))),

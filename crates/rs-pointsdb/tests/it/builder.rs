@@ -23,7 +23,7 @@ fn a_builder_that_is_dropped_leaves_everything_as_it_was() {
     let database = database();
     let before = texts(&database.open(), POINTS);
     let mut builder = Builder::create(&database.path(), Old::Ignored, LIMITS).unwrap();
-    builder.append(&eval_row("x"), &database.collected[0].points).unwrap();
+    builder.append([(&eval_row("x"), database.collected[0].points.as_slice())]).unwrap();
     drop(builder);
     assert_eq!(database.files(), ["a.ndjson", "x.db"]);
     assert_eq!(texts(&database.open(), POINTS), before);
@@ -70,8 +70,8 @@ fn one_row_for_each_evaluation() {
     let database = database();
     let before = texts(&database.open(), POINTS);
     let mut builder = Builder::create(&database.path(), Old::Ignored, LIMITS).unwrap();
-    builder.append(&eval_row("x"), &[]).unwrap();
-    builder.append(&eval_row("x"), &[]).unwrap();
+    builder.append([(&eval_row("x"), &[] as &[_])]).unwrap();
+    builder.append([(&eval_row("x"), &[] as &[_])]).unwrap();
     let error = builder.finish(&[("schema_version", "1".to_owned())]).unwrap_err();
     assert!(error.to_string().contains("duplicate"), "{error}");
     assert_eq!(texts(&database.open(), POINTS), before);

@@ -42,7 +42,7 @@ impl Database {
         let database = Self { folder, collected: collection.evaluations };
         let mut builder = Builder::create(&database.path(), Old::Ignored, LIMITS).unwrap();
         for ((model, _), collected) in records.iter().zip(&database.collected) {
-            builder.append(&eval_row(model), &collected.points).unwrap();
+            builder.append([(&eval_row(model), collected.points.as_slice())]).unwrap();
         }
         builder.finish(&[("schema_version", "1".to_owned())]).unwrap();
         database
