@@ -73,6 +73,6 @@ pub(crate) fn count(cohort: &Cohort, ui: &mut Ui) -> Result<Collection, CommandE
     let monitor = Arc::new(Monitor::default());
     let mut progress = ui.progress(&format!("reading {}", cohort.folder.display()), cohort.size_bytes());
     let watched = Arc::clone(&monitor);
-    progress.watch(move || watched.read_bytes.load(Ordering::Relaxed));
+    progress.watch(move || watched.done_bytes.load(Ordering::Relaxed));
     collect::collect(&wanted, &inputs, Keep::Counts, OnMalformed::Continue, &monitor).map_err(CommandError::environment)
 }

@@ -47,7 +47,7 @@ pub(crate) fn plan(arguments: &Arguments, ui: &mut Ui) -> Result<Plan, CommandEr
     let monitor = Arc::new(Monitor::default());
     let mut progress = ui.progress("finding evaluations", inputs.iter().map(|input| input.size_bytes).sum());
     let watched = Arc::clone(&monitor);
-    progress.watch(move || watched.read_bytes.load(std::sync::atomic::Ordering::Relaxed));
+    progress.watch(move || watched.done_bytes.load(std::sync::atomic::Ordering::Relaxed));
     let found = collect::collect(&[], &inputs, Keep::Counts, OnMalformed::Continue, &monitor)
         .map_err(CommandError::environment)?;
     drop(progress);

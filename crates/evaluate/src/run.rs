@@ -68,7 +68,7 @@ pub(crate) fn run(plan: &Plan, arguments: &Arguments, ui: &mut Ui) -> Result<Exi
         let monitor = Arc::new(Monitor::default());
         stop_on_signal(&monitor)?;
         rows = build(plan, arguments, &ways, DATABASE_LIMITS, &monitor, &mut problems, ui)?;
-        summary.read_bytes = monitor.read_bytes.load(Ordering::Relaxed);
+        summary.read_bytes = monitor.done_bytes.load(Ordering::Relaxed);
     }
     for evaluation in &plan.evaluations {
         let reused = || old.get(evaluation.eval_id.as_str()).map(SummaryRow::reused);
@@ -208,7 +208,7 @@ fn build<'a>(
     let to_read: BTreeSet<usize> = wanted.iter().flat_map(|evaluation| evaluation.files.iter().copied()).collect();
     let mut progress = ui.progress("evaluating", to_read.iter().map(|at| plan.files[*at].size_bytes).sum());
     let watched = Arc::clone(monitor);
-    progress.watch(move || watched.read_bytes.load(Ordering::Relaxed));
+    progress.watch(move || watched.done_bytes.load(Ordering::Relaxed));
     let mut rows = BTreeMap::new();
     // One batch is written while the next is read; a third waits for both.
     let (sender, receiver) = sync_channel::<(Vec<EvalRow>, Vec<Collected>)>(0);

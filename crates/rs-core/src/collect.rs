@@ -8,7 +8,7 @@ use std::hash::BuildHasher;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use rayon::prelude::*;
@@ -16,6 +16,7 @@ use rayon::prelude::*;
 use crate::diagnostic::{Diagnostic, Problem};
 use crate::eval_id::Identity;
 use crate::lexer::{LexError, RawString};
+pub use crate::monitor::Monitor;
 use crate::params::{canonical_json, canonical_params};
 use crate::point::{self, Attributes, Point};
 use crate::reader::{Block, BlockReader, Codec, MAX_LINE_BYTES};
@@ -85,21 +86,6 @@ pub enum OnMalformed {
     Continue,
     /// The work stops.
     Stop,
-}
-
-/// Seen from outside while the work goes on.
-#[derive(Debug, Default)]
-pub struct Monitor {
-    /// Stored bytes read so far.
-    pub read_bytes: AtomicU64,
-    /// Set to stop the work soon.
-    pub cancel: AtomicBool,
-}
-
-impl Monitor {
-    fn is_cancelled(&self) -> bool {
-        self.cancel.load(Ordering::Relaxed)
-    }
 }
 
 /// Why there is no result.
@@ -339,7 +325,7 @@ impl<'a> Context<'a> {
         let mut parser = self.parser(unit.file, unit.start);
         let path = &self.files[unit.file].path;
         let result =
-            BlockReader::open_at(path, unit.start..unit.end, self.pieces.plain_block_bytes, &self.monitor.read_bytes);
+            BlockReader::open_at(path, unit.start..unit.end, self.pieces.plain_block_bytes, &self.monitor.done_bytes);
         if let Err(error) = result.and_then(|reader| self.parse_range(reader, unit, &mut parser, shared)) {
             parser.unreadable(&error);
         }
@@ -383,7 +369,7 @@ impl<'a> Context<'a> {
         let input = &self.files[file];
         let mut line = 1;
         let result =
-            BlockReader::open(&input.path, input.codec, self.pieces.stream_block_bytes, &self.monitor.read_bytes)
+            BlockReader::open(&input.path, input.codec, self.pieces.stream_block_bytes, &self.monitor.done_bytes)
                 .and_then(|mut reader| {
                     loop {
                         let offset = reader.offset();

@@ -5,16 +5,22 @@
 //!
 //! **Invariant:** nothing here reads the environment, the clock, the home folder or the terminal; callers tell it.
 
+pub mod atomic_file;
 pub mod cohort;
 pub mod collect;
 pub mod config;
 pub mod dataset;
 pub mod diagnostic;
+pub mod digest;
 pub mod document;
 pub mod eval_id;
 pub mod filters;
+mod hashing;
 pub mod lexer;
+pub mod lock;
 pub mod manifest;
+pub mod monitor;
+pub mod pack;
 pub mod params;
 pub mod paths;
 pub mod point;
@@ -24,5 +30,6 @@ pub mod record;
 pub mod sample;
 pub mod shape;
 pub mod statistics;
+pub mod store;
 pub mod suggest;
 pub mod timestamp;

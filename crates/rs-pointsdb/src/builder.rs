@@ -1,10 +1,11 @@
 //! Builds a PointsDB beside the old one and puts it in its place: readers see the old file or the new one, never half.
 
-use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use duckdb::Connection;
+use rs_core::atomic_file::{beside, folder_of, resolve_link, sync_folder};
 use rs_core::eval_id::{EvalId, Identity};
+use rs_core::lock::{Lock, LockError};
 use rs_core::point::Point;
 use serde_json::{Map, Value};
 
@@ -94,72 +95,12 @@ pub enum Old {
     Unchecked,
 }
 
-/// A lock file that names its holder. The lock goes with the process, whatever ends it; the file is removed with it
-/// where the process ends in order.
-struct Lock {
-    path: PathBuf,
-    file: fs_err::File,
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // Whoever waits has the file open and tries again; a leftover is harmless.
-        let _ = fs_err::remove_file(&self.path);
-    }
-}
-
-impl Lock {
-    /// Locks the database at `place`, which the user calls `target`.
-    fn take(place: &Path, target: &Path) -> Result<Self, PointsDbError> {
-        let path = beside(place, ".lock");
-        let mut file = fs_err::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
-        match file.file().try_lock() {
-            Ok(()) if is_still_at(&file, &path) => {}
-            // The holder before has just removed it.
-            Ok(()) => return Self::take(place, target),
-            Err(std::fs::TryLockError::WouldBlock) => {
-                let mut text = String::new();
-                file.read_to_string(&mut text)?;
-                return Err(PointsDbError::Locked { path: target.to_owned(), holder: text.trim().parse().ok() });
-            }
-            Err(std::fs::TryLockError::Error(error)) => return Err(error.into()),
-        }
-        // From here on a failure removes the file.
-        let mut lock = Self { path, file };
-        lock.file.file().set_len(0)?;
-        lock.file.seek(SeekFrom::Start(0))?;
-        write!(lock.file, "{}", std::process::id())?;
-        Ok(lock)
-    }
-}
-
-/// Whether the open file is the one that stands at `path` now.
-fn is_still_at(file: &fs_err::File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let (Ok(open), Ok(there)) = (file.file().metadata(), fs_err::metadata(path)) else { return false };
-    (open.dev(), open.ino()) == (there.dev(), there.ino())
-}
-
-/// Where the database really lies: a link is followed, also to where nothing is yet.
-fn resolve_link(target: &Path) -> std::io::Result<PathBuf> {
-    let mut place = target.to_owned();
-    // As many links as Linux follows; after that opening the file says what is wrong.
-    for _ in 0..40 {
-        if !place.is_symlink() {
-            break;
-        }
-        let leads_to = fs_err::read_link(&place)?;
-        place = place.parent().unwrap_or(Path::new("")).join(leads_to);
-    }
-    Ok(place)
-}
-
 /// Finds out whether a database could stand at `target`, before any work. What is no database there is left alone.
 ///
 /// # Errors
 /// There is no folder for it, or something else is in its place.
 pub fn check_place(target: &Path) -> Result<(), PointsDbError> {
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(target);
     if !folder.is_dir() {
         return Err(PointsDbError::NoFolder { path: folder.to_owned() });
     }
@@ -174,12 +115,6 @@ pub fn check_place(target: &Path) -> Result<(), PointsDbError> {
     Ok(())
 }
 
-/// The path of a file that belongs to `target` and lies in the same folder.
-fn beside(target: &Path, suffix: &str) -> PathBuf {
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    target.with_file_name(format!(".{name}{suffix}"))
-}
-
 impl Builder {
     /// Begins a new database that is to stand at `target`, whose folder must exist. Whether that place can be written
     /// is found here, before any work. With [`Old::Attached`] rows can be taken over from the database that stands
@@ -192,7 +127,11 @@ impl Builder {
         check_place(target)?;
         // A link stays one: the database lies where it leads.
         let place = resolve_link(target)?;
-        let lock = Lock::take(&place, target)?;
+        let lock = Lock::take(&beside(&place, ".lock")).map_err(|error| match error {
+            // The user knows the database, not its lock file.
+            LockError::Locked { holder, .. } => PointsDbError::Locked { path: target.to_owned(), holder },
+            LockError::Io(error) => error.into(),
+        })?;
         let building = beside(&place, ".building");
         remove_database(&building)?;
         let connection = Some(connection::open_new(&building, limits)?);
@@ -271,8 +210,7 @@ impl Builder {
         }
         fs_err::File::open(&self.building)?.sync_all()?;
         fs_err::rename(&self.building, &self.place)?;
-        let folder = self.place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        fs_err::File::open(folder)?.sync_all()?;
+        sync_folder(folder_of(&self.place))?;
         Ok(())
     }
 

@@ -386,7 +386,7 @@ fn a_long_line_is_read_about_once() {
     let monitor = Monitor::default();
     let found = collect(&[wanted("m", None)], &files.inputs, Keep::Points, OnMalformed::Continue, &monitor).unwrap();
     assert_eq!(found.evaluations[0].points[0].samples.len(), 3);
-    let read_bytes = monitor.read_bytes.load(Ordering::Relaxed);
+    let read_bytes = monitor.done_bytes.load(Ordering::Relaxed);
     let most = 2 * files.inputs[0].size_bytes + (1 << 20);
     assert!(read_bytes <= most, "{read_bytes} read of {}", files.inputs[0].size_bytes);
 }
@@ -418,7 +418,7 @@ fn cancelling_stops() {
     monitor.cancel.store(true, Ordering::Relaxed);
     let result = collect(&[wanted("m", None)], &files.inputs, Keep::Points, OnMalformed::Continue, &monitor);
     assert!(matches!(result, Err(CollectError::Cancelled)), "{result:?}");
-    assert_eq!(monitor.read_bytes.load(Ordering::Relaxed), 0);
+    assert_eq!(monitor.done_bytes.load(Ordering::Relaxed), 0);
 }
 
 #[test]
@@ -432,7 +432,7 @@ fn cancelling_stops_in_the_middle() {
         let monitor = Monitor::default();
         let result = std::thread::scope(|scope| {
             scope.spawn(|| {
-                while monitor.read_bytes.load(Ordering::Relaxed) == 0 {
+                while monitor.done_bytes.load(Ordering::Relaxed) == 0 {
                     std::thread::yield_now();
                 }
                 monitor.cancel.store(true, Ordering::Relaxed);
@@ -440,7 +440,7 @@ fn cancelling_stops_in_the_middle() {
             collect(&[wanted("m", None)], &files.inputs, Keep::Points, OnMalformed::Continue, &monitor)
         });
         assert!(matches!(result, Err(CollectError::Cancelled)), "{codec:?}");
-        assert!(monitor.read_bytes.load(Ordering::Relaxed) < 100_000 * size_bytes, "{codec:?}");
+        assert!(monitor.done_bytes.load(Ordering::Relaxed) < 100_000 * size_bytes, "{codec:?}");
     }
 }
 
