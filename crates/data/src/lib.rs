@@ -1,6 +1,19 @@
 //! `data`: shows what is here of cohorts and datasets. One file per command in `commands/`.
 
 mod commands;
+#[doc(hidden)]
+pub mod credentials;
+#[doc(hidden)]
+pub mod disk;
+#[doc(hidden)]
+pub mod key;
+#[doc(hidden)]
+pub mod monitor;
+#[doc(hidden)]
+pub mod remote;
+mod retry;
+#[doc(hidden)]
+pub mod transfer;
 
 use clap::{Parser, Subcommand};
 use rs_cli::{CommandError, CommonArgs, Exit, Program, Ui};

@@ -4,6 +4,7 @@
 
 mod command_error;
 mod common_args;
+mod environment;
 mod format;
 mod program;
 mod progress;
@@ -12,6 +13,7 @@ mod ui;
 
 pub use command_error::{CommandError, Exit, Kind};
 pub use common_args::{ColorChoice, CommonArgs};
+pub use environment::Environment;
 pub use format::{Format, OutputArgs, Report};
 pub use program::{Program, main};
 pub use progress::Progress;

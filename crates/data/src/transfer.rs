@@ -1,0 +1,521 @@
+//! Many blobs to and from a remote: several at once, resumed, checked byte for byte; one that fails stops no other.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use rs_core::paths::show;
+
+use crate::key::Key;
+use crate::monitor::Monitor;
+use crate::remote::{Options, Remote, RemoteError};
+use crate::retry::{Next, Patience, TICK};
+
+/// Bytes read at once.
+const READ_BYTES: usize = 256 << 10;
+
+/// A try that brought so many new bytes was not in vain: the count of tries starts anew.
+const GAIN_BYTES: u64 = 1 << 20;
+
+/// A blob to be fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its name: the hash that its bytes must have.
+    pub key: Key,
+    /// Stored bytes: not one more is taken.
+    pub size_bytes: u64,
+    /// What it holds, for messages: `cohort r12/Qwen3-32B, run 2026-01-01`.
+    pub what: String,
+}
+
+/// How a blob came here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// Bytes that came from the remote now; the others of the blob were here.
+    pub received_bytes: u64,
+    /// Times that the remote was asked for it.
+    pub n_tries: u32,
+}
+
+/// Where fetched blobs go: the local store.
+pub trait Destination: Sync {
+    /// Where the bytes of a blob gather until it is whole; kept from one time to the next.
+    fn partial_of(&self, key: &Key) -> PathBuf;
+
+    /// Takes a whole, verified and synced file into the store, by renaming it.
+    ///
+    /// # Errors
+    /// The disk fails.
+    fn adopt(&self, key: &Key, partial: &Path) -> io::Result<()>;
+}
+
+/// A blob to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToSend {
+    /// Its name.
+    pub key: Key,
+    /// The file with its bytes.
+    pub path: PathBuf,
+    /// Stored bytes.
+    pub size_bytes: u64,
+    /// What it holds, for messages.
+    pub what: String,
+}
+
+/// How a blob came to be in a remote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// It was there, with the right size.
+    AlreadyThere,
+    /// It was stored.
+    Stored {
+        /// Times that it was tried.
+        n_tries: u32,
+    },
+}
+
+/// Why a blob was not fetched or sent.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TransferError {
+    /// What the remote gives is not the blob, twice in a row. Nothing of it is kept.
+    #[error("{what}: blob `{key}` of `{remote}` is refused: {damage}")]
+    Refused {
+        /// What the blob should hold.
+        what: String,
+        /// The blob.
+        key: Key,
+        /// The remote's URL, without secrets.
+        remote: String,
+        /// What is wrong.
+        damage: Damage,
+    },
+    /// The remote failed, for good or too often. What came of the blob is kept.
+    #[error("{what}: {source}{}", tries(*.n_tries))]
+    Remote {
+        /// What the blob holds.
+        what: String,
+        /// Times that the remote was asked.
+        n_tries: u32,
+        /// The last of the failures.
+        source: RemoteError,
+    },
+    /// The disk here failed; the error names the path.
+    #[error("{what}: {source}")]
+    Disk {
+        /// What the blob holds.
+        what: String,
+        /// The failure.
+        source: Arc<io::Error>,
+    },
+    /// Another process fetches the same blob.
+    #[error("{what}: another process is writing {}", show(path))]
+    Busy {
+        /// What the blob holds.
+        what: String,
+        /// The file that is being written.
+        path: PathBuf,
+    },
+    /// The file to be sent is not the one that was promised.
+    #[error("{what}: {} has {found_bytes} bytes, not {expected_bytes}", show(path))]
+    Changed {
+        /// What the blob holds.
+        what: String,
+        /// The file.
+        path: PathBuf,
+        /// Bytes that it has.
+        found_bytes: u64,
+        /// Bytes that it should have.
+        expected_bytes: u64,
+    },
+    /// [`Monitor::cancel`] was set. What came of the blob is kept.
+    #[error("stopped before the end")]
+    Cancelled,
+}
+
+/// How what a remote gives differs from the blob.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Damage {
+    /// Its bytes have another hash.
+    Hash {
+        /// In hex.
+        found: String,
+    },
+    /// The remote says that it has another size.
+    Size {
+        /// Bytes that the remote has.
+        found_bytes: u64,
+        /// Bytes that the blob has.
+        expected_bytes: u64,
+    },
+    /// More bytes come than the blob has.
+    TooLong {
+        /// Bytes that the blob has.
+        expected_bytes: u64,
+    },
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hash { found } => write!(f, "its bytes are wrong: they have the hash `{found}`"),
+            Self::Size { found_bytes, expected_bytes } => {
+                write!(f, "it has {found_bytes} bytes there, not {expected_bytes}")
+            }
+            Self::TooLong { expected_bytes } => write!(f, "it has more than its {expected_bytes} bytes there"),
+        }
+    }
+}
+
+fn tries(n_tries: u32) -> String {
+    if n_tries > 1 { format!(" (after {n_tries} tries)") } else { String::new() }
+}
+
+/// Fetches blobs into `destination`: one result for each of `wanted`, in their order. A blob that is wanted several times
+/// is fetched once.
+///
+/// [`Monitor::done_bytes`] counts up to the sum of `size_bytes`, what was here included; it goes back where bytes turn
+/// out to be wrong. When [`Monitor::cancel`] is set, the remote is interrupted for good and what came so far is kept.
+pub fn fetch_all(
+    remote: &dyn Remote,
+    wanted: &[Wanted],
+    destination: &dyn Destination,
+    options: &Options,
+    monitor: &Monitor,
+) -> Vec<Result<Fetched, TransferError>> {
+    let keys: Vec<&Key> = wanted.iter().map(|blob| &blob.key).collect();
+    run_all(remote, &keys, options, monitor, |at| {
+        let blob = &wanted[at];
+        Fetch { remote, blob, destination, options, monitor, n_tries: 0, received_bytes: 0 }.run()
+    })
+}
+
+/// Sends blobs that the remote does not have: one result for each of `to_send`, in their order.
+///
+/// [`Monitor::done_bytes`] counts up to the sum of `size_bytes`, what was there included.
+pub fn send_all(
+    remote: &dyn Remote,
+    to_send: &[ToSend],
+    options: &Options,
+    monitor: &Monitor,
+) -> Vec<Result<Sent, TransferError>> {
+    let keys: Vec<&Key> = to_send.iter().map(|blob| &blob.key).collect();
+    run_all(remote, &keys, options, monitor, |at| send(remote, &to_send[at], options, monitor))
+}
+
+/// Does the work of each key once, on several threads; keys that come again get the result of the first.
+fn run_all<T: Clone + Send>(
+    remote: &dyn Remote,
+    keys: &[&Key],
+    options: &Options,
+    monitor: &Monitor,
+    work: impl Fn(usize) -> Result<T, TransferError> + Sync,
+) -> Vec<Result<T, TransferError>> {
+    let mut first_of = HashMap::new();
+    let firsts: Vec<usize> = keys.iter().enumerate().map(|(at, key)| *first_of.entry(key).or_insert(at)).collect();
+    let to_do: Vec<usize> = firsts.iter().enumerate().filter(|(at, first)| at == *first).map(|(at, _)| at).collect();
+    let next = AtomicUsize::new(0);
+    let (sender, receiver) = mpsc::channel();
+    let mut done: HashMap<usize, Result<T, TransferError>> = HashMap::new();
+    std::thread::scope(|scope| {
+        for _ in 0..options.parallel.clamp(1, to_do.len().max(1)) {
+            let (sender, work, next, to_do) = (sender.clone(), &work, &next, &to_do);
+            scope.spawn(move || {
+                while let Some(at) = to_do.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let result = if monitor.is_cancelled() { Err(TransferError::Cancelled) } else { work(*at) };
+                    if sender.send((*at, result)).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut is_interrupted = false;
+        loop {
+            match receiver.recv_timeout(TICK) {
+                Ok((at, result)) => drop(done.insert(at, result)),
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+            }
+            if monitor.is_cancelled() && !is_interrupted {
+                is_interrupted = true;
+                remote.interrupt();
+            }
+        }
+    });
+    // Every first one has its result, unless its thread panicked, and then so did the scope.
+    firsts.iter().map(|first| done.get(first).cloned().unwrap_or(Err(TransferError::Cancelled))).collect()
+}
+
+/// One blob on its way here.
+struct Fetch<'a> {
+    remote: &'a dyn Remote,
+    blob: &'a Wanted,
+    destination: &'a dyn Destination,
+    options: &'a Options,
+    monitor: &'a Monitor,
+    n_tries: u32,
+    received_bytes: u64,
+}
+
+/// What is here of a blob.
+struct Partial<'a> {
+    file: fs_err::File,
+    hasher: blake3::Hasher,
+    n_bytes: u64,
+    monitor: &'a Monitor,
+}
+
+/// Why a try brought no blob.
+enum Setback {
+    Remote(RemoteError),
+    Damaged(Damage),
+    Disk(io::Error),
+    Cancelled,
+}
+
+impl From<io::Error> for Setback {
+    fn from(error: io::Error) -> Self {
+        Self::Disk(error)
+    }
+}
+
+impl<'a> Fetch<'a> {
+    fn run(mut self) -> Result<Fetched, TransferError> {
+        let path = self.destination.partial_of(&self.blob.key);
+        let mut partial = self.open(&path)?;
+        let result = self.complete(&mut partial, &path);
+        let left_nothing = partial.n_bytes == 0 || matches!(result, Err(TransferError::Refused { .. }));
+        if result.is_err() && left_nothing {
+            // An empty file is in nobody's way, and the failure itself matters more.
+            let _ = fs_err::remove_file(&path);
+        }
+        if result.is_err() {
+            // Done is what is here for good, not what may be of use later.
+            partial.take_back();
+        }
+        result.map(|()| Fetched { received_bytes: self.received_bytes, n_tries: self.n_tries })
+    }
+
+    /// Opens what came the last time, for this process alone.
+    fn open(&self, path: &Path) -> Result<Partial<'a>, TransferError> {
+        let opened = path
+            .parent()
+            .map_or(Ok(()), fs_err::create_dir_all)
+            .and_then(|()| fs_err::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path));
+        let file = opened.map_err(|error| self.disk(error))?;
+        match file.file().try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => {
+                return Err(TransferError::Busy { what: self.blob.what.clone(), path: path.to_owned() });
+            }
+            Err(std::fs::TryLockError::Error(error)) => return Err(self.disk(error)),
+        }
+        Ok(Partial { file, hasher: blake3::Hasher::new(), n_bytes: 0, monitor: self.monitor })
+    }
+
+    fn complete(&mut self, partial: &mut Partial<'_>, path: &Path) -> Result<(), TransferError> {
+        match partial.read_what_is_there(self.blob.size_bytes) {
+            Ok(()) => {}
+            Err(Setback::Disk(error)) => return Err(self.disk(error)),
+            Err(_) => return Err(TransferError::Cancelled),
+        }
+        let mut patience = Patience::new(self.options);
+        let (mut furthest, mut was_damaged) = (partial.n_bytes, false);
+        loop {
+            match self.attempt(partial, path) {
+                Ok(()) => return Ok(()),
+                Err(Setback::Disk(error)) => return Err(self.disk(error)),
+                Err(Setback::Cancelled | Setback::Remote(RemoteError::Cancelled)) => {
+                    return Err(TransferError::Cancelled);
+                }
+                Err(_) if self.monitor.is_cancelled() => return Err(TransferError::Cancelled),
+                // What was here, or on its way, may have been at fault: once more, from nothing.
+                Err(Setback::Damaged(damage)) => {
+                    partial.discard().map_err(|error| self.disk(error))?;
+                    if was_damaged {
+                        return Err(self.refused(damage));
+                    }
+                    was_damaged = true;
+                }
+                Err(Setback::Remote(error)) => {
+                    if partial.n_bytes >= furthest + GAIN_BYTES {
+                        patience.renew();
+                    }
+                    furthest = furthest.max(partial.n_bytes);
+                    let retry_after = match &error {
+                        RemoteError::Transient { retry_after, .. } => *retry_after,
+                        // What is here is longer than what is there: not the same bytes.
+                        RemoteError::PastEnd { .. } if partial.n_bytes > 0 => {
+                            partial.discard().map_err(|error| self.disk(error))?;
+                            Some(Duration::ZERO)
+                        }
+                        _ => return Err(self.failed(error)),
+                    };
+                    match patience.pause(retry_after, self.monitor) {
+                        Next::Again => {}
+                        Next::GiveUp => return Err(self.failed(error)),
+                        Next::Stopped => return Err(TransferError::Cancelled),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Fetches what is missing, and takes the blob into the store if it is right.
+    fn attempt(&mut self, partial: &mut Partial<'_>, path: &Path) -> Result<(), Setback> {
+        let size_bytes = self.blob.size_bytes;
+        if partial.n_bytes < size_bytes {
+            self.n_tries += 1;
+            self.receive(partial)?;
+        }
+        let found = partial.hasher.finalize().to_hex();
+        if found.as_str() != self.blob.key.to_string() {
+            return Err(Setback::Damaged(Damage::Hash { found: found.to_string() }));
+        }
+        partial.file.sync_all()?;
+        self.destination.adopt(&self.blob.key, path)?;
+        Ok(())
+    }
+
+    fn receive(&mut self, partial: &mut Partial<'_>) -> Result<(), Setback> {
+        let expected_bytes = self.blob.size_bytes;
+        let mut body = self.remote.get(&self.blob.key, partial.n_bytes).map_err(Setback::Remote)?;
+        if let Some(found_bytes) = body.total_bytes.filter(|total| *total != expected_bytes) {
+            return Err(Setback::Damaged(Damage::Size { found_bytes, expected_bytes }));
+        }
+        if body.from != partial.n_bytes {
+            // The server does not know ranges and sends everything: then what is here is not needed.
+            partial.discard()?;
+            if body.from != 0 {
+                let why = format!("the server sends from byte {} on, which was not asked for", body.from);
+                return Err(Setback::Remote(RemoteError::Refused { url: self.remote.shown(), why }));
+            }
+        }
+        let mut buffer = vec![0; READ_BYTES];
+        loop {
+            if self.monitor.is_cancelled() {
+                return Err(Setback::Cancelled);
+            }
+            let n_bytes = match body.reader.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(n_bytes) => n_bytes,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(self.broke(partial.n_bytes, &error.to_string())),
+            };
+            self.received_bytes += n_bytes as u64;
+            if partial.n_bytes + n_bytes as u64 > expected_bytes {
+                return Err(Setback::Damaged(Damage::TooLong { expected_bytes }));
+            }
+            partial.append(&buffer[..n_bytes])?;
+        }
+        if partial.n_bytes < expected_bytes { Err(self.broke(partial.n_bytes, "the answer ended")) } else { Ok(()) }
+    }
+
+    /// The connection broke.
+    fn broke(&self, n_bytes: u64, why: &str) -> Setback {
+        let what =
+            format!("blob `{}` broke off after {n_bytes} of {} bytes: {why}", self.blob.key, self.blob.size_bytes);
+        Setback::Remote(RemoteError::Transient { url: self.remote.shown(), what, retry_after: None })
+    }
+
+    fn refused(&self, damage: Damage) -> TransferError {
+        let (what, key, remote) = (self.blob.what.clone(), self.blob.key.clone(), self.remote.shown());
+        TransferError::Refused { what, key, remote, damage }
+    }
+
+    fn failed(&self, source: RemoteError) -> TransferError {
+        TransferError::Remote { what: self.blob.what.clone(), n_tries: self.n_tries, source }
+    }
+
+    fn disk(&self, error: io::Error) -> TransferError {
+        TransferError::Disk { what: self.blob.what.clone(), source: Arc::new(error) }
+    }
+}
+
+impl Partial<'_> {
+    /// Hashes what came the last time. More than the blob can have is none of it.
+    fn read_what_is_there(&mut self, size_bytes: u64) -> Result<(), Setback> {
+        if self.file.metadata()?.len() > size_bytes {
+            return Ok(self.discard()?);
+        }
+        let mut buffer = vec![0; READ_BYTES];
+        loop {
+            if self.monitor.is_cancelled() {
+                return Err(Setback::Cancelled);
+            }
+            let n_bytes = self.file.read(&mut buffer)?;
+            if n_bytes == 0 {
+                return Ok(());
+            }
+            self.count(&buffer[..n_bytes]);
+        }
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.count(bytes);
+        Ok(())
+    }
+
+    fn count(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+        self.n_bytes += bytes.len() as u64;
+        self.monitor.done_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+    }
+
+    /// Starts over.
+    fn discard(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.take_back();
+        self.hasher.reset();
+        self.n_bytes = 0;
+        Ok(())
+    }
+
+    fn take_back(&self) {
+        self.monitor.done_bytes.fetch_sub(self.n_bytes, Ordering::Relaxed);
+    }
+}
+
+fn send(remote: &dyn Remote, blob: &ToSend, options: &Options, monitor: &Monitor) -> Result<Sent, TransferError> {
+    let failed = |source, n_tries| TransferError::Remote { what: blob.what.clone(), n_tries, source };
+    let disk = |error| TransferError::Disk { what: blob.what.clone(), source: Arc::new(error) };
+    let found_bytes = fs_err::metadata(&blob.path).map_err(disk)?.len();
+    if found_bytes != blob.size_bytes {
+        let (what, path, expected_bytes) = (blob.what.clone(), blob.path.clone(), blob.size_bytes);
+        return Err(TransferError::Changed { what, path, found_bytes, expected_bytes });
+    }
+    let mut patience = Patience::new(options);
+    let mut n_tries = 0;
+    loop {
+        // Asked before every try: the answer to the last one may be all that was lost.
+        let tried = match remote.size_of(&blob.key) {
+            Ok(Some(size_bytes)) if size_bytes == blob.size_bytes => {
+                monitor.done_bytes.fetch_add(size_bytes, Ordering::Relaxed);
+                return Ok(if n_tries == 0 { Sent::AlreadyThere } else { Sent::Stored { n_tries } });
+            }
+            Ok(_) => {
+                n_tries += 1;
+                remote.put(&blob.key, &blob.path, monitor)
+            }
+            Err(error) => Err(error),
+        };
+        match tried {
+            Ok(()) => return Ok(Sent::Stored { n_tries }),
+            Err(_) if monitor.is_cancelled() => return Err(TransferError::Cancelled),
+            Err(RemoteError::Cancelled) => return Err(TransferError::Cancelled),
+            Err(RemoteError::Local(source)) => return Err(TransferError::Disk { what: blob.what.clone(), source }),
+            Err(RemoteError::Transient { url, what, retry_after }) => match patience.pause(retry_after, monitor) {
+                Next::Again => {}
+                Next::GiveUp => return Err(failed(RemoteError::Transient { url, what, retry_after }, n_tries)),
+                Next::Stopped => return Err(TransferError::Cancelled),
+            },
+            Err(error) => return Err(failed(error, n_tries)),
+        }
+    }
+}
