@@ -7,13 +7,17 @@ pub mod credentials;
 pub mod disk;
 #[doc(hidden)]
 pub mod key;
+mod library;
 #[doc(hidden)]
 pub mod monitor;
 #[doc(hidden)]
 pub mod remote;
 mod retry;
+mod runs;
+mod seen;
 #[doc(hidden)]
 pub mod transfer;
+mod work;
 
 use clap::{Parser, Subcommand};
 use rs_cli::{CommandError, CommonArgs, Exit, Program, Ui};
@@ -34,6 +38,8 @@ pub struct Arguments {
 #[derive(Debug, Clone, Subcommand)]
 enum Command {
     Status(commands::status::Args),
+    Push(commands::push::Args),
+    Pull(commands::pull::Args),
 }
 
 impl Program for Arguments {
@@ -44,6 +50,8 @@ impl Program for Arguments {
     fn run(self, ui: &mut Ui) -> Result<Exit, CommandError> {
         match self.command {
             Command::Status(args) => commands::status::run(&args, ui),
+            Command::Push(args) => commands::push::run(&args, ui),
+            Command::Pull(args) => commands::pull::run(&args, ui),
         }
     }
 }

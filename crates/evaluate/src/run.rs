@@ -415,11 +415,7 @@ fn stopped() -> CommandError {
 
 fn stop_on_signal(monitor: &Arc<Monitor>) -> Result<(), CommandError> {
     let monitor = Arc::clone(monitor);
-    ctrlc::set_handler(move || monitor.cancel.store(true, Ordering::Relaxed)).or_else(|error| match error {
-        // Several runs in one process share the first one's handler.
-        ctrlc::Error::MultipleHandlers => Ok(()),
-        other => Err(CommandError::environment(other)),
-    })
+    rs_cli::on_interrupt(move || monitor.cancel.store(true, Ordering::Relaxed))
 }
 
 pub(crate) fn db_error(error: PointsDbError) -> CommandError {

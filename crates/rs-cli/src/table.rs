@@ -37,7 +37,9 @@ impl Cell {
         value.map_or(Self::Empty, cell)
     }
 
-    fn for_people(&self) -> String {
+    /// What people read.
+    #[must_use]
+    pub fn for_people(&self) -> String {
         match self {
             Self::Empty => String::new(),
             Self::Text(text) => text.clone(),

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::digest::{BlobId, ContentHash};
 use crate::document::{self, DocumentError};
 
 /// Name of the manifest in the folder of the cohorts' sets.
@@ -50,27 +51,30 @@ pub struct EvalBlobs {
 pub struct RunBlob {
     /// The run folder, relative to the cohort's.
     pub path: String,
-    /// BLAKE3 of the stored bytes, in hex.
-    pub blob: String,
+    /// BLAKE3 of the stored bytes.
+    pub blob: BlobId,
     /// Stored bytes.
     pub size: u64,
     /// Bytes of the files before packing.
     pub raw_size: u64,
     /// Files in the folder.
     pub n_files: u64,
-    /// BLAKE3 over the sorted list of file names and contents, in hex: the same however the folder is packed.
-    pub content: String,
+    /// BLAKE3 over the sorted list of file names and contents: the same however the folder is packed.
+    pub content: ContentHash,
 }
 
 /// A database as a blob.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatabaseBlob {
-    /// BLAKE3 of the stored bytes, in hex.
-    pub blob: String,
+    /// BLAKE3 of the stored bytes.
+    pub blob: BlobId,
     /// Stored bytes.
     pub size: u64,
     /// Bytes of the database file.
     pub raw_size: u64,
+    /// BLAKE3 of the database file, if whoever pushed it told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<ContentHash>,
     /// BLAKE3 of the dataset's file, in hex.
     pub dataset: String,
 }
@@ -160,8 +164,14 @@ mod tests {
     use super::*;
 
     fn manifest() -> Manifest {
-        let run =
-            RunBlob { path: "run".into(), blob: "ab".into(), size: 1, raw_size: 2, n_files: 3, content: "cd".into() };
+        let run = RunBlob {
+            path: "run".into(),
+            blob: BlobId::of(b"ab"),
+            size: 1,
+            raw_size: 2,
+            n_files: 3,
+            content: ContentHash::of(b"cd"),
+        };
         let eval =
             |cohort: &str| EvalBlobs { identity: "m+t+s".into(), cohort: cohort.into(), runs: vec![run.clone()] };
         Manifest {

@@ -23,7 +23,7 @@ use std::path::PathBuf;
 pub use crate::digest::{BlobId, ContentHash};
 use crate::lock::LockError;
 pub use crate::monitor::Monitor;
-pub use content::{content_of, fingerprint, list_run};
+pub use content::{content_of, fingerprint, list_file, list_run};
 pub use extract::{Existing, extract_run, unpack_file};
 pub use names::{NameProblem, check_name};
 pub use read::{Kind, Pack, PackReader};

@@ -68,7 +68,7 @@ fn nanos(seconds: i64, nanos: i64) -> i128 {
 }
 
 /// A file by itself, as it is now.
-pub(super) fn single_file(path: &Path) -> Result<RunFile, PackError> {
+pub fn list_file(path: &Path) -> Result<RunFile, PackError> {
     let metadata = fs_err::metadata(path)?;
     if !metadata.is_file() {
         return Err(PackError::Unpackable { path: path.to_owned(), why: "it is no regular file".into() });

@@ -1,0 +1,46 @@
+//! The run folders of a cohort that are here, and which evaluations they belong to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use rs_cli::CommandError;
+use rs_core::cohort::Cohort;
+use rs_core::{pack, paths};
+
+/// A run folder that is here.
+#[derive(Debug, Clone)]
+pub(crate) struct Run {
+    /// Its path below the cohort's folder.
+    pub(crate) path: String,
+    /// Where it is.
+    pub(crate) folder: PathBuf,
+    /// Positions in [`Cohort::evaluations`] of those with files in it.
+    pub(crate) evaluations: BTreeSet<usize>,
+}
+
+/// The run folders with files of the cohort's evaluations, in order. A run folder inside another is part of it.
+pub(crate) fn runs_of(cohort: &Cohort) -> Result<Vec<Run>, CommandError> {
+    let mut evaluations: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    for (position, evaluation) in cohort.evaluations.iter().enumerate() {
+        for &file in &evaluation.files {
+            evaluations.entry(cohort.files[file].run.as_str()).or_default().insert(position);
+        }
+    }
+    let mut runs: Vec<Run> = Vec::new();
+    for (path, evaluations) in evaluations {
+        if let Some(outer) =
+            runs.iter_mut().find(|outer| path.strip_prefix(&outer.path).is_some_and(|rest| rest.starts_with('/')))
+        {
+            outer.evaluations.extend(evaluations);
+            continue;
+        }
+        let folder = paths::join(&cohort.folder, Path::new(path));
+        pack::check_name(path).map_err(|problem| {
+            let place = if path.is_empty() { paths::show(&cohort.folder) } else { paths::show(&folder) };
+            CommandError::input(format!("raw files in `{place}` cannot be stored as a run of the cohort: {problem}"))
+                .hint("blobs hold run folders; move the files into a folder below the cohort's")
+        })?;
+        runs.push(Run { path: path.to_owned(), folder, evaluations });
+    }
+    Ok(runs)
+}

@@ -1,0 +1,141 @@
+//! What has been hashed, so that it need not be again: contents of run folders and databases by sizes and times of their
+//! files. Losing it costs time and nothing else.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rs_core::atomic_file;
+use rs_core::pack::{self, Content, ContentHash, Monitor, PackError, RunFile};
+use rs_core::store::BlobId;
+use serde::{Deserialize, Serialize};
+
+/// Name of the file in the store.
+const FILE: &str = "seen.json";
+const VERSION: u32 = 1;
+/// A file that changed so shortly before it was looked at may have changed again within the clock's grain.
+const GRAIN_NANOS: i128 = 1_000_000_000;
+
+/// What is known of paths, relative to the library's folder.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    file: PathBuf,
+    known: BTreeMap<String, Known>,
+    is_changed: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Known {
+    fingerprint: String,
+    content: ContentHash,
+    raw_bytes: u64,
+    n_files: u64,
+    /// The blob that holds it, and its stored bytes, where it was packed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    blob: Option<(BlobId, u64)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SeenFile {
+    version: u32,
+    known: BTreeMap<String, Known>,
+}
+
+/// A folder or file as it was looked at.
+pub(crate) struct Look {
+    /// Its files, sorted.
+    pub(crate) files: Vec<RunFile>,
+    fingerprint: String,
+    /// Whether the fingerprint tells: nothing changed just before.
+    is_settled: bool,
+}
+
+impl Look {
+    /// Lists a run folder.
+    pub(crate) fn at_run(folder: &Path) -> Result<Self, PackError> {
+        Ok(Self::at(pack::list_run(folder)?))
+    }
+
+    /// Looks at files that were listed.
+    pub(crate) fn at(files: Vec<RunFile>) -> Self {
+        let fingerprint = pack::fingerprint(&files);
+        let latest = files.iter().map(|file| file.changed_nanos.max(file.modified_nanos)).max().unwrap_or(0);
+        Self { is_settled: latest < now_nanos() - GRAIN_NANOS, files, fingerprint }
+    }
+
+    /// Bytes of the files.
+    pub(crate) fn raw_bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.size_bytes).sum()
+    }
+}
+
+fn now_nanos() -> i128 {
+    #[expect(clippy::disallowed_methods, reason = "files' times are compared with the clock's")]
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |since| i128::try_from(since.as_nanos()).unwrap_or(i128::MAX))
+}
+
+impl Seen {
+    /// Reads what a store knows; a file that is not there, or not understood, is nothing known.
+    pub(crate) fn read(store: &Path) -> Self {
+        let file = store.join(FILE);
+        let known = fs_err::read(&file)
+            .ok()
+            .and_then(|text| serde_json::from_slice::<SeenFile>(&text).ok())
+            .filter(|read| read.version == VERSION)
+            .map(|read| read.known);
+        Self { file, known: known.unwrap_or_default(), is_changed: false }
+    }
+
+    /// Writes what has been learnt.
+    pub(crate) fn save(&mut self) -> io::Result<()> {
+        if !self.is_changed {
+            return Ok(());
+        }
+        if let Some(folder) = self.file.parent() {
+            fs_err::create_dir_all(folder)?;
+        }
+        let known = SeenFile { version: VERSION, known: self.known.clone() };
+        atomic_file::write(&self.file, &serde_json::to_vec(&known)?)?;
+        self.is_changed = false;
+        Ok(())
+    }
+
+    /// The content at a path, if it is known and nothing has changed there.
+    pub(crate) fn content(&self, path: &str, look: &Look) -> Option<Content> {
+        let known = self.known.get(path).filter(|known| known.fingerprint == look.fingerprint)?;
+        Some(Content { hash: known.content, raw_bytes: known.raw_bytes, n_files: known.n_files })
+    }
+
+    /// The content at a path, hashed if need be.
+    pub(crate) fn content_or_hash(&mut self, path: &str, look: &Look, monitor: &Monitor) -> Result<Content, PackError> {
+        if let Some(content) = self.content(path, look) {
+            return Ok(content);
+        }
+        let content = pack::content_of(&look.files, monitor)?;
+        self.learn(path, look, &content, None);
+        Ok(content)
+    }
+
+    /// The blob that a content was packed into, wherever that was.
+    pub(crate) fn blob_of(&self, content: &ContentHash) -> Option<(BlobId, u64)> {
+        self.known.values().find(|known| known.content == *content && known.blob.is_some()).and_then(|known| known.blob)
+    }
+
+    /// Notes the content at a path, as it was when looked at.
+    pub(crate) fn learn(&mut self, path: &str, look: &Look, content: &Content, blob: Option<(BlobId, u64)>) {
+        if !look.is_settled && blob.is_none() {
+            return;
+        }
+        let known = Known {
+            // A blob is worth knowing even where the next look must hash again.
+            fingerprint: if look.is_settled { look.fingerprint.clone() } else { String::new() },
+            content: content.hash,
+            raw_bytes: content.raw_bytes,
+            n_files: content.n_files,
+            blob: blob.or_else(|| self.blob_of(&content.hash)),
+        };
+        self.is_changed |= self.known.insert(path.to_owned(), known.clone()).as_ref() != Some(&known);
+    }
+}

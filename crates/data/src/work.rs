@@ -1,0 +1,74 @@
+//! What long commands share: progress, stopping, and what becomes of failures.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rs_cli::{CommandError, Kind, Progress, Ui};
+use rs_core::monitor::Monitor;
+use rs_core::pack::PackError;
+
+use crate::remote::RemoteError;
+use crate::transfer::TransferError;
+
+/// A monitor that Ctrl-C stops.
+pub(crate) fn stoppable() -> Result<Arc<Monitor>, CommandError> {
+    let monitor = Arc::new(Monitor::default());
+    let watched = Arc::clone(&monitor);
+    rs_cli::on_interrupt(move || watched.cancel.store(true, Ordering::Relaxed))?;
+    Ok(monitor)
+}
+
+/// Shows how many bytes are done from now on, until it is dropped.
+pub(crate) fn progress(ui: &Ui, what: &str, total_bytes: u64, monitor: &Arc<Monitor>) -> Progress {
+    let mut progress = ui.progress(what, total_bytes);
+    let watched = Arc::clone(monitor);
+    let before = watched.done_bytes.load(Ordering::Relaxed);
+    progress.watch(move || watched.done_bytes.load(Ordering::Relaxed).saturating_sub(before));
+    progress
+}
+
+/// A folder that is wrong is the user's, a disk that fails is not.
+pub(crate) fn pack_error(error: PackError) -> CommandError {
+    match error {
+        PackError::Cancelled => stopped(),
+        error @ (PackError::Io(_) | PackError::Locked(_)) => CommandError::environment(error),
+        error @ (PackError::Unpackable { .. } | PackError::Changed { .. } | PackError::Occupied { .. }) => {
+            CommandError::input(error)
+        }
+        error => CommandError::new(Kind::Negative, error),
+    }
+}
+
+/// What the user can do about a remote.
+pub(crate) fn remote_error(error: &RemoteError) -> CommandError {
+    match error {
+        RemoteError::Cancelled => stopped(),
+        RemoteError::Unsupported { .. } => CommandError::input(error.to_string()),
+        _ => CommandError::environment(error.to_string()),
+    }
+}
+
+/// The user stopped the work.
+pub(crate) fn stopped() -> CommandError {
+    CommandError::environment("stopped before the end").hint("run the same again, and it goes on where it stopped")
+}
+
+/// Tells of each failure, then fails: refused blobs are an answer, all else is the environment's.
+pub(crate) fn fail_if_any(
+    failures: Vec<TransferError>,
+    n_all: usize,
+    done: &str,
+    ui: &mut Ui,
+) -> Result<(), CommandError> {
+    if failures.iter().any(|failure| matches!(failure, TransferError::Cancelled)) {
+        return Err(stopped());
+    }
+    if failures.is_empty() {
+        return Ok(());
+    }
+    failures.iter().for_each(|failure| ui.problem(&failure.to_string()));
+    let what = format!("{} of {n_all} blobs were not {done}", failures.len());
+    let is_answer = failures.iter().all(|failure| matches!(failure, TransferError::Refused { .. }));
+    let kind = if is_answer { Kind::Negative } else { Kind::Environment };
+    Err(CommandError::new(kind, what).hint("the others are done; run the same again for these"))
+}
