@@ -1,8 +1,8 @@
 //! BLAKE3 of large files on several threads, in bounded memory and without mapping them: a file that somebody cuts
 //! short meanwhile is an error, not a signal.
 
+use fs_err::os::unix::fs::FileExt;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -23,7 +23,7 @@ pub(crate) fn hash_range(file: &fs_err::File, size_bytes: u64, monitor: &Monitor
     let n_groups = usize::try_from(size_bytes.div_ceil(GROUP_BYTES)).unwrap_or(usize::MAX);
     if n_groups <= 1 {
         let mut content = vec![0; usize::try_from(size_bytes).unwrap_or_default()];
-        file.file().read_exact_at(&mut content, 0).map_err(|error| named(file, &error))?;
+        file.read_exact_at(&mut content, 0)?;
         monitor.add(size_bytes);
         return Ok((!monitor.is_cancelled()).then(|| blake3::hash(&content)));
     }
@@ -41,7 +41,7 @@ pub(crate) fn hash_range(file: &fs_err::File, size_bytes: u64, monitor: &Monitor
             }
             let start = group as u64 * GROUP_BYTES;
             let content = &mut buffer[..(size_bytes - start).min(GROUP_BYTES) as usize];
-            file.file().read_exact_at(content, start).map_err(|error| named(file, &error))?;
+            file.read_exact_at(content, start)?;
             let mut hasher = blake3::Hasher::new();
             done.push((group, hasher.set_input_offset(start).update(content).finalize_non_root()));
             monitor.add(content.len() as u64);
@@ -79,10 +79,6 @@ fn merged(mut level: Vec<ChainingValue>) -> blake3::Hash {
         level = level.chunks(2).map(merge).collect();
     }
     merge_subtrees_root(&level[0], &level[1], Mode::Hash)
-}
-
-fn named(file: &fs_err::File, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("failed to read from file `{}`: {error}", file.path().display()))
 }
 
 #[cfg(test)]

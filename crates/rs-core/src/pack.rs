@@ -14,6 +14,8 @@ mod frames;
 mod layout;
 mod names;
 mod read;
+#[cfg(test)]
+mod tests;
 mod toc;
 mod write;
 

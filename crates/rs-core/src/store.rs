@@ -150,7 +150,7 @@ impl Store {
         let files = names_in(&folder)?.into_iter().map(|name| folder.join(name));
         let sized = files.filter_map(|path| {
             let metadata = fs_err::symlink_metadata(&path).ok()?;
-            metadata.is_file().then(|| (path, metadata.len()))
+            metadata.is_file().then_some((path, metadata.len()))
         });
         let mut found: Vec<_> = sized.collect();
         found.sort_unstable();

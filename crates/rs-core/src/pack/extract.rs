@@ -1,8 +1,25 @@
 //! Unpacks blobs: whole and as promised, or not at all.
 
-use std::path::Path;
+use fs_err::os::unix::fs::FileExt;
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
 
-use super::{Expected, Monitor, PackError};
+use rayon::prelude::*;
+
+use super::content::identity;
+use super::frames::{Line, Turn, Turns};
+use super::layout::{self, Part};
+use super::read::FrameDecoder;
+use super::{ContentHash, Expected, Kind, Member, Monitor, Pack, PackError};
+use crate::atomic_file::{beside, folder_of, sync_folder};
+use crate::lock::Lock;
+
+/// With more files than this the whole file system is synced at once, where the system can: each by itself takes longer.
+const MAX_SYNCED_ONE_BY_ONE: usize = 500;
+
+/// Files written and hashed in pieces of this many bytes.
+const WRITE_BYTES: usize = 256 << 10;
 
 /// What happens to a file that stands where another is to be unpacked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,20 +30,39 @@ pub enum Existing {
     Replace,
 }
 
-/// Unpacks the blob of a run folder, on all threads of the current rayon pool. Counts raw bytes.
+/// Unpacks the blob of a run folder, on all threads of the current rayon pool: into a hidden folder beside `into`, which is
+/// synced and renamed once it is whole. The folders above are made. Counts raw bytes.
 ///
 /// # Errors
 /// The blob is damaged, made to hurt, or not what is expected; `into` is there and no empty folder; another process
 /// unpacks there; the disk failed; the work was cancelled. Nothing is left behind.
 pub fn extract_run(pack: &Path, into: &Path, expected: &Expected, monitor: &Monitor) -> Result<(), PackError> {
-    let _ = (pack, into, expected, monitor);
-    unimplemented!()
+    let _span = tracing::info_span!("extract", files = expected.n_files).entered();
+    let pack = Pack::open(pack)?;
+    check_expected(&pack, expected)?;
+    check_free(into)?;
+    fs_err::create_dir_all(folder_of(into))?;
+    let _lock = Lock::take(&beside(into, ".extracting.lock"))?;
+    let unfinished = Unfinished::new(beside(into, ".extracting"))?;
+    fs_err::create_dir(&unfinished.path)?;
+    let folders = make_folders(pack.members(), &unfinished.path)?;
+    let unpacker = Unpacker { pack: &pack, place: Place::Folder(&unfinished.path) };
+    unpacker.unpack(monitor)?;
+    sync(pack.members(), &folders, &unfinished.path)?;
+    // An empty folder is replaced, anything else refuses.
+    fs_err::rename(&unfinished.path, into).map_err(|error| match error.kind() {
+        io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotADirectory => occupied(into),
+        _ => error.into(),
+    })?;
+    Ok(sync_folder(folder_of(into))?)
 }
 
-/// Unpacks the blob of a file by itself, on all threads of the current rayon pool. Counts raw bytes.
+/// Unpacks the blob of a file by itself, on all threads of the current rayon pool: into a hidden file beside `into`, which
+/// is synced and renamed once it is whole. Counts raw bytes.
 ///
 /// # Errors
-/// Like [`extract_run`].
+/// The blob is damaged, holds a run folder or not `raw_bytes`; `into` is there, under [`Existing::Refuse`], or is no
+/// regular file; another process unpacks there; the disk failed; the work was cancelled. Nothing is left behind.
 pub fn unpack_file(
     pack: &Path,
     into: &Path,
@@ -34,6 +70,252 @@ pub fn unpack_file(
     existing: Existing,
     monitor: &Monitor,
 ) -> Result<(), PackError> {
-    let _ = (pack, into, raw_bytes, existing, monitor);
-    unimplemented!()
+    let _span = tracing::info_span!("unpack").entered();
+    let pack = Pack::open(pack)?;
+    check_kind(&pack, Kind::File)?;
+    same(&pack, "its file has bytes", &pack.raw_bytes(), &raw_bytes)?;
+    let may_be_written = || match fs_err::symlink_metadata(into) {
+        Ok(metadata) if existing == Existing::Replace && metadata.is_file() => Ok(()),
+        Ok(_) => Err(occupied(into)),
+        Err(_) => Ok(()),
+    };
+    may_be_written()?;
+    let _lock = Lock::take(&beside(into, ".unpacking.lock"))?;
+    let unfinished = Unfinished::new(beside(into, ".unpacking"))?;
+    let file = fs_err::OpenOptions::new().write(true).create_new(true).open(&unfinished.path)?;
+    let unpacker = Unpacker { pack: &pack, place: Place::File(&file) };
+    unpacker.unpack(monitor)?;
+    file.sync_all()?;
+    may_be_written()?;
+    fs_err::rename(&unfinished.path, into)?;
+    Ok(sync_folder(folder_of(into))?)
+}
+
+fn check_kind(pack: &Pack, expected: Kind) -> Result<(), PackError> {
+    let name = |kind: Kind| match kind {
+        Kind::Run => "run folder",
+        Kind::File => "file",
+    };
+    same(pack, "it holds a", &name(pack.kind()), &name(expected))
+}
+
+/// The table of contents alone says whether it can be what the caller expects; whether the frames hold what it says is seen
+/// when they are decoded.
+fn check_expected(pack: &Pack, expected: &Expected) -> Result<(), PackError> {
+    check_kind(pack, Kind::Run)?;
+    let members = pack.members();
+    same(pack, "the number of its files is", &(members.len() as u64), &expected.n_files)?;
+    same(pack, "its files have bytes", &pack.raw_bytes(), &expected.raw_bytes)?;
+    let content = identity(members.iter().map(|member| (member.name.as_str(), member.size_bytes, member.content)));
+    same(pack, "its content is", &content, &expected.content)
+}
+
+fn same<T: PartialEq + ToString>(pack: &Pack, what: &'static str, found: &T, expected: &T) -> Result<(), PackError> {
+    if found == expected {
+        return Ok(());
+    }
+    let (expected, found) = (expected.to_string(), found.to_string());
+    Err(PackError::Unexpected { path: pack.path().to_owned(), what, expected, found })
+}
+
+/// Whether a folder could be renamed to `into`.
+fn check_free(into: &Path) -> Result<(), PackError> {
+    let Ok(metadata) = fs_err::symlink_metadata(into) else { return Ok(()) };
+    if metadata.is_dir() && fs_err::read_dir(into)?.next().is_none() {
+        return Ok(());
+    }
+    Err(occupied(into))
+}
+
+fn occupied(into: &Path) -> PackError {
+    PackError::Occupied { path: into.to_owned() }
+}
+
+/// A file or folder that is removed when dropped: once renamed it is no longer there.
+struct Unfinished {
+    path: PathBuf,
+}
+
+impl Unfinished {
+    /// Removes what a process left that was killed; the lock says that nobody is at it.
+    fn new(path: PathBuf) -> io::Result<Self> {
+        match remove(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(Self { path }),
+        }
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // Another error has been told already.
+        let _ = remove(&self.path);
+    }
+}
+
+/// Removes a file, or a folder with all that is in it; links are not followed.
+fn remove(path: &Path) -> io::Result<()> {
+    if fs_err::symlink_metadata(path)?.is_dir() { fs_err::remove_dir_all(path) } else { fs_err::remove_file(path) }
+}
+
+/// Makes the folders of all files below `root`; gives their names, the root's own first.
+fn make_folders<'a>(members: &'a [Member], root: &Path) -> Result<BTreeSet<&'a str>, PackError> {
+    let mut folders = BTreeSet::from([""]);
+    for member in members {
+        for (at, _) in member.name.match_indices('/') {
+            let folder = &member.name[..at];
+            if folders.insert(folder) {
+                fs_err::create_dir(root.join(folder))?;
+            }
+        }
+    }
+    Ok(folders)
+}
+
+/// Makes files and folders survive a crash.
+fn sync(members: &[Member], folders: &BTreeSet<&str>, root: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    if members.len() > MAX_SYNCED_ONE_BY_ONE {
+        let named =
+            |error: io::Error| io::Error::new(error.kind(), format!("cannot sync `{}`: {error}", root.display()));
+        return rustix::fs::syncfs(fs_err::File::open(root)?).map_err(|error| named(error.into()));
+    }
+    members.par_iter().try_for_each(|member| fs_err::File::open(root.join(&member.name))?.sync_all())?;
+    folders.iter().try_for_each(|folder| sync_folder(&root.join(folder)))
+}
+
+/// Where contents go.
+#[derive(Debug, Clone, Copy)]
+enum Place<'a> {
+    Folder(&'a Path),
+    File(&'a fs_err::File),
+}
+
+struct Unpacker<'a> {
+    pack: &'a Pack,
+    place: Place<'a>,
+}
+
+impl Unpacker<'_> {
+    fn unpack(&self, monitor: &Monitor) -> Result<(), PackError> {
+        Line::run(
+            self.pack.layout.n_frames(),
+            monitor,
+            || Ok(FrameDecoder::new()?),
+            |decoder, frame, turns| {
+                decoder.decode(self.pack, frame)?;
+                self.write(frame, &decoder.raw, turns, monitor)
+            },
+            |()| Ok(()),
+        )
+    }
+
+    /// Writes the contents in a frame, and checks that it holds what the table of contents says and nothing else.
+    fn write(&self, frame: usize, raw: &[u8], turns: &Turns, monitor: &Monitor) -> Result<(), PackError> {
+        let members = self.pack.members();
+        for piece in self.pack.layout.pieces(frame) {
+            let bytes = &raw[piece.at];
+            match piece.part {
+                Part::Zeros if bytes.iter().any(|byte| *byte != 0) => {
+                    return Err(self.pack.damaged("there is something between the files of its tar"));
+                }
+                Part::Zeros => {}
+                Part::Header { member, from } => self.check_header(&members[member], from, bytes)?,
+                Part::Content { member, from, whole } => {
+                    match self.place {
+                        Place::File(file) => file.write_all_at(bytes, from)?,
+                        Place::Folder(root) => {
+                            let hash = self.write_content(root, member, from, bytes, whole, turns)?;
+                            if hash.is_some_and(|hash| hash != members[member].content) {
+                                return Err(self.wrong_content(&members[member]));
+                            }
+                        }
+                    }
+                    monitor.add(bytes.len() as u64);
+                    if monitor.is_cancelled() {
+                        return Err(PackError::Cancelled);
+                    }
+                }
+            }
+        }
+        let Place::Folder(root) = self.place else { return Ok(()) };
+        for member in self.pack.layout.empty_files(frame) {
+            let member = &members[member];
+            if member.content != ContentHash::of(b"") {
+                return Err(self.wrong_content(member));
+            }
+            fs_err::OpenOptions::new().write(true).create_new(true).open(root.join(&member.name))?;
+        }
+        Ok(())
+    }
+
+    /// Writes a part of a file; gives the file's hash if nothing is to come.
+    fn write_content(
+        &self,
+        root: &Path,
+        position: usize,
+        from: u64,
+        bytes: &[u8],
+        whole: bool,
+        turns: &Turns,
+    ) -> Result<Option<ContentHash>, PackError> {
+        let member = &self.pack.members()[position];
+        // Parts of one file come in any order.
+        let mut options = fs_err::OpenOptions::new();
+        let file = options.write(true).create(!whole).create_new(whole).open(root.join(&member.name))?;
+        if !whole {
+            file.write_all_at(bytes, from)?;
+            return match turns.take(position, from, bytes, member.size_bytes) {
+                Turn::Taken => Ok(None),
+                Turn::Last(hash) => Ok(Some(hash)),
+                Turn::Stopped => Err(PackError::Cancelled),
+            };
+        }
+        let mut hasher = blake3::Hasher::new();
+        let mut at = from;
+        for bytes in bytes.chunks(WRITE_BYTES) {
+            hasher.update(bytes);
+            file.write_all_at(bytes, at)?;
+            at += bytes.len() as u64;
+        }
+        Ok(Some(hasher.finalize().into()))
+    }
+
+    fn wrong_content(&self, member: &Member) -> PackError {
+        let name = member.name.escape_debug();
+        self.pack.damaged(format!("the content of `{name}` is not what the table of contents says"))
+    }
+
+    /// There is one possible header for a file; what else stands there is named where it can be.
+    fn check_header(&self, member: &Member, from: usize, bytes: &[u8]) -> Result<(), PackError> {
+        let header = layout::header(&member.name, member.size_bytes);
+        let expected = &header[from..from + bytes.len()];
+        if expected == bytes {
+            return Ok(());
+        }
+        let differs = expected.iter().zip(bytes).position(|(a, b)| a != b).unwrap_or_default();
+        let (block, n_blocks) = ((from + differs) / 512, header.len() / 512);
+        let is_name = block > 0 && block + 1 < n_blocks;
+        let another = || "a header of another file, or a damaged one".to_owned();
+        let found = bytes.as_chunks::<512>().0.get(differs / 512).filter(|_| !is_name);
+        let what = found.map_or_else(another, |block| {
+            let found = tar::Header::from_byte_slice(block);
+            match found.entry_type() {
+                tar::EntryType::Regular => match found.entry_size() {
+                    Ok(size_bytes) if size_bytes != member.size_bytes => format!("a size of {size_bytes} bytes"),
+                    _ => another(),
+                },
+                tar::EntryType::GNULongName => another(),
+                tar::EntryType::Directory => "a folder".to_owned(),
+                tar::EntryType::Symlink | tar::EntryType::Link => "a link".to_owned(),
+                tar::EntryType::Char | tar::EntryType::Block | tar::EntryType::Fifo => "a device".to_owned(),
+                other => format!("an entry of type {:?}", char::from(other.as_byte())),
+            }
+        });
+        let name = member.name.escape_debug();
+        Err(self.pack.damaged(format!(
+            "its tar has {what} where the table of contents says the file `{name}` of {} bytes",
+            member.size_bytes
+        )))
+    }
 }
