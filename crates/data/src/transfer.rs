@@ -387,11 +387,13 @@ impl<'a> Fetch<'a> {
         if let Some(found_bytes) = body.total_bytes.filter(|total| *total != expected_bytes) {
             return Err(Setback::Damaged(Damage::Size { found_bytes, expected_bytes }));
         }
-        if body.from != partial.n_bytes {
+        match body.from {
+            from if from == partial.n_bytes => {}
             // The server does not know ranges and sends everything: then what is here is not needed.
-            partial.discard()?;
-            if body.from != 0 {
-                let why = format!("the server sends from byte {} on, which was not asked for", body.from);
+            0 => partial.discard()?,
+            from => {
+                let why =
+                    format!("the server sends blob `{}` from byte {from} on, which was not asked for", self.blob.key);
                 return Err(Setback::Remote(RemoteError::Refused { url: self.remote.shown(), why }));
             }
         }

@@ -3,9 +3,12 @@
 use std::path::Path;
 
 use rs_cli::Environment;
+use ureq::http::StatusCode;
+use ureq::http::header::CONTENT_LENGTH;
 use url::Url;
 
-use super::{Body, Capabilities, OpenError, Options, Remote, RemoteError};
+use super::client::{Ask, Client, Encryption, Redirects, refused};
+use super::{Body, Capabilities, OpenError, Options, Remote, RemoteError, object_path};
 use crate::key::Key;
 use crate::monitor::Monitor;
 
@@ -13,19 +16,24 @@ use crate::monitor::Monitor;
 #[derive(Debug)]
 pub struct HttpRemote {
     base: Url,
+    client: Client,
 }
 
 impl HttpRemote {
-    /// The remote below a URL.
+    /// The remote below a URL, whose path ends with `/`.
     ///
     /// # Errors
     /// The environment names a proxy that is none.
-    pub fn new(base: Url, _environment: &Environment, _options: &Options) -> Result<Self, OpenError> {
-        Ok(Self { base })
+    pub fn new(base: Url, environment: &Environment, options: &Options) -> Result<Self, OpenError> {
+        let encryption = if base.scheme() == "https" { Encryption::Always } else { Encryption::AsGiven };
+        let client = Client::new(environment, options, Redirects::Followed(encryption))?;
+        Ok(Self { base, client })
     }
 
-    fn not_yet<T>(&self) -> Result<T, RemoteError> {
-        Err(RemoteError::Unsupported { url: self.shown(), what: "cannot be used yet".to_owned() })
+    fn url_of(&self, key: &Key) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{}", self.base.path(), object_path(key)));
+        url
     }
 }
 
@@ -34,23 +42,47 @@ impl Remote for HttpRemote {
         self.base.to_string()
     }
 
-    fn size_of(&self, _key: &Key) -> Result<Option<u64>, RemoteError> {
-        self.not_yet()
+    fn size_of(&self, key: &Key) -> Result<Option<u64>, RemoteError> {
+        let url = self.url_of(key);
+        let shown = url.to_string();
+        let answer = self.client.send(Ask::new("HEAD", &url, &shown))?;
+        match answer.status {
+            StatusCode::OK => match answer.number(CONTENT_LENGTH) {
+                Some(size_bytes) => Ok(Some(size_bytes)),
+                None => Err(refused(&shown, "the server does not say how many bytes it has: no `Content-Length`")),
+            },
+            StatusCode::NOT_FOUND | StatusCode::GONE => Ok(None),
+            _ => Err(answer.into_error(|_| None)),
+        }
     }
 
-    fn get(&self, _key: &Key, _from: u64) -> Result<Body, RemoteError> {
-        self.not_yet()
+    fn get(&self, key: &Key, from: u64) -> Result<Body, RemoteError> {
+        let url = self.url_of(key);
+        let shown = url.to_string();
+        self.client.send(Ask { from, ..Ask::new("GET", &url, &shown) })?.into_body(from)
     }
 
     fn put(&self, _key: &Key, _file: &Path, _monitor: &Monitor) -> Result<(), RemoteError> {
-        self.not_yet()
+        let what = "cannot be written: web servers are read only; push to a folder or to `s3://`".to_owned();
+        Err(RemoteError::Unsupported { url: self.shown(), what })
     }
 
     fn list(&self) -> Result<Vec<(Key, u64)>, RemoteError> {
-        self.not_yet()
+        let what = "cannot be listed: web servers have no lists of blobs".to_owned();
+        Err(RemoteError::Unsupported { url: self.shown(), what })
     }
 
+    /// Asks for the folder itself: what a server says to that is up to it, as long as it is no failure.
     fn test(&self) -> Result<Capabilities, RemoteError> {
-        self.not_yet()
+        let shown = self.shown();
+        let answer = self.client.send(Ask::new("HEAD", &self.base, &shown))?;
+        if answer.status == StatusCode::UNAUTHORIZED || answer.status.is_server_error() {
+            return Err(answer.into_error(|_| None));
+        }
+        Ok(Capabilities { can_read: true, can_write: false, can_list: false })
+    }
+
+    fn interrupt(&self) {
+        self.client.stop();
     }
 }

@@ -4,4 +4,5 @@
 
 mod command_line;
 mod project;
+mod remotes;
 mod status;

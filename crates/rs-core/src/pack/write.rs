@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use zstd::bulk::Compressor;
 use zstd::zstd_safe::{self, CParameter};
 
-use super::content::{check_files, check_unchanged, cut_short, identity, single_file};
+use super::content::{check_files, check_unchanged, cut_short, identity, list_file};
 use super::frames::{Line, MAX_FRAMES, Turn, Turns, unpoisoned};
 use super::layout::{self, Layout, Part};
 use super::{
@@ -61,7 +61,7 @@ pub fn pack_run(
 /// The file cannot be read or changes meanwhile, `out` cannot be written, or the work was cancelled.
 pub fn pack_file(path: &Path, out: &mut fs_err::File, monitor: &Monitor) -> Result<Packed, PackError> {
     let _span = tracing::info_span!("pack").entered();
-    let files = [single_file(path)?];
+    let files = [list_file(path)?];
     let layout = Layout::of_file(files[0].size_bytes);
     if files[0].size_bytes > MAX_BYTES || layout.n_frames() > MAX_FRAMES {
         return Err(PackError::Unpackable { path: path.to_owned(), why: "it is too large".into() });
