@@ -430,7 +430,7 @@ fn io_words(error: &io::Error) -> String {
 
 /// A header's text, for people.
 fn plain(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).chars().filter(|letter| letter.is_ascii_graphic()).take(40).collect()
+    String::from_utf8_lossy(bytes).chars().filter(char::is_ascii_graphic).take(40).collect()
 }
 
 /// Seconds, or a date.
