@@ -148,7 +148,7 @@ fn add_extracted(
             continue;
         }
         if has_other_files(&folder, look.files.len())? {
-            ui.note(&format!("{what} has files that are in no blob (hidden or temporary ones), and stays"));
+            ui.note(&format!("{what} has files that are in no blob (hidden, temporary, or links), and stays"));
             continue;
         }
         let found = remote.remote.size_of(&run.blob).map_err(|error| work::remote_error(&error))?;
@@ -169,7 +169,9 @@ fn has_other_files(folder: &Path, n_packed: usize) -> Result<bool, CommandError>
     while let Some(folder) = folders.pop() {
         for item in fs_err::read_dir(&folder)? {
             let path = item?.path();
-            // What a link leads to is not ours to remove, but the link is.
+            if path.is_symlink() {
+                return Ok(true);
+            }
             if path.is_dir() { folders.push(path) } else { n_files += 1 }
         }
     }
@@ -179,7 +181,8 @@ fn has_other_files(folder: &Path, n_packed: usize) -> Result<bool, CommandError>
 impl Report for GcReport {
     fn tables(&self) -> Vec<Table> {
         let name = if self.dry_run { "would be freed" } else { "freed" };
-        let mut table = Table::new(vec![Column::fixed("kind").left(), Column::elastic(name, 30), Column::fixed("bytes")]);
+        let mut table =
+            Table::new(vec![Column::fixed("kind").left(), Column::elastic(name, 30), Column::fixed("bytes")]);
         for row in &self.freed {
             table.rows.push(vec![Cell::Text(row.kind.into()), Cell::Text(row.what.clone()), Cell::Bytes(row.bytes)]);
         }

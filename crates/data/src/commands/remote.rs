@@ -83,7 +83,8 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
             library.update(&lock, |manifest| drop(manifest.remotes.remove(name)))?;
         }
         What::List { output } => {
-            let row = |(name, remote): (&String, &RemoteEntry)| RemoteRow { name: name.clone(), url: remote.url.clone() };
+            let row =
+                |(name, remote): (&String, &RemoteEntry)| RemoteRow { name: name.clone(), url: remote.url.clone() };
             let remotes = library.manifest.remotes.iter().map(row).collect();
             output.print(ui, &RemotesReport { schema: "data.remotes/1", remotes })?;
         }
