@@ -19,6 +19,9 @@ use super::{Body, OpenError, Options, RemoteError};
 use crate::monitor::Monitor;
 use crate::retry::TICK;
 
+// ureq logs whole URLs, and signed ones hold session tokens: whoever listens one day must hear nothing.
+const _: () = assert!(matches!(log::STATIC_MAX_LEVEL, log::LevelFilter::Off));
+
 /// How often a web server may send on to another place.
 const MOST_REDIRECTS: u32 = 5;
 /// Who stops the program waits no longer than that for tidying up.
