@@ -14,9 +14,8 @@ use rs_core::pack::{self, Content, ContentHash, Existing, Expected, PackError};
 use rs_core::paths;
 use rs_core::store::Store;
 
-use crate::commands::push::dataset_hash;
 use crate::key::Key;
-use crate::library::{Library, shown_database, shown_run};
+use crate::library::{Library, dataset_hash, shown_database, shown_run};
 use crate::seen::{Look, Seen};
 use crate::transfer::Destination;
 use crate::work;
@@ -129,14 +128,13 @@ impl Items {
     pub(crate) fn add_evals(&mut self, library: &Library, cohort: &str, evals: &[&EvalBlobs]) {
         let runs: BTreeMap<&str, &RunBlob> =
             evals.iter().flat_map(|eval| &eval.runs).map(|run| (run.path.as_str(), run)).collect();
-        let folder = library.cohort_folder(cohort);
         for run in runs.into_values() {
             let expected = Expected { content: run.content, raw_bytes: run.raw_size, n_files: run.n_files };
             self.items.push(Item {
                 group: self.groups.len(),
                 what: shown_run(cohort, &run.path),
                 seen_as: format!("{cohort}/{}", run.path),
-                place: paths::join(&folder, Path::new(&run.path)),
+                place: library.run_folder(cohort, &run.path),
                 blob: run.blob,
                 size_bytes: run.size,
                 contents: Contents::Run(expected),

@@ -2,17 +2,17 @@
 //! files. Losing it costs time and nothing else.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rs_core::atomic_file;
+use rs_core::lock::Lock;
 use rs_core::pack::{self, Content, ContentHash, Monitor, PackError, RunFile};
 use rs_core::store::BlobId;
 use serde::{Deserialize, Serialize};
 
-/// Name of the file in the store.
-const FILE: &str = "seen.json";
+use crate::library::Library;
+
 const VERSION: u32 = 1;
 /// A file that changed so shortly before it was looked at may have changed again within the clock's grain.
 const GRAIN_NANOS: i128 = 1_000_000_000;
@@ -77,9 +77,9 @@ fn now_nanos() -> i128 {
 }
 
 impl Seen {
-    /// Reads what a store knows; a file that is not there, or not understood, is nothing known.
-    pub(crate) fn read(store: &Path) -> Self {
-        let file = store.join(FILE);
+    /// Reads what a library knows; a file that is not there, or not understood, is nothing known.
+    pub(crate) fn read(library: &Library) -> Self {
+        let file = library.seen_file();
         let known = fs_err::read(&file)
             .ok()
             .and_then(|text| serde_json::from_slice::<SeenFile>(&text).ok())
@@ -88,18 +88,15 @@ impl Seen {
         Self { file, known: known.unwrap_or_default(), is_changed: false }
     }
 
-    /// Writes what has been learnt.
-    pub(crate) fn save(&mut self) -> io::Result<()> {
+    /// Writes what has been learnt; not at all while another process changes the store. What cannot be kept is hashed
+    /// again: that is no failure.
+    pub(crate) fn save(&mut self, library: &Library, held: Option<&Lock>) {
         if !self.is_changed {
-            return Ok(());
-        }
-        if let Some(folder) = self.file.parent() {
-            fs_err::create_dir_all(folder)?;
+            return;
         }
         let known = SeenFile { version: VERSION, known: self.known.clone() };
-        atomic_file::write(&self.file, &serde_json::to_vec(&known)?)?;
-        self.is_changed = false;
-        Ok(())
+        let Ok(text) = serde_json::to_vec(&known) else { return };
+        self.is_changed = library.note(held, |_| atomic_file::write(&self.file, &text)).is_err();
     }
 
     /// The content at a path, if it is known and nothing has changed there.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::digest::{BlobId, ContentHash};
 use crate::document::{self, DocumentError};
+use crate::pack::{self, MAX_BYTES, MAX_FILES};
 
 /// Name of the manifest in the folder of the cohorts' sets.
 pub const MANIFEST_FILE: &str = "manifest.json";
@@ -15,7 +16,13 @@ pub const MANIFEST_FILE: &str = "manifest.json";
 /// The only version there is.
 pub const MANIFEST_VERSION: u32 = 1;
 
+/// Most bytes that all blobs together may have, packed and unpacked: sums of them can be told.
+const MAX_TOTAL_BYTES: u64 = 1 << 60;
+
 /// A manifest. Keys that this version does not know are kept.
+///
+/// **Invariant:** a manifest is a foreign file. What was read leads to no place outside its folder or hidden in it, and its
+/// sizes can be added up.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Manifest {
     /// Remotes by name.
@@ -93,6 +100,16 @@ pub enum ManifestError {
         /// What it says.
         found: u64,
     },
+    /// An entry is refused.
+    #[error("{path}: `{key}` is refused: {what}")]
+    Refused {
+        /// The file.
+        path: String,
+        /// The key, like `evals.34c4dc.runs[0].path`.
+        key: String,
+        /// A lower-case fragment.
+        what: String,
+    },
 }
 
 /// The file's shape.
@@ -125,7 +142,38 @@ impl Manifest {
         for known in ["version", "remotes", "evals", "databases"] {
             others.remove(known);
         }
-        Ok(Self { remotes: file.remotes, evals: file.evals, databases: file.databases, others })
+        let manifest = Self { remotes: file.remotes, evals: file.evals, databases: file.databases, others };
+        manifest.check().map_err(|(key, what)| {
+            let key = key.escape_debug().to_string();
+            ManifestError::Refused { path: crate::paths::show(path), key, what }
+        })?;
+        Ok(manifest)
+    }
+
+    /// Finds the first entry that is made to hurt: its key, and what is wrong with it.
+    fn check(&self) -> Result<(), (String, String)> {
+        let mut total_bytes = 0_u64;
+        for (id, eval) in &self.evals {
+            let key = format!("evals.{id}");
+            if !(6..=64).contains(&id.len()) || !id.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
+                return Err((key, "an eval id has 6 to 64 hex digits".to_owned()));
+            }
+            let refused = |name: &str, what: String| format!("`{}` {what}", name.escape_debug());
+            check_place(&eval.cohort).map_err(|what| (format!("{key}.cohort"), refused(&eval.cohort, what)))?;
+            for (position, run) in eval.runs.iter().enumerate() {
+                let key = format!("{key}.runs[{position}]");
+                check_place(&run.path).map_err(|what| (format!("{key}.path"), refused(&run.path, what)))?;
+                if run.n_files > MAX_FILES as u64 {
+                    return Err((format!("{key}.n_files"), format!("a run has at most {MAX_FILES} files")));
+                }
+                total_bytes = add_up(total_bytes, run.size, run.raw_size).map_err(|what| (key, what))?;
+            }
+        }
+        for (name, database) in &self.databases {
+            total_bytes = add_up(total_bytes, database.size, database.raw_size)
+                .map_err(|what| (format!("databases.{name}"), what))?;
+        }
+        Ok(())
     }
 
     /// The manifest's text: keys sorted, one key of each registry a line, so that two people's changes merge in git.
@@ -141,6 +189,28 @@ impl Manifest {
         let lines: Vec<String> = sections.iter().map(|(key, text)| format!("{}:{text}", quoted(key))).collect();
         format!("{{\n{}\n}}\n", lines.join(",\n"))
     }
+}
+
+/// Checks the name of a cohort or run: it must lead to a place below the folder that it is relative to, and not be
+/// hidden; such folders are not the cohorts' but the store's, or git's.
+///
+/// # Errors
+/// It is refused; a lower-case fragment says why.
+pub fn check_place(name: &str) -> Result<(), String> {
+    pack::check_name(name).map_err(|problem| problem.to_string())?;
+    if name.split('/').any(|part| part.starts_with('.')) { Err("has a hidden part".to_owned()) } else { Ok(()) }
+}
+
+fn add_up(total_bytes: u64, size: u64, raw_size: u64) -> Result<u64, String> {
+    if size.max(raw_size) > MAX_BYTES {
+        return Err(format!("`size` and `raw_size` are at most {MAX_BYTES}"));
+    }
+    // Neither sum overflows: the one before is below the limit, these are below theirs.
+    let total_bytes = total_bytes + size + raw_size;
+    if total_bytes > MAX_TOTAL_BYTES {
+        return Err(format!("all sizes up to here add up to more than {MAX_TOTAL_BYTES} bytes"));
+    }
+    Ok(total_bytes)
 }
 
 fn registry<T: Serialize>(entries: &BTreeMap<String, T>) -> String {
@@ -206,5 +276,68 @@ mod tests {
         fs_err::write(&path, r#"{"version": 1, "evals": {"a": {"identity": 3}}}"#).expect("is written");
         let error = Manifest::read(&path).expect_err("is refused").to_string();
         assert!(error.contains(":1:44: `evals.a.identity`: invalid type"), "{error}");
+    }
+    #[track_caller]
+    fn check_refused(change: impl Fn(&mut Manifest), message: &str) {
+        let (mut manifest, folder) = (manifest(), tempfile::tempdir().expect("a temporary folder"));
+        change(&mut manifest);
+        let path = folder.path().join("manifest.json");
+        fs_err::write(&path, manifest.to_text()).expect("is written");
+        let error = Manifest::read(&path).expect_err("is refused").to_string();
+        assert_eq!(error, format!("{}: {message}", path.display()));
+    }
+
+    #[test]
+    fn what_would_leave_the_folder_is_refused() {
+        for (name, problem) in [
+            ("../x", "has a part that is empty, `.` or `..`"),
+            ("/etc", "is absolute"),
+            ("", "is empty"),
+            ("a\\b", "holds a backslash"),
+            (".blobs", "has a hidden part"),
+            ("r12/.git/hooks", "has a hidden part"),
+        ] {
+            let shown = name.escape_debug();
+            check_refused(
+                |manifest| name.clone_into(&mut manifest.evals.get_mut("b00000").expect("is there").cohort),
+                &format!("`evals.b00000.cohort` is refused: `{shown}` {problem}"),
+            );
+            check_refused(
+                |manifest| name.clone_into(&mut manifest.evals.get_mut("b00000").expect("is there").runs[0].path),
+                &format!("`evals.b00000.runs[0].path` is refused: `{shown}` {problem}"),
+            );
+        }
+    }
+
+    #[test]
+    fn ids_and_sizes_that_cannot_be_are_refused() {
+        let first = |manifest: &mut Manifest, change: fn(&mut RunBlob)| {
+            change(&mut manifest.evals.get_mut("a00000").expect("is there").runs[0]);
+        };
+        check_refused(
+            |manifest| first(manifest, |run| run.n_files = 1_000_001),
+            "`evals.a00000.runs[0].n_files` is refused: a run has at most 1000000 files",
+        );
+        for change in [|run: &mut RunBlob| run.size = u64::MAX, |run: &mut RunBlob| run.raw_size = (1 << 53) + 1] {
+            check_refused(
+                |manifest| first(manifest, change),
+                "`evals.a00000.runs[0]` is refused: `size` and `raw_size` are at most 9007199254740992",
+            );
+        }
+        check_refused(
+            |manifest| {
+                let eval = manifest.evals.get_mut("a00000").expect("is there");
+                eval.runs = vec![RunBlob { raw_size: 1 << 53, ..eval.runs[0].clone() }; 200];
+            },
+            "`evals.a00000.runs[127]` is refused: all sizes up to here add up to more than 1152921504606846976 bytes",
+        );
+        for id in ["", "a0000", "A00000", "../../../x", "a\u{1b}00000"] {
+            let rename = |manifest: &mut Manifest| {
+                let eval = manifest.evals.remove("a00000").expect("is there");
+                manifest.evals.insert(id.to_owned(), eval);
+            };
+            let shown = id.escape_debug();
+            check_refused(rename, &format!("`evals.{shown}` is refused: an eval id has 6 to 64 hex digits"));
+        }
     }
 }

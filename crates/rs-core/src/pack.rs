@@ -26,7 +26,7 @@ pub use crate::digest::{BlobId, ContentHash};
 use crate::lock::LockError;
 pub use crate::monitor::Monitor;
 pub use content::{content_of, fingerprint, list_file, list_run};
-pub use extract::{Existing, extract_run, unpack_file};
+pub use extract::{Existing, extract_run, sweep_unpacked, unpack_file};
 pub use names::{NameProblem, check_name};
 pub use read::{Kind, Pack, PackReader};
 pub use write::{pack_file, pack_run};

@@ -104,9 +104,8 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
         return Err(CommandError::input(format!("no folder, cohort or dataset `{}`", target.display()))
             .hint("data status [DIR|FILE]"));
     }
-    for (_, seen) in status.libraries.values_mut() {
-        // What could not be kept is hashed again.
-        let _ = seen.save();
+    for (library, seen) in status.libraries.values_mut() {
+        seen.save(library, None);
     }
     args.output.print(ui, &status.report)?;
     Ok(if status.has_wrong { Exit::Negative } else { Exit::Done })
@@ -148,7 +147,7 @@ impl Status {
     /// Remembers a library, so that its manifest is read once.
     fn library(&mut self, library: Library) -> &mut (Library, Seen) {
         self.libraries.entry(library.folder.clone()).or_insert_with(|| {
-            let seen = Seen::read(library.store.folder());
+            let seen = Seen::read(&library);
             (library, seen)
         })
     }
