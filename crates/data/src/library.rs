@@ -67,6 +67,19 @@ impl Library {
         Self::open(found)
     }
 
+    /// The one of a cohort that was pushed, by its folder or its `evals.json`.
+    pub(crate) fn of_pushed_cohort(cohort: &Path) -> Result<Self, CommandError> {
+        let library = Self::of_cohort(folder_of(cohort))?;
+        if library.file.is_file() {
+            return Ok(library);
+        }
+        Err(CommandError::input(format!(
+            "no {MANIFEST_FILE} for cohort `{}`: neither in its folder nor in the two above",
+            paths::show(cohort)
+        ))
+        .hint("a cohort's folder is like `data/<set>/<Model>`"))
+    }
+
     /// The one of a dataset: its folder.
     pub(crate) fn of_dataset(file: &Path) -> Result<Self, CommandError> {
         Self::open(file.parent().unwrap_or(Path::new("")))

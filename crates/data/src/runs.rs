@@ -44,8 +44,12 @@ pub(crate) fn runs_of(cohort: &Cohort) -> Vec<Run> {
 pub(crate) fn check_runs(cohort: &Cohort, runs: &[Run]) -> Result<(), CommandError> {
     for run in runs {
         manifest::check_place(&run.path).map_err(|problem| {
-            let place = if run.path.is_empty() { paths::show(&cohort.folder) } else { paths::show(&run.folder) };
-            CommandError::input(format!("raw files in `{place}` cannot be stored as a run of the cohort: {problem}"))
+            let (place, why) = match run.path.as_str() {
+                "" => (&cohort.folder, "they lie in no run folder".to_owned()),
+                path if path.starts_with("..") => (&run.folder, "they lie outside of the cohort's folder".to_owned()),
+                _ => (&run.folder, format!("the name {problem}")),
+            };
+            CommandError::input(format!("raw files in `{}` cannot be stored: {why}", paths::show(place)))
                 .hint("blobs hold run folders; move the files into a folder below the cohort's")
         })?;
     }

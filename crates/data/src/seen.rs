@@ -42,10 +42,18 @@ struct SeenFile {
     known: BTreeMap<String, Known>,
 }
 
-/// A folder or file as it was looked at.
+/// What makes the identity of a content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Run,
+    Database,
+}
+
+/// A run folder or database as it was looked at.
 pub(crate) struct Look {
     /// Its files, sorted.
     pub(crate) files: Vec<RunFile>,
+    kind: Kind,
     fingerprint: String,
     /// Whether the fingerprint tells: nothing changed just before.
     is_settled: bool,
@@ -54,14 +62,26 @@ pub(crate) struct Look {
 impl Look {
     /// Lists a run folder.
     pub(crate) fn at_run(folder: &Path) -> Result<Self, PackError> {
-        Ok(Self::at(pack::list_run(folder)?))
+        Ok(Self::of(Kind::Run, pack::list_run(folder)?))
     }
 
-    /// Looks at files that were listed.
-    pub(crate) fn at(files: Vec<RunFile>) -> Self {
+    /// Looks at a database.
+    pub(crate) fn at_database(file: &Path) -> Result<Self, PackError> {
+        Ok(Self::of(Kind::Database, vec![pack::list_file(file)?]))
+    }
+
+    fn of(kind: Kind, files: Vec<RunFile>) -> Self {
         let fingerprint = pack::fingerprint(&files);
         let latest = files.iter().map(|file| file.changed_nanos.max(file.modified_nanos)).max().unwrap_or(0);
-        Self { is_settled: latest < now_nanos() - GRAIN_NANOS, files, fingerprint }
+        Self { is_settled: latest < now_nanos() - GRAIN_NANOS, files, kind, fingerprint }
+    }
+
+    /// Hashes the files.
+    pub(crate) fn content(&self, monitor: &Monitor) -> Result<Content, PackError> {
+        match self.kind {
+            Kind::Run => pack::content_of(&self.files, monitor),
+            Kind::Database => pack::content_of_file(&self.files[0], monitor),
+        }
     }
 
     /// Bytes of the files.
@@ -105,12 +125,18 @@ impl Seen {
         Some(Content { hash: known.content, raw_bytes: known.raw_bytes, n_files: known.n_files })
     }
 
+    /// Whether what was seen at a path last had the same size.
+    pub(crate) fn has_size(&self, path: &str, look: &Look) -> bool {
+        let is_same = |known: &Known| (known.raw_bytes, known.n_files) == (look.raw_bytes(), look.files.len() as u64);
+        self.known.get(path).is_some_and(is_same)
+    }
+
     /// The content at a path, hashed if need be.
     pub(crate) fn content_or_hash(&mut self, path: &str, look: &Look, monitor: &Monitor) -> Result<Content, PackError> {
         if let Some(content) = self.content(path, look) {
             return Ok(content);
         }
-        let content = pack::content_of(&look.files, monitor)?;
+        let content = look.content(monitor)?;
         self.learn(path, look, &content, None);
         Ok(content)
     }

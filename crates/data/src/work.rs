@@ -1,5 +1,6 @@
 //! What long commands share: progress, stopping, and what becomes of failures.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -34,6 +35,9 @@ pub(crate) fn progress(ui: &Ui, what: &str, total_bytes: u64, monitor: &Arc<Moni
 pub(crate) fn pack_error(error: PackError) -> CommandError {
     match error {
         PackError::Cancelled => stopped(),
+        PackError::Io(error) if error.kind() == io::ErrorKind::StorageFull => {
+            CommandError::environment(error).hint("make room, then run the same again")
+        }
         error @ (PackError::Io(_) | PackError::Locked(_)) => CommandError::environment(error),
         error @ (PackError::Unpackable { .. } | PackError::Changed { .. } | PackError::Occupied { .. }) => {
             CommandError::input(error)
@@ -77,5 +81,7 @@ pub(crate) fn fail_if_any(
     }
     let what = format!("{} of {n_all} blobs were not {done}", failures.len());
     let kind = if others.is_empty() { Kind::Negative } else { Kind::Environment };
-    Err(CommandError::new(kind, what).hint("the others are done; run the same again for these"))
+    let hint =
+        if failures.len() < n_all { "the others are done; run the same again for these" } else { "run the same again" };
+    Err(CommandError::new(kind, what).hint(hint))
 }

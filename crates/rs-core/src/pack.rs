@@ -25,7 +25,7 @@ use std::path::PathBuf;
 pub use crate::digest::{BlobId, ContentHash};
 use crate::lock::LockError;
 pub use crate::monitor::Monitor;
-pub use content::{content_of, fingerprint, list_file, list_run};
+pub use content::{content_of, content_of_file, fingerprint, list_file, list_run};
 pub use extract::{Existing, extract_run, sweep_unpacked, unpack_file};
 pub use names::{NameProblem, check_name};
 pub use read::{Kind, Pack, PackReader};

@@ -92,9 +92,8 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     }
     report.total_bytes = report.freed.iter().map(|row| row.bytes).sum();
     args.output.print(ui, &report)?;
-    let (total, n) = (Cell::Bytes(report.total_bytes).for_people(), report.freed.len());
     let verb = if args.dry_run { "would be freed" } else { "freed" };
-    ui.note(&format!("{n} things, {total} {verb}"));
+    ui.note(&format!("{} {verb}", Cell::Bytes(report.total_bytes).for_people()));
     Ok(Exit::Done)
 }
 

@@ -110,6 +110,14 @@ struct Row {
     failed: u64,
 }
 
+impl Row {
+    /// An item was not unpacked after all.
+    fn leave_packed(&mut self, item: &Item) {
+        self.extract -= 1;
+        self.extract_bytes -= item.raw_bytes();
+    }
+}
+
 pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     let monitor = work::stoppable()?;
     let Plan { mut library, common, wanted: Items { items, groups }, existing } = plan(&args.what, ui)?;
@@ -151,19 +159,27 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     }
     let remote = if to_fetch.is_empty() { None } else { Some(named_remote.map_or_else(|| open(&library, None), Ok)?) };
     report.remote = remote.as_ref().map(NamedRemote::shown);
+    let mut failure = None;
     if !common.dry_run {
         check_room(&library, &to_fetch, &to_extract)?;
         let mut bringing = Bringing { library: &library, rows: &mut report.items, monitor: &monitor };
-        let brought = match &remote {
-            Some(remote) => bringing.fetch(remote.remote.as_ref(), &to_fetch, &items, ui),
-            None => Ok(()),
-        };
-        let brought = brought.and_then(|()| bringing.extract(&to_extract, &mut seen, ui));
+        if let Some(remote) = &remote {
+            failure = bringing.fetch(remote.remote.as_ref(), &to_fetch, &items, ui).err();
+        }
+        // What was fetched is unpacked all the same.
+        if !monitor.is_cancelled() {
+            failure = failure.or(bringing.extract(&to_extract, &mut seen, ui).err());
+        }
         // What was done is remembered, however the rest ended.
         seen.save(&library, lock.as_ref());
-        brought?;
+    }
+    if monitor.is_cancelled() {
+        return Err(failure.unwrap_or_else(work::stopped));
     }
     common.output.print(ui, &report)?;
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
     let is_whole = report.items.iter().all(|row| row.failed + row.kept == 0);
     Ok(if is_whole { Exit::Done } else { Exit::Negative })
 }

@@ -23,7 +23,6 @@ use crate::work;
 /// What the remote has already is not sent again, and what has not changed is not read again. Interrupted, the same
 /// command goes on where it stopped.
 #[derive(Debug, Clone, clap::Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
     what: What,
@@ -112,6 +111,13 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
         let name = library.name_of(&cohort.folder)?;
         let runs = runs_of(&cohort);
         check_runs(&cohort, &runs)?;
+        let unmatched = cohort.unmatched_runs();
+        if !unmatched.is_empty() {
+            ui.warn(&format!(
+                "cohort {name}: in no evaluation, and not pushed: {}",
+                rs_core::suggest::list(&unmatched, 5)
+            ));
+        }
         opened.push((name, cohort, runs));
     }
     let lock = library.lock()?;

@@ -9,7 +9,7 @@ use rs_core::cohort::{Cohort, CohortError, EVALS_FILE, find_cohorts};
 use rs_core::dataset::Dataset;
 use rs_core::monitor::Monitor;
 use rs_core::presence::{Manifests, Presence};
-use rs_core::{document, pack, paths};
+use rs_core::{document, paths};
 use serde::Serialize;
 
 use crate::library::{Library, folder_of, shown_database};
@@ -161,7 +161,7 @@ impl Status {
             return Ok(known.map(|_| "absent"));
         }
         let Some(known) = known else { return Ok(Some("not_pushed")) };
-        let look = Look::at(vec![pack::list_file(&dataset.db).map_err(work::pack_error)?]);
+        let look = Look::at_database(&dataset.db).map_err(work::pack_error)?;
         let is_same = look.raw_bytes() == known.raw_size && {
             let content = seen.content_or_hash(&shown_database(&dataset.name), &look, &monitor);
             let content = content.map_err(work::pack_error)?;

@@ -7,7 +7,7 @@ mod repair;
 mod things;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rs_cli::{Cell, Column, CommandError, Exit, OutputArgs, Report, Table, Ui};
@@ -23,7 +23,7 @@ use self::pass::{Finding, Pass};
 use self::repair::Repair;
 use self::things::{Strangers, Thing, here, in_remote};
 use crate::items::Items;
-use crate::library::{Library, folder_of};
+use crate::library::Library;
 use crate::remote::Options;
 use crate::seen::Seen;
 use crate::work;
@@ -155,7 +155,7 @@ fn target(args: &Args, ui: &mut Ui) -> Result<(Library, Items), CommandError> {
             }
             library
         }
-        Some(file) if file.is_file() && !file.ends_with(EVALS_FILE) => {
+        Some(file) if is_dataset(file) => {
             let dataset = Dataset::open(file)?;
             let library = Library::of_dataset(file)?;
             if let Some(database) = library.manifest.databases.get(&dataset.name) {
@@ -165,7 +165,7 @@ fn target(args: &Args, ui: &mut Ui) -> Result<(Library, Items), CommandError> {
             library
         }
         Some(cohort) => {
-            let library = Library::of_cohort(folder_of(cohort))?;
+            let library = Library::of_pushed_cohort(cohort)?;
             let name = library.name_of(cohort)?;
             let evals: Vec<&EvalBlobs> = library.evals_of(&name).map(|(_, eval)| eval).collect();
             if evals.is_empty() {
@@ -176,6 +176,10 @@ fn target(args: &Args, ui: &mut Ui) -> Result<(Library, Items), CommandError> {
         }
     };
     Ok((library, items))
+}
+
+fn is_dataset(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "json") && !path.ends_with(EVALS_FILE)
 }
 
 fn report(things: &[Thing<'_>], pass: &Pass<'_>, remote: Option<String>) -> VerifyReport {
@@ -213,8 +217,9 @@ fn tell(report: &VerifyReport, ui: &mut Ui) {
     for place in &report.changed {
         ui.note(&format!("{place} has changed since it was pushed"));
     }
+    let place = report.remote.as_ref().map_or_else(String::new, |remote| format!(" in {remote}"));
     ui.note(&format!(
-        "{} of {} things verified, {} of {}; damaged: {}",
+        "{} of {} things verified{place}, {} of {}; damaged: {}",
         report.covered_things,
         report.things,
         bytes(report.covered_bytes),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use rs_cli::{CommandError, Kind, Ui};
+use rs_cli::{CommandError, Ui};
 use rs_core::monitor::Monitor;
 use rs_core::pack::{self, PackError};
 use rs_core::store::Store;
@@ -54,8 +54,8 @@ pub(super) struct Bringing<'a> {
 }
 
 impl Bringing<'_> {
-    /// Fetches blobs. Those that are refused are told and counted for each of the items that want them; any other failure
-    /// is one of the command.
+    /// Fetches blobs. What fails does not hinder the others, and is told and counted for each of the items that want it;
+    /// blobs that are refused are no more than that, any other failure is the command's in the end.
     pub(super) fn fetch(
         &mut self,
         remote: &dyn Remote,
@@ -72,14 +72,16 @@ impl Bringing<'_> {
         let mut failures = Vec::new();
         for (blob, result) in to_fetch.iter().zip(results) {
             let Err(error) = result else { continue };
-            for item in items.iter().filter(|item| item.blob == blob.key) {
-                self.rows[item.group].failed += 1;
+            let mut wanting = items.iter().filter(|item| item.blob == blob.key).peekable();
+            if let Some(first) = wanting.peek() {
+                self.rows[first.group].fetch -= 1;
+                self.rows[first.group].fetch_bytes -= blob.size_bytes;
             }
+            wanting.for_each(|item| self.rows[item.group].failed += 1);
             failures.push(error);
         }
         let is_answer = failures.iter().all(|failure| matches!(failure, TransferError::Refused { .. }));
         match work::fail_if_any(failures, to_fetch.len(), "fetched", ui) {
-            // What was fetched is unpacked all the same; the report tells the rest.
             Err(_) if is_answer => Ok(()),
             result => result,
         }
@@ -88,7 +90,9 @@ impl Bringing<'_> {
     /// Unpacks what is in the store. A blob that cannot be unpacked does not hinder the others.
     pub(super) fn extract(&mut self, to_extract: &[&Item], seen: &mut Seen, ui: &mut Ui) -> Result<(), CommandError> {
         let store = &self.library.store;
-        let ready: Vec<&Item> = to_extract.iter().copied().filter(|item| store.has(&item.blob).is_some()).collect();
+        let (ready, others): (Vec<&Item>, Vec<&Item>) =
+            to_extract.iter().partition(|item| store.has(&item.blob) == Some(item.size_bytes));
+        others.into_iter().for_each(|item| self.rows[item.group].leave_packed(item));
         let progress = work::progress(ui, "unpacking", ready.iter().map(|item| item.raw_bytes()).sum(), self.monitor);
         // Small runs side by side, large ones each on all threads.
         let (large, small): (Vec<&Item>, Vec<&Item>) =
@@ -100,18 +104,17 @@ impl Bringing<'_> {
         drop(progress);
         let mut failure = None;
         for (item, result) in results {
-            match result {
-                Ok(()) => items::learn(item, seen).map_err(work::pack_error)?,
-                Err(PackError::Cancelled) => failure = Some(work::stopped()),
-                Err(error @ PackError::Io(_)) => {
-                    failure = failure.or_else(|| {
-                        Some(CommandError::new(Kind::Environment, error).hint("make room, then run the same again"))
-                    });
+            let Err(error) = result else {
+                items::learn(item, seen).map_err(work::pack_error)?;
+                continue;
+            };
+            self.rows[item.group].leave_packed(item);
+            self.rows[item.group].failed += 1;
+            match error {
+                error @ (PackError::Cancelled | PackError::Io(_)) => {
+                    failure = failure.or_else(|| Some(work::pack_error(error)));
                 }
-                Err(error) => {
-                    self.rows[item.group].failed += 1;
-                    ui.problem(&format!("{}: {error}", item.what));
-                }
+                error => ui.problem(&format!("{}: {error}", item.what)),
             }
         }
         failure.map_or(Ok(()), Err)

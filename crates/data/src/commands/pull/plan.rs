@@ -10,7 +10,7 @@ use rs_core::{paths, suggest};
 
 use super::{Common, What};
 use crate::items::Items;
-use crate::library::{Library, folder_of};
+use crate::library::Library;
 
 /// What is wanted, from where, and how.
 pub(super) struct Plan<'a> {
@@ -50,7 +50,7 @@ pub(super) fn plan<'a>(what: &'a What, ui: &mut Ui) -> Result<Plan<'a>, CommandE
             Ok(Plan { library, common, wanted, existing })
         }
         What::Cohort { folders, common } => {
-            let library = Library::of_cohort(folder_of(&folders[0]))?;
+            let library = Library::of_pushed_cohort(&folders[0])?;
             for folder in folders {
                 let name = library.name_of(folder)?;
                 let evals: Vec<&EvalBlobs> = library.evals_of(&name).map(|(_, eval)| eval).collect();

@@ -16,7 +16,7 @@ use rs_core::store::BlobId;
 use super::Row;
 use crate::disk::Needs;
 use crate::library::{Library, NamedRemote, dataset_hash, shown_database, shown_run};
-use crate::remote::Options;
+use crate::remote::{Options, RemoteError};
 use crate::runs::Run;
 use crate::seen::{Look, Seen};
 use crate::transfer::{self, Sent, ToSend};
@@ -48,39 +48,71 @@ impl Pushing<'_> {
         row.raw_bytes = looks.iter().map(Look::raw_bytes).sum();
         let known: BTreeMap<&str, &RunBlob> =
             self.library.evals_of(name).flat_map(|(_, eval)| &eval.runs).map(|run| (run.path.as_str(), run)).collect();
-        let mut stored = Stored::new();
-        let mut to_pack = Vec::new();
+        let known_as = |content: &Content| {
+            let from_manifest = known.values().find(|run| run.content == content.hash);
+            from_manifest.map(|run| (run.blob, run.size))
+        };
+        let mut found = Vec::new();
         let progress =
             work::progress(ui, "looking", self.unknown_bytes(name, runs, &looks, seen, &known), self.monitor);
         for (run, look) in runs.iter().zip(&looks) {
             let path = format!("{name}/{}", run.path);
-            // A folder of the same size as in the manifest is probably the same: hashing is faster than packing.
-            let is_like_known = known
-                .get(run.path.as_str())
-                .is_some_and(|known| (known.raw_size, known.n_files) == (look.raw_bytes(), look.files.len() as u64));
-            let content = match seen.content(&path, look) {
-                Some(content) => Some(content),
-                None if is_like_known => Some(seen.content_or_hash(&path, look, self.monitor).map_err(pack_error)?),
-                None => None,
-            };
-            let blob = content.as_ref().and_then(|content| {
-                let from_manifest = known.values().find(|run| run.content == content.hash);
-                from_manifest
-                    .map(|run| (run.blob, run.size))
-                    .or_else(|| seen.blob_of(&content.hash).filter(|(blob, _)| self.library.store.has(blob).is_some()))
-            });
-            match content.zip(blob) {
+            // A folder of the same size as before is probably the same: hashing is faster than packing.
+            let has_size =
+                |known: &&RunBlob| (known.raw_size, known.n_files) == (look.raw_bytes(), look.files.len() as u64);
+            let is_like_known = seen.has_size(&path, look) || known.get(run.path.as_str()).is_some_and(has_size);
+            let content = self.content(&path, look, is_like_known, seen)?;
+            let blob = content.as_ref().and_then(|content| known_as(content).or_else(|| seen.blob_of(&content.hash)));
+            found.push(content.zip(blob));
+        }
+        drop(progress);
+        let kept = self.kept(found.iter().flatten().map(|(_, blob)| *blob).collect())?;
+        let mut stored = Stored::new();
+        let mut to_pack = Vec::new();
+        for ((run, look), found) in runs.iter().zip(&looks).zip(found) {
+            match found.filter(|(_, (blob, _))| kept.contains(blob)) {
                 Some((content, (blob, size))) => drop(stored.insert(run.path.clone(), (content, blob, size))),
                 None => to_pack.push((run, look)),
             }
         }
-        drop(progress);
         row.packed = to_pack.len() as u64;
         self.pack(name, &to_pack, &mut stored, seen, ui)?;
         row.stored_bytes = stored.values().map(|(_, _, size)| size).sum();
         row.sent_bytes =
             self.send(stored.iter().map(|(run, (_, blob, size))| (*blob, *size, shown_run(name, run))).collect(), ui)?;
         Ok((row, stored))
+    }
+
+    /// What a run folder or database holds, if it is known, or worth hashing because it is probably known by another name.
+    fn content(
+        &self,
+        path: &str,
+        look: &Look,
+        is_like_known: bool,
+        seen: &mut Seen,
+    ) -> Result<Option<Content>, CommandError> {
+        match seen.content(path, look) {
+            None if is_like_known => seen.content_or_hash(path, look, self.monitor).map(Some).map_err(pack_error),
+            content => Ok(content),
+        }
+    }
+
+    /// Those of some blobs that are whole in the store or in the remote: they need not be packed again.
+    fn kept(&self, blobs: BTreeMap<BlobId, u64>) -> Result<BTreeSet<BlobId>, CommandError> {
+        let is_here = |(blob, size): &(BlobId, u64)| self.library.store.has(blob) == Some(*size);
+        let (here, elsewhere): (Vec<_>, Vec<_>) = blobs.into_iter().partition(is_here);
+        let keys: Vec<BlobId> = elsewhere.iter().map(|(blob, _)| *blob).collect();
+        let sizes = transfer::sizes_of(self.remote.remote.as_ref(), &keys, &Options::default(), self.monitor);
+        let mut kept: BTreeSet<BlobId> = here.into_iter().map(|(blob, _)| blob).collect();
+        for ((blob, size), found) in elsewhere.into_iter().zip(sizes) {
+            match found {
+                Ok(found) if found == Some(size) => drop(kept.insert(blob)),
+                // Who may write need not be one who may ask: then it is packed and sent.
+                Ok(_) | Err(RemoteError::Denied { .. }) => {}
+                Err(error) => return Err(work::remote_error(&error)),
+            }
+        }
+        Ok(kept)
     }
 
     /// Bytes that must be hashed to know whether they have changed.
@@ -148,27 +180,9 @@ impl Pushing<'_> {
         let mut distinct = BTreeSet::new();
         let mut absent = Vec::new();
         for (blob, size, what) in blobs {
-            if !distinct.insert(blob) {
-                continue;
-            }
-            match self.library.store.has(&blob) {
-                Some(_) => absent.push(ToSend {
-                    key: blob,
-                    path: self.library.store.path_of(&blob),
-                    size_bytes: size,
-                    what: what.clone(),
-                }),
-                // It was pushed before and its blob freed; the remote must still have it.
-                None => match self.remote.remote.size_of(&blob).map_err(|error| work::remote_error(&error))? {
-                    Some(found) if found == size => {}
-                    _ => {
-                        return Err(CommandError::environment(format!(
-                            "{what}: its blob is neither here nor in {}",
-                            self.remote.shown()
-                        ))
-                        .hint("`data verify` tells what is damaged or lost"));
-                    }
-                },
+            // What is not here is in the remote: that was asked before.
+            if self.library.store.has(&blob).is_some() && distinct.insert(blob) {
+                absent.push(ToSend { key: blob, path: self.library.store.path_of(&blob), size_bytes: size, what });
             }
         }
         let total = absent.iter().map(|blob| blob.size_bytes).sum();
@@ -199,16 +213,22 @@ impl Pushing<'_> {
             return Err(CommandError::input(format!("no database `{}`", paths::show(&dataset.db)))
                 .hint(format!("evaluate --dataset {}", paths::show(&dataset.file))));
         }
-        let look = Look::at(vec![pack::list_file(&dataset.db).map_err(pack_error)?]);
+        let look = Look::at_database(&dataset.db).map_err(pack_error)?;
         let name = shown_database(&dataset.name);
         let mut row = Row { kind: "database", name: dataset.name.clone(), runs: 1, ..Row::default() };
         row.raw_bytes = look.raw_bytes();
-        let known = seen.content(&name, &look).and_then(|content| {
-            let blob = seen.blob_of(&content.hash)?;
-            self.library.store.has(&blob.0).map(|_| (content, blob.0, blob.1))
+        let known = self.library.manifest.databases.get(&dataset.name);
+        let is_like_known =
+            seen.has_size(&name, &look) || known.is_some_and(|known| known.raw_size == look.raw_bytes());
+        let content = self.content(&name, &look, is_like_known, seen)?;
+        let blob = content.as_ref().and_then(|content| {
+            let from_manifest = known.filter(|known| known.content == Some(content.hash));
+            from_manifest.map(|known| (known.blob, known.size)).or_else(|| seen.blob_of(&content.hash))
         });
-        let (content, blob, size) = match known {
-            Some(known) => known,
+        let kept = self.kept(blob.into_iter().collect())?;
+        let found = content.zip(blob).filter(|(_, (blob, _))| kept.contains(blob));
+        let (content, blob, size) = match found {
+            Some((content, (blob, size))) => (content, blob, size),
             None => {
                 let mut needs = Needs::default();
                 needs.add(self.library.store.folder(), look.raw_bytes())?;

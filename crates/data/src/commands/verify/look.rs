@@ -6,7 +6,7 @@ use std::time::Instant;
 use rayon::prelude::*;
 use rs_cli::{CommandError, Ui};
 use rs_core::monitor::Monitor;
-use rs_core::pack::{self, Content, PackError};
+use rs_core::pack::{Content, PackError};
 use rs_core::store::{BlobId, StoreError, hash_file};
 
 use super::pass::{Finding, Pass};
@@ -96,7 +96,7 @@ impl Looking<'_> {
             Contents::Run(expected) => Some(expected.content),
             Contents::Database { content, .. } => *content,
         };
-        let found = match pack::content_of(&look.files, self.monitor) {
+        let found = match look.content(self.monitor) {
             Ok(found) => found,
             Err(PackError::Cancelled) => return Err(work::stopped()),
             Err(error) => return Ok((Finding::Damaged(error.to_string()), None)),
@@ -144,11 +144,11 @@ impl Looking<'_> {
             for ((thing, _), result) in several.iter().zip(results) {
                 match result {
                     Ok(_) => pass.add(&thing.key, Finding::Good),
-                    Err(error @ TransferError::Refused { .. }) => {
-                        pass.add(&thing.key, Finding::Damaged(error.to_string()));
+                    Err(TransferError::Refused { damage, .. }) => {
+                        pass.add(&thing.key, Finding::Damaged(damage.to_string()));
                     }
-                    Err(TransferError::Remote { source: source @ RemoteError::NotFound { .. }, .. }) => {
-                        pass.add(&thing.key, Finding::Damaged(source.to_string()));
+                    Err(TransferError::Remote { source: RemoteError::NotFound { .. }, .. }) => {
+                        pass.add(&thing.key, Finding::Damaged("it is not there".into()));
                     }
                     Err(TransferError::Cancelled) => failure = Some(work::stopped()),
                     Err(error) => failure = failure.or_else(|| Some(CommandError::environment(error))),

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use rs_cli::CommandError;
-use rs_core::pack;
 use rs_core::store::BlobId;
 
 use crate::items::{Contents, Item, Items};
@@ -59,9 +58,7 @@ pub(super) fn here<'a>(
     for item in &items.items {
         let look = match &item.contents {
             Contents::Run(_) if item.place.is_dir() => Look::at_run(&item.place),
-            Contents::Database { content: Some(_), .. } if item.place.is_file() => {
-                pack::list_file(&item.place).map(|file| Look::at(vec![file]))
-            }
+            Contents::Database { content: Some(_), .. } if item.place.is_file() => Look::at_database(&item.place),
             _ => continue,
         };
         let look = look.map_err(work::pack_error)?;
