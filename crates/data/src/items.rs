@@ -8,15 +8,17 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use rs_cli::{CommandError, Ui};
 use rs_core::dataset::{Dataset, Selection};
+use rs_core::lock::Lock;
 use rs_core::manifest::{DatabaseBlob, EvalBlobs, RunBlob};
 use rs_core::monitor::Monitor;
-use rs_core::pack::{self, Content, ContentHash, Existing, Expected, PackError};
-use rs_core::paths;
+use rs_core::pack::{self, Content, ContentHash, Existing, Expected, PackError, Unpacked};
 use rs_core::store::Store;
+use rs_core::{atomic_file, paths};
 
+use crate::batches::{each, in_batches};
 use crate::key::Key;
 use crate::library::{Library, dataset_hash, shown_database, shown_run};
-use crate::seen::{Look, Seen};
+use crate::seen::{FINE_GRAIN, Look, Seen};
 use crate::transfer::Destination;
 use crate::work;
 
@@ -196,18 +198,67 @@ pub(crate) fn look(
     Ok(here)
 }
 
-/// Unpacks an item's blob, which is in the store, into its place.
-pub(crate) fn unpack(store: &Store, item: &Item, monitor: &Monitor) -> Result<(), PackError> {
+/// Unpacks the blobs of items, which are in the store, into their places: one result for each. What was unpacked is noted,
+/// so that nobody hashes it again.
+pub(crate) fn unpack_all(
+    library: &Library,
+    lock: &Lock,
+    items: &[&Item],
+    seen: &mut Seen,
+    monitor: &Monitor,
+) -> Vec<Result<(), PackError>> {
+    let bytes_of = |item: &&Item| item.raw_bytes();
+    let mut waiting = items.iter();
+    in_batches(
+        items,
+        bytes_of,
+        |batch| each(batch, bytes_of, |item| unpack(&library.store, item, monitor)),
+        |batch| {
+            let (mut unpacked, mut others) = (Vec::new(), Vec::new());
+            for result in batch {
+                match result {
+                    Ok(Some(run)) => {
+                        unpacked.push(run);
+                        others.push(None);
+                    }
+                    other => others.push(Some(other.map(|_| ()))),
+                }
+            }
+            let mut settled = pack::settle(unpacked).into_iter();
+            // So that the files' times will tell whether somebody changes them.
+            std::thread::sleep(FINE_GRAIN);
+            let results = others.into_iter().zip(waiting.by_ref()).map(|(other, item)| {
+                other.or_else(|| settled.next()).unwrap_or(Err(PackError::Cancelled))?;
+                learn(item, seen)
+            });
+            let results = results.collect();
+            seen.save(library, Some(lock));
+            results
+        },
+    )
+}
+
+/// Unpacks an item's blob beside its place; a database into its place.
+fn unpack(store: &Store, item: &Item, monitor: &Monitor) -> Result<Option<Unpacked>, PackError> {
     let blob = store.path_of(&item.blob);
-    if let Some(folder) = item.place.parent() {
-        fs_err::create_dir_all(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })?;
-    }
     match &item.contents {
-        Contents::Run(expected) => pack::extract_run(&blob, &item.place, expected, monitor),
+        Contents::Run(expected) => pack::unpack_run(&blob, &item.place, expected, monitor).map(Some),
         Contents::Database { raw_bytes, .. } => {
-            pack::unpack_file(&blob, &item.place, *raw_bytes, Existing::Replace, monitor)
+            fs_err::create_dir_all(atomic_file::folder_of(&item.place))?;
+            pack::unpack_file(&blob, &item.place, *raw_bytes, Existing::Replace, monitor).map(|()| None)
         }
     }
+}
+
+/// Unpacks a database into its place.
+pub(crate) fn replace_database(
+    library: &Library,
+    item: &Item,
+    seen: &mut Seen,
+    monitor: &Monitor,
+) -> Result<(), PackError> {
+    unpack(&library.store, item, monitor)?;
+    learn(item, seen)
 }
 
 /// Notes what was unpacked, so that nobody hashes it again.

@@ -1,5 +1,6 @@
 //! `data`: keeps raw data and databases as blobs, here and in remotes. One file per command in `commands/`.
 
+mod batches;
 mod commands;
 #[doc(hidden)]
 pub mod credentials;

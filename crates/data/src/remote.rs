@@ -77,7 +77,7 @@ pub trait Remote: fmt::Debug + Send + Sync {
     /// The remote does not have the blob, or does not give it; [`RemoteError::PastEnd`] if it has nothing there.
     fn get(&self, key: &Key, from: u64) -> Result<Body, RemoteError>;
 
-    /// Stores a file as a blob: whole or not at all. Counts the bytes in [`Monitor::done_bytes`], and takes them back
+    /// Stores a file as a blob: whole or not at all, and for good after [`Remote::finish`]. Counts the bytes in [`Monitor::done_bytes`], and takes them back
     /// if it fails.
     ///
     /// # Errors
@@ -101,6 +101,14 @@ pub trait Remote: fmt::Debug + Send + Sync {
     /// # Errors
     /// It cannot be made.
     fn prepare(&self) -> Result<(), RemoteError> {
+        Ok(())
+    }
+
+    /// Makes the names of what was stored survive a crash, where they do not already.
+    ///
+    /// # Errors
+    /// The remote's disk failed.
+    fn finish(&self) -> Result<(), RemoteError> {
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rs_core::atomic_file;
 use rs_core::lock::Lock;
@@ -14,8 +14,10 @@ use serde::{Deserialize, Serialize};
 use crate::library::Library;
 
 const VERSION: u32 = 1;
-/// A file that changed so shortly before it was looked at may have changed again within the clock's grain.
-const GRAIN_NANOS: i128 = 1_000_000_000;
+/// A file that changed so shortly before it was looked at may have changed again within the grain of the clock: that of a
+/// file system that tells parts of seconds, and of one that does not.
+pub(crate) const FINE_GRAIN: Duration = Duration::from_millis(20);
+const COARSE_GRAIN: Duration = Duration::from_secs(2);
 
 /// What is known of paths, relative to the library's folder.
 #[derive(Debug)]
@@ -73,7 +75,9 @@ impl Look {
     fn of(kind: Kind, files: Vec<RunFile>) -> Self {
         let fingerprint = pack::fingerprint(&files);
         let latest = files.iter().map(|file| file.changed_nanos.max(file.modified_nanos)).max().unwrap_or(0);
-        Self { is_settled: latest < now_nanos() - GRAIN_NANOS, files, kind, fingerprint }
+        let is_fine = files.iter().any(|file| file.changed_nanos % 1_000_000_000 != 0);
+        let grain = if is_fine { FINE_GRAIN } else { COARSE_GRAIN };
+        Self { is_settled: latest < now_nanos() - grain.as_nanos().cast_signed(), files, kind, fingerprint }
     }
 
     /// Hashes the files.
@@ -116,7 +120,7 @@ impl Seen {
         }
         let known = SeenFile { version: VERSION, known: self.known.clone() };
         let Ok(text) = serde_json::to_vec(&known) else { return };
-        self.is_changed = library.note(held, |_| atomic_file::write(&self.file, &text)).is_err();
+        self.is_changed = library.note(held, |_| atomic_file::write_unsynced(&self.file, &text)).is_err();
     }
 
     /// The content at a path, if it is known and nothing has changed there.

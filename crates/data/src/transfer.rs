@@ -45,7 +45,7 @@ pub trait Destination: Sync {
     /// Where the bytes of a blob gather until it is whole; kept from one time to the next.
     fn partial_of(&self, key: &Key) -> PathBuf;
 
-    /// Takes a whole, verified and synced file into the store, by renaming it.
+    /// Takes a whole and verified file into the store: syncs it, then renames it.
     ///
     /// # Errors
     /// The disk fails.
@@ -230,7 +230,17 @@ pub fn send_all(
     monitor: &Monitor,
 ) -> Vec<Result<Sent, TransferError>> {
     let keys: Vec<&Key> = to_send.iter().map(|blob| &blob.key).collect();
-    run_all(remote, &keys, options, monitor, |at| send(remote, &to_send[at], options, monitor))
+    let mut results = run_all(remote, &keys, options, monitor, |at| send(remote, &to_send[at], options, monitor));
+    let is_stored = |result: &Result<Sent, TransferError>| matches!(result, Ok(Sent::Stored { .. }));
+    if !results.iter().any(is_stored) {
+        return results;
+    }
+    if let Err(source) = remote.finish() {
+        for (blob, result) in to_send.iter().zip(&mut results).filter(|(_, result)| is_stored(result)) {
+            *result = Err(TransferError::Remote { what: blob.what.clone(), n_tries: 1, source: source.clone() });
+        }
+    }
+    results
 }
 
 /// Asks for the stored bytes of blobs, several at once: one result for each of `keys`, in their order.
@@ -438,7 +448,6 @@ impl Fetch<'_> {
             return Err(Setback::Damaged(Damage::Hash { found: found.to_string() }));
         }
         if let (Some(destination), Some(file)) = (self.destination, &partial.file) {
-            file.sync_all()?;
             destination.adopt(&self.blob.key, file.path())?;
         }
         Ok(())

@@ -4,6 +4,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
+
 /// Permissions of new files before the user's mask: those that any program gives a new file.
 const NEW_FILE_MODE: u32 = 0o666;
 
@@ -13,18 +15,40 @@ const NEW_FILE_MODE: u32 = 0o666;
 /// # Errors
 /// The folder cannot be written; the old content stays. The error names the path.
 pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    replace(path, content, Durability::Synced)
+}
+
+/// The same without waiting for the disk: after a crash the file may be the old one, the new one, or empty. For what is
+/// worth little.
+///
+/// # Errors
+/// The folder cannot be written; the old content stays. The error names the path.
+pub fn write_unsynced(path: &Path, content: &[u8]) -> io::Result<()> {
+    replace(path, content, Durability::Unsynced)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Durability {
+    Synced,
+    Unsynced,
+}
+
+fn replace(path: &Path, content: &[u8], durability: Durability) -> io::Result<()> {
     let place = resolve_link(path)?;
     let folder = folder_of(&place);
     let mode = fs_err::metadata(&place).map_or(NEW_FILE_MODE, |old| old.permissions().mode());
     let mut file = new_beside(folder, &unfinished_prefix(&place), mode)?;
     let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot write `{}`: {error}", path.display()));
     file.as_file_mut().write_all(content).map_err(named)?;
+    if durability == Durability::Unsynced {
+        return fs_err::rename(file.path(), &place);
+    }
     file.as_file().sync_all().map_err(named)?;
     fs_err::rename(file.path(), &place)?;
     sync_folder(folder)
 }
 
-/// Removes what [`write()`] has left beside `path` in processes that were killed. The caller knows that nobody writes it now.
+/// Removes what [`write()`] and [`write_unsynced`] have left beside `path` in processes that were killed. The caller knows that nobody writes it now.
 ///
 /// # Errors
 /// The folder cannot be listed, or a file not removed; the error names the path.
@@ -66,6 +90,33 @@ fn new_beside(folder: &Path, prefix: &str, mode: u32) -> io::Result<tempfile::Na
 /// The disk failed; the error names the path.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     fs_err::File::open(folder)?.sync_all()
+}
+
+/// More files and folders than this are synced with their whole file system, where the system can: each by itself takes
+/// longer.
+#[cfg(target_os = "linux")]
+const MAX_SYNCED_ONE_BY_ONE: usize = 32;
+
+/// Makes files and folders survive a crash, many at once in about the time of one.
+///
+/// # Errors
+/// A path cannot be opened, or a disk failed; the error names the path.
+pub fn sync_many(paths: &[PathBuf]) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    if paths.len() > MAX_SYNCED_ONE_BY_ONE {
+        use std::os::unix::fs::MetadataExt;
+        let mut synced = std::collections::BTreeSet::new();
+        for path in paths {
+            if synced.insert(fs_err::metadata(path)?.dev()) {
+                rustix::fs::syncfs(fs_err::File::open(path)?).map_err(|error| {
+                    let error = io::Error::from(error);
+                    io::Error::new(error.kind(), format!("cannot sync the disk of `{}`: {error}", path.display()))
+                })?;
+            }
+        }
+        return Ok(());
+    }
+    paths.par_iter().try_for_each(|path| fs_err::File::open(path)?.sync_all())
 }
 
 /// The folder a file is in: `.` for a bare name.
@@ -110,8 +161,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.json");
         write(&path, b"one").unwrap();
-        write(&path, b"two").unwrap();
+        write_unsynced(&path, b"two").unwrap();
         assert_eq!(fs_err::read(&path).unwrap(), b"two");
+        sync_many(&[path.clone(), folder.path().to_owned()]).unwrap();
+        sync_many(&vec![path.clone(); 100]).unwrap();
+        assert!(sync_many(&[folder.path().join("none")]).unwrap_err().to_string().contains("none"));
         assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 1);
         assert!(write(&folder.path().join("none/a.json"), b"").unwrap_err().to_string().contains("none"));
     }

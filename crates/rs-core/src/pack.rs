@@ -26,7 +26,7 @@ pub use crate::digest::{BlobId, ContentHash};
 use crate::lock::LockError;
 pub use crate::monitor::Monitor;
 pub use content::{content_of, content_of_file, fingerprint, list_file, list_run};
-pub use extract::{Existing, extract_run, sweep_unpacked, unpack_file};
+pub use extract::{Existing, Unpacked, extract_run, settle, sweep_unpacked, unpack_file, unpack_run};
 pub use names::{NameProblem, check_name};
 pub use read::{Kind, Pack, PackReader};
 pub use write::{pack_file, pack_run};

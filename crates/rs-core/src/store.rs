@@ -109,19 +109,30 @@ impl Store {
     }
 
     /// Syncs a file on the store's file system, whose BLAKE3 the caller has found to be `id`, and moves it into its place. A
-    /// blob that is there already is replaced by the same bytes.
+    /// blob that is there already is replaced by the same bytes. A crash may lose the name, but never leaves it to other
+    /// bytes.
     ///
     /// # Errors
     /// The disk failed; the error names the path. The file is where it was, or in its place.
     pub fn adopt(&self, file: &Path, id: &BlobId) -> io::Result<()> {
-        let place = self.path_of(id);
-        let folder = atomic_file::folder_of(&place);
         fs_err::File::open(file)?.sync_all()?;
-        let is_new_folder = !folder.is_dir();
-        fs_err::create_dir_all(folder)?;
-        fs_err::rename(file, &place)?;
-        atomic_file::sync_folder(folder)?;
-        if is_new_folder { atomic_file::sync_folder(&self.folder) } else { Ok(()) }
+        self.put_in_place(file, id)
+    }
+
+    /// [`Store::adopt`] for several files, which are synced together.
+    ///
+    /// # Errors
+    /// The disk failed; the error names the path. Each of the files is where it was, or in its place.
+    pub fn adopt_many(&self, files: &[(PathBuf, BlobId)]) -> io::Result<()> {
+        let paths: Vec<PathBuf> = files.iter().map(|(file, _)| file.clone()).collect();
+        atomic_file::sync_many(&paths)?;
+        files.iter().try_for_each(|(file, id)| self.put_in_place(file, id))
+    }
+
+    fn put_in_place(&self, file: &Path, id: &BlobId) -> io::Result<()> {
+        let place = self.path_of(id);
+        fs_err::create_dir_all(atomic_file::folder_of(&place))?;
+        fs_err::rename(file, &place)
     }
 
     /// All blobs and their stored bytes, sorted. What else lies in the store is nobody's.

@@ -160,9 +160,9 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     let remote = if to_fetch.is_empty() { None } else { Some(named_remote.map_or_else(|| open(&library, None), Ok)?) };
     report.remote = remote.as_ref().map(NamedRemote::shown);
     let mut failure = None;
-    if !common.dry_run {
+    if let Some(lock) = &lock {
         check_room(&library, &to_fetch, &to_extract)?;
-        let mut bringing = Bringing { library: &library, rows: &mut report.items, monitor: &monitor };
+        let mut bringing = Bringing { library: &library, lock, rows: &mut report.items, monitor: &monitor };
         if let Some(remote) = &remote {
             failure = bringing.fetch(remote.remote.as_ref(), &to_fetch, &items, ui).err();
         }
@@ -171,7 +171,7 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
             failure = failure.or(bringing.extract(&to_extract, &mut seen, ui).err());
         }
         // What was done is remembered, however the rest ended.
-        seen.save(&library, lock.as_ref());
+        seen.save(&library, Some(lock));
     }
     if monitor.is_cancelled() {
         return Err(failure.unwrap_or_else(work::stopped));

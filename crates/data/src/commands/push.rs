@@ -3,19 +3,22 @@
 mod entries;
 mod pushing;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use rayon::prelude::*;
 use rs_cli::{Cell, Column, CommandError, Exit, OutputArgs, Report, Table, Ui};
-use rs_core::cohort::Cohort;
+use rs_core::cohort::{Cohort, EVALS_FILE};
 use rs_core::dataset::Dataset;
+use rs_core::{paths, suggest};
 use serde::Serialize;
 
 use self::entries::{entries, tell_of_absent};
-use self::pushing::Pushing;
+use self::pushing::{Opened, Pushing};
 use crate::library::{Library, folder_of};
 use crate::remote::Options;
 use crate::runs::{check_runs, runs_of};
-use crate::seen::Seen;
+use crate::seen::{Look, Seen};
 use crate::work;
 
 /// Store run folders and databases in a remote, and note them in the manifest.
@@ -58,6 +61,9 @@ struct Common {
     #[command(flatten)]
     output: OutputArgs,
 }
+
+/// Cohorts are pushed together up to so many raw bytes; then the manifest says so.
+const GROUP_BYTES: u64 = 1 << 30;
 
 /// The document `data.push/1`.
 #[derive(Debug, Serialize)]
@@ -113,24 +119,27 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
         check_runs(&cohort, &runs)?;
         let unmatched = cohort.unmatched_runs();
         if !unmatched.is_empty() {
-            ui.warn(&format!(
-                "cohort {name}: in no evaluation, and not pushed: {}",
-                rs_core::suggest::list(&unmatched, 5)
-            ));
+            ui.warn(&format!("cohort {name}: in no evaluation, and not pushed: {}", suggest::list(&unmatched, 5)));
         }
-        opened.push((name, cohort, runs));
+        let looks = runs.par_iter().map(|run| Look::at_run(&run.folder)).collect::<Result<_, _>>();
+        opened.push(Opened { name, cohort, runs, looks: looks.map_err(work::pack_error)? });
     }
     let lock = library.lock()?;
+    check_cohorts(&library, &opened)?;
     remote.remote.prepare().map_err(|error| work::remote_error(&error))?;
     let mut seen = Seen::read(&library);
     let mut report = PushReport { schema: "data.push/1", remote: remote.shown(), items: Vec::new() };
-    for (name, cohort, runs) in &opened {
+    let mut rest = opened.as_slice();
+    while !rest.is_empty() {
+        let (group, others) = rest.split_at(length_of_group(rest));
+        rest = others;
         let pushing = Pushing { library: &library, lock: &lock, remote: &remote, monitor: &monitor };
-        let (row, stored) = pushing.cohort(name, runs, &mut seen, ui)?;
-        let evals = entries(&library, name, cohort, runs, &stored);
-        library.update(&lock, |manifest| manifest.evals.extend(evals))?;
-        tell_of_absent(&library, name, runs, ui);
-        report.items.push(row);
+        let done = pushing.cohorts(group, &mut seen, ui)?;
+        let evals: Vec<_> =
+            group.iter().zip(&done).map(|(opened, (_, stored))| entries(&library, opened, stored)).collect();
+        library.update(&lock, |manifest| manifest.evals.extend(evals.into_iter().flatten()))?;
+        group.iter().for_each(|opened| tell_of_absent(&library, opened, ui));
+        report.items.extend(done.into_iter().map(|(row, _)| row));
     }
     if let Some(dataset) = &dataset {
         let pushing = Pushing { library: &library, lock: &lock, remote: &remote, monitor: &monitor };
@@ -140,6 +149,43 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     }
     common.output.print(ui, &report)?;
     Ok(Exit::Done)
+}
+
+/// How many of the first cohorts are pushed together before the manifest says so: at least one.
+fn length_of_group(cohorts: &[Opened]) -> usize {
+    let mut bytes = 0;
+    let is_below = |opened: &&Opened| {
+        bytes += opened.raw_bytes();
+        bytes < GROUP_BYTES
+    };
+    (cohorts.iter().take_while(is_below).count() + 1).min(cohorts.len())
+}
+
+/// An evaluation has one entry in a manifest, which is of one cohort: another one's blobs would be forgotten.
+fn check_cohorts(library: &Library, cohorts: &[Opened]) -> Result<(), CommandError> {
+    let mut cohort_of: BTreeMap<String, &str> =
+        library.manifest.evals.iter().map(|(id, eval)| (id.clone(), eval.cohort.as_str())).collect();
+    for opened in cohorts {
+        for evaluation in &opened.cohort.evaluations {
+            let id = evaluation.entry.eval_id().to_string();
+            let Some(other) = cohort_of.insert(id.clone(), &opened.name).filter(|other| *other != opened.name) else {
+                continue;
+            };
+            // One that is not there any more has moved here.
+            if library.cohort_folder(other).join(EVALS_FILE).is_file() {
+                return Err(CommandError::input(format!(
+                    "evaluation {id} of cohort {} is in {} as one of cohort {other}",
+                    opened.name,
+                    paths::show(&library.file)
+                ))
+                .hint(format!(
+                    "a manifest has each evaluation once; `data remote add origin URL --data {}` gives the set its own",
+                    paths::show(opened.cohort.folder.parent().unwrap_or(&opened.cohort.folder))
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Report for PushReport {

@@ -1,9 +1,11 @@
 //! A remote in a folder: another disk, a mounted share.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rs_core::atomic_file;
 use rs_core::lock::open_alone;
@@ -20,17 +22,23 @@ const COPY_BYTES: usize = 1 << 20;
 #[derive(Debug)]
 pub struct FolderRemote {
     folder: PathBuf,
+    /// Folders with new names in them that a crash may lose.
+    changed: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl FolderRemote {
     /// The remote in a folder.
     #[must_use]
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder }
+        Self { folder, changed: Mutex::default() }
     }
 
     fn path_of(&self, key: &Key) -> PathBuf {
         self.folder.join(object_path(key))
+    }
+
+    fn changed(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The folder must be there: on a disk that is not mounted, all blobs would seem to be missing, and new ones would go
@@ -89,9 +97,7 @@ impl FolderRemote {
         }
         temporary.as_file().sync_all().map_err(here)?;
         temporary.persist(&path).map_err(|error| here(error.error))?;
-        for folder in [parent, &self.folder] {
-            fs_err::File::open(folder).and_then(|folder| folder.sync_all()).map_err(here)?;
-        }
+        self.changed().extend([parent.to_owned(), self.folder.clone()]);
         Ok(())
     }
 }
@@ -129,6 +135,11 @@ impl Remote for FolderRemote {
             monitor.done_bytes.fetch_sub(n_done, Ordering::Relaxed);
         }
         stored
+    }
+
+    fn finish(&self) -> Result<(), RemoteError> {
+        let changed: Vec<PathBuf> = std::mem::take(&mut *self.changed()).into_iter().collect();
+        atomic_file::sync_many(&changed).map_err(|error| remote_error(&self.folder, &error))
     }
 
     fn list(&self) -> Result<Vec<(Key, u64)>, RemoteError> {

@@ -295,3 +295,38 @@ fn remotes_that_cannot_be_written() {
     assert_eq!(push.items[0].packed, 0);
     assert!(push.items[0].sent_bytes > 0);
 }
+
+#[test]
+fn an_evaluation_belongs_to_one_cohort() {
+    let project = Project::pushed();
+    let evals = fs_err::read_to_string(project.path("data/set/N/evals.json")).unwrap();
+    project.write("data/other/N/evals.json", evals.replace("data/set/N", "data/other/N"));
+    project.write("data/other/N/o-9/a.ndjson", record("o", ",\"index\":9"));
+    let before = project.tree();
+    insta::assert_snapshot!(project.shown(project.data(&["push", "cohort", "data/other/N"])), @"
+    exit code 2
+    ----- stderr
+    error: evaluation 90caf4 of cohort other/N is in data/manifest.json as one of cohort set/N
+    hint: a manifest has each evaluation once; `data remote add origin URL --data data/other` gives the set its own
+    ");
+    check_same("nothing was done", &project.tree(), &before);
+    // A set with a manifest of its own.
+    project.data(&["remote", "add", "origin", "../../remote", "--data", "data/other"]).succeeds();
+    project.data(&["push", "cohort", "data/other/N"]).succeeds();
+    project.data(&["verify", "--data", "data/other"]).succeeds();
+    // A cohort that has moved takes its entries along.
+    project.remove("data/other/manifest.json");
+    project.remove("data/other/.blobs");
+    project.remove("data/set/N");
+    insta::assert_snapshot!(project.shown(project.data(&["push", "cohort", "data/other/N"])), @"
+    exit code 0
+    ----- stdout
+    to origin (remote)
+    pushed          runs  packed   raw  stored  sent
+    cohort other/N     1       1  96 B   340 B   0 B
+    ----- stderr
+    note: cohort other/N: not extracted here, and kept in the manifest as they were: o-1
+    ");
+    let manifest = fs_err::read_to_string(project.path("data/manifest.json")).unwrap();
+    assert!(manifest.contains("\"cohort\":\"other/N\"") && !manifest.contains("\"cohort\":\"set/N\""), "{manifest}");
+}

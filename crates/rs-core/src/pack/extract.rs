@@ -5,18 +5,13 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
-
 use super::content::identity;
 use super::frames::{Line, Turn, Turns};
 use super::layout::{self, Part};
 use super::read::FrameDecoder;
 use super::{ContentHash, Expected, Kind, Member, Monitor, Pack, PackError};
-use crate::atomic_file::{beside, folder_of, sync_folder};
+use crate::atomic_file::{beside, folder_of, sync_folder, sync_many};
 use crate::lock::Lock;
-
-/// With more files than this the whole file system is synced at once, where the system can: each by itself takes longer.
-const MAX_SYNCED_ONE_BY_ONE: usize = 500;
 
 /// What is written beside the place, and its lock: for run folders, and for files by themselves.
 const EXTRACTING: &str = ".extracting";
@@ -36,6 +31,17 @@ pub enum Existing {
     Replace,
 }
 
+/// A run folder that was unpacked beside its place. [`settle`] puts it there; dropped, it goes.
+#[derive(Debug)]
+pub struct Unpacked {
+    into: PathBuf,
+    // Removed while the lock is held: fields are dropped in their order.
+    unfinished: Unfinished,
+    _lock: Lock,
+    /// Its files and folders, itself among them.
+    paths: Vec<PathBuf>,
+}
+
 /// Unpacks the blob of a run folder, on all threads of the current rayon pool: into a hidden folder beside `into`, which is
 /// synced and renamed once it is whole. The folders above are made. Counts raw bytes.
 ///
@@ -43,24 +49,58 @@ pub enum Existing {
 /// The blob is damaged, made to hurt, or not what is expected; `into` is there and no empty folder; another process
 /// unpacks there; the disk failed; the work was cancelled. Nothing is left behind.
 pub fn extract_run(pack: &Path, into: &Path, expected: &Expected, monitor: &Monitor) -> Result<(), PackError> {
+    let unpacked = unpack_run(pack, into, expected, monitor)?;
+    settle(vec![unpacked]).into_iter().collect()
+}
+
+/// The first half of [`extract_run`]: unpacks beside `into`. Many together are settled faster than one by one.
+///
+/// # Errors
+/// Those of [`extract_run`].
+pub fn unpack_run(pack: &Path, into: &Path, expected: &Expected, monitor: &Monitor) -> Result<Unpacked, PackError> {
     let _span = tracing::info_span!("extract", files = expected.n_files).entered();
     let pack = Pack::open(pack)?;
     check_expected(&pack, expected)?;
     check_free(into)?;
     fs_err::create_dir_all(folder_of(into))?;
-    let _lock = Lock::take(&beside(into, EXTRACTING_LOCK))?;
+    let lock = Lock::take(&beside(into, EXTRACTING_LOCK))?;
     let unfinished = Unfinished::new(beside(into, EXTRACTING))?;
     fs_err::create_dir(&unfinished.path)?;
     let folders = make_folders(pack.members(), &unfinished.path)?;
     let unpacker = Unpacker { pack: &pack, place: Place::Folder(&unfinished.path) };
     unpacker.unpack(monitor)?;
-    sync(pack.members(), &folders, &unfinished.path)?;
+    let names = pack.members().iter().map(|member| member.name.as_str()).chain(folders);
+    let paths = names.map(|name| unfinished.path.join(name)).collect();
+    Ok(Unpacked { into: into.to_owned(), unfinished, _lock: lock, paths })
+}
+
+/// Syncs run folders that were unpacked and renames each into its place: one result for each, in their order.
+///
+/// # Errors
+/// Something came into a place meanwhile, or the disk failed. What is not in its place goes.
+pub fn settle(unpacked: Vec<Unpacked>) -> Vec<Result<(), PackError>> {
+    let _span = tracing::info_span!("settle", runs = unpacked.len()).entered();
+    let paths: Vec<PathBuf> = unpacked.iter().flat_map(|one| one.paths.iter().cloned()).collect();
+    if let Err(error) = sync_many(&paths) {
+        return unpacked.iter().map(|_| Err(same_error(&error).into())).collect();
+    }
+    let folders: BTreeSet<PathBuf> = unpacked.iter().map(|one| folder_of(&one.into).to_owned()).collect();
     // An empty folder is replaced, anything else refuses.
-    fs_err::rename(&unfinished.path, into).map_err(|error| match error.kind() {
-        io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotADirectory => occupied(into),
-        _ => error.into(),
-    })?;
-    Ok(sync_folder(folder_of(into))?)
+    let rename = |one: Unpacked| {
+        fs_err::rename(&one.unfinished.path, &one.into).map_err(|error| match error.kind() {
+            io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotADirectory => occupied(&one.into),
+            _ => error.into(),
+        })
+    };
+    let renamed: Vec<_> = unpacked.into_iter().map(rename).collect();
+    match sync_many(&folders.into_iter().collect::<Vec<_>>()) {
+        Ok(()) => renamed,
+        Err(error) => renamed.into_iter().map(|renamed| renamed.and(Err(same_error(&error).into()))).collect(),
+    }
+}
+
+fn same_error(error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), error.to_string())
 }
 
 /// Unpacks the blob of a file by itself, on all threads of the current rayon pool: into a hidden file beside `into`, which
@@ -156,6 +196,7 @@ fn occupied(into: &Path) -> PackError {
 }
 
 /// A file or folder that is removed when dropped: once renamed it is no longer there.
+#[derive(Debug)]
 struct Unfinished {
     path: PathBuf,
 }
@@ -194,18 +235,6 @@ fn make_folders<'a>(members: &'a [Member], root: &Path) -> Result<BTreeSet<&'a s
         }
     }
     Ok(folders)
-}
-
-/// Makes files and folders survive a crash.
-fn sync(members: &[Member], folders: &BTreeSet<&str>, root: &Path) -> io::Result<()> {
-    #[cfg(target_os = "linux")]
-    if members.len() > MAX_SYNCED_ONE_BY_ONE {
-        let named =
-            |error: io::Error| io::Error::new(error.kind(), format!("cannot sync `{}`: {error}", root.display()));
-        return rustix::fs::syncfs(fs_err::File::open(root)?).map_err(|error| named(error.into()));
-    }
-    members.par_iter().try_for_each(|member| fs_err::File::open(root.join(&member.name))?.sync_all())?;
-    folders.iter().try_for_each(|folder| sync_folder(&root.join(folder)))
 }
 
 /// Where contents go.

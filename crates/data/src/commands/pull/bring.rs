@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rayon::prelude::*;
 use rs_cli::{CommandError, Ui};
+use rs_core::lock::Lock;
 use rs_core::monitor::Monitor;
-use rs_core::pack::{self, PackError};
+use rs_core::pack::PackError;
 use rs_core::store::Store;
 
 use super::Row;
@@ -49,6 +49,7 @@ pub(super) fn check_room(library: &Library, to_fetch: &[Wanted], to_extract: &[&
 /// What bringing needs and changes.
 pub(super) struct Bringing<'a> {
     pub(super) library: &'a Library,
+    pub(super) lock: &'a Lock,
     pub(super) rows: &'a mut [Row],
     pub(super) monitor: &'a Arc<Monitor>,
 }
@@ -94,20 +95,11 @@ impl Bringing<'_> {
             to_extract.iter().partition(|item| store.has(&item.blob) == Some(item.size_bytes));
         others.into_iter().for_each(|item| self.rows[item.group].leave_packed(item));
         let progress = work::progress(ui, "unpacking", ready.iter().map(|item| item.raw_bytes()).sum(), self.monitor);
-        // Small runs side by side, large ones each on all threads.
-        let (large, small): (Vec<&Item>, Vec<&Item>) =
-            ready.into_iter().partition(|item| item.raw_bytes() > pack::FRAME_BYTES);
-        let unpack = |item: &Item| items::unpack(store, item, self.monitor);
-        let mut results: Vec<(&Item, Result<(), PackError>)> =
-            large.into_iter().map(|item| (item, unpack(item))).collect();
-        results.extend(small.into_par_iter().map(|item| (item, unpack(item))).collect::<Vec<_>>());
+        let results = items::unpack_all(self.library, self.lock, &ready, seen, self.monitor);
         drop(progress);
         let mut failure = None;
-        for (item, result) in results {
-            let Err(error) = result else {
-                items::learn(item, seen).map_err(work::pack_error)?;
-                continue;
-            };
+        for (item, result) in ready.into_iter().zip(results) {
+            let Err(error) = result else { continue };
             self.rows[item.group].leave_packed(item);
             self.rows[item.group].failed += 1;
             match error {

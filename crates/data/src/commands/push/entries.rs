@@ -3,24 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rs_cli::Ui;
-use rs_core::cohort::Cohort;
 use rs_core::eval_id::identity_text;
 use rs_core::manifest::{EvalBlobs, RunBlob};
 
-use super::pushing::Stored;
+use super::pushing::{Opened, Stored};
 use crate::library::Library;
-use crate::runs::Run;
 
 /// The manifest's entries of a cohort. Runs whose folder is not here stay as they were.
-pub(super) fn entries(
-    library: &Library,
-    name: &str,
-    cohort: &Cohort,
-    here: &[Run],
-    stored: &Stored,
-) -> BTreeMap<String, EvalBlobs> {
+pub(super) fn entries(library: &Library, opened: &Opened, stored: &Stored) -> BTreeMap<String, EvalBlobs> {
     let mut entries = BTreeMap::new();
-    for (position, evaluation) in cohort.evaluations.iter().enumerate() {
+    for (position, evaluation) in opened.cohort.evaluations.iter().enumerate() {
         let id = evaluation.entry.eval_id().to_string();
         let mut runs: BTreeMap<String, RunBlob> = BTreeMap::new();
         for run in library.manifest.evals.get(&id).map_or(&[][..], |eval| &eval.runs) {
@@ -28,7 +20,7 @@ pub(super) fn entries(
                 runs.insert(run.path.clone(), run.clone());
             }
         }
-        for run in here.iter().filter(|run| run.evaluations.contains(&position)) {
+        for run in opened.runs.iter().filter(|run| run.evaluations.contains(&position)) {
             let Some((content, blob, size)) = stored.get(&run.path) else { continue };
             runs.insert(
                 run.path.clone(),
@@ -46,14 +38,15 @@ pub(super) fn entries(
             continue;
         }
         let identity = identity_text(&evaluation.entry.filters, evaluation.entry.context);
-        entries.insert(id, EvalBlobs { identity, cohort: name.to_owned(), runs: runs.into_values().collect() });
+        entries.insert(id, EvalBlobs { identity, cohort: opened.name.clone(), runs: runs.into_values().collect() });
     }
     entries
 }
 
 /// Runs that the manifest has and that are not here were not looked at.
-pub(super) fn tell_of_absent(library: &Library, name: &str, runs: &[Run], ui: &mut Ui) {
-    let here: BTreeSet<&str> = runs.iter().map(|run| run.path.as_str()).collect();
+pub(super) fn tell_of_absent(library: &Library, opened: &Opened, ui: &mut Ui) {
+    let name = &opened.name;
+    let here: BTreeSet<&str> = opened.runs.iter().map(|run| run.path.as_str()).collect();
     let absent: BTreeSet<&str> = library
         .evals_of(name)
         .flat_map(|(_, eval)| &eval.runs)

@@ -1,29 +1,62 @@
 //! Packs and sends the runs of a cohort, or a database.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
 use std::sync::Arc;
 
-use rayon::prelude::*;
 use rs_cli::{CommandError, Ui};
+use rs_core::cohort::Cohort;
 use rs_core::dataset::Dataset;
 use rs_core::lock::Lock;
 use rs_core::manifest::{DatabaseBlob, RunBlob};
 use rs_core::monitor::Monitor;
-use rs_core::pack::{self, Content, FRAME_BYTES, PackError, Packed};
+use rs_core::pack::{self, Content, ContentHash, PackError, Packed};
 use rs_core::paths;
-use rs_core::store::BlobId;
+use rs_core::store::{BlobId, Store, Temporary};
 
 use super::Row;
+use crate::batches::{each, in_batches};
 use crate::disk::Needs;
 use crate::library::{Library, NamedRemote, dataset_hash, shown_database, shown_run};
 use crate::remote::{Options, RemoteError};
 use crate::runs::Run;
 use crate::seen::{Look, Seen};
+use crate::states::known_runs;
 use crate::transfer::{self, Sent, ToSend};
 use crate::work::{self, pack_error};
 
-/// A run and the blob that holds it.
+/// A cohort whose runs are to be pushed.
+pub(super) struct Opened {
+    /// What the manifest calls it.
+    pub(super) name: String,
+    pub(super) cohort: Cohort,
+    pub(super) runs: Vec<Run>,
+    /// One for each run.
+    pub(super) looks: Vec<Look>,
+}
+
+impl Opened {
+    /// Bytes of the files of all runs.
+    pub(super) fn raw_bytes(&self) -> u64 {
+        self.looks.iter().map(Look::raw_bytes).sum()
+    }
+}
+
+/// The runs of a cohort by path, each with the blob that holds it and its stored bytes.
 pub(super) type Stored = BTreeMap<String, (Content, BlobId, u64)>;
+
+/// What is known of a run: its content, and the blob that should hold it.
+type Found = Option<(Content, (BlobId, u64))>;
+
+/// A run that must be packed.
+struct ToPack<'a> {
+    /// Position of its cohort.
+    cohort: usize,
+    run: &'a Run,
+    look: &'a Look,
+    /// What the memory of what was seen calls it.
+    seen_as: String,
+}
 
 /// What pushing needs.
 pub(super) struct Pushing<'a> {
@@ -34,53 +67,85 @@ pub(super) struct Pushing<'a> {
 }
 
 impl Pushing<'_> {
-    /// Stores run folders of a cohort. Returns the blob of each.
-    pub(super) fn cohort(
+    /// Stores the run folders of cohorts, all of them together. Returns what became of each cohort, and the blobs.
+    pub(super) fn cohorts(
         &self,
-        name: &str,
-        runs: &[Run],
+        cohorts: &[Opened],
         seen: &mut Seen,
         ui: &mut Ui,
-    ) -> Result<(Row, Stored), CommandError> {
-        let looks: Vec<Look> =
-            runs.par_iter().map(|run| Look::at_run(&run.folder)).collect::<Result<_, _>>().map_err(pack_error)?;
-        let mut row = Row { kind: "cohort", name: name.to_owned(), runs: runs.len() as u64, ..Row::default() };
-        row.raw_bytes = looks.iter().map(Look::raw_bytes).sum();
-        let known: BTreeMap<&str, &RunBlob> =
-            self.library.evals_of(name).flat_map(|(_, eval)| &eval.runs).map(|run| (run.path.as_str(), run)).collect();
-        let known_as = |content: &Content| {
-            let from_manifest = known.values().find(|run| run.content == content.hash);
-            from_manifest.map(|run| (run.blob, run.size))
-        };
-        let mut found = Vec::new();
-        let progress =
-            work::progress(ui, "looking", self.unknown_bytes(name, runs, &looks, seen, &known), self.monitor);
-        for (run, look) in runs.iter().zip(&looks) {
-            let path = format!("{name}/{}", run.path);
-            // A folder of the same size as before is probably the same: hashing is faster than packing.
-            let has_size =
-                |known: &&RunBlob| (known.raw_size, known.n_files) == (look.raw_bytes(), look.files.len() as u64);
-            let is_like_known = seen.has_size(&path, look) || known.get(run.path.as_str()).is_some_and(has_size);
-            let content = self.content(&path, look, is_like_known, seen)?;
-            let blob = content.as_ref().and_then(|content| known_as(content).or_else(|| seen.blob_of(&content.hash)));
-            found.push(content.zip(blob));
-        }
-        drop(progress);
-        let kept = self.kept(found.iter().flatten().map(|(_, blob)| *blob).collect())?;
-        let mut stored = Stored::new();
+    ) -> Result<Vec<(Row, Stored)>, CommandError> {
+        let found = self.look(cohorts, seen, ui)?;
+        let kept = self.kept(found.iter().flatten().flatten().map(|(_, blob)| *blob).collect())?;
+        let mut done = Vec::new();
         let mut to_pack = Vec::new();
-        for ((run, look), found) in runs.iter().zip(&looks).zip(found) {
-            match found.filter(|(_, (blob, _))| kept.contains(blob)) {
-                Some((content, (blob, size))) => drop(stored.insert(run.path.clone(), (content, blob, size))),
-                None => to_pack.push((run, look)),
+        for (position, (opened, found)) in cohorts.iter().zip(found).enumerate() {
+            let (name, runs) = (opened.name.clone(), opened.runs.len() as u64);
+            let mut row = Row { kind: "cohort", name, runs, raw_bytes: opened.raw_bytes(), ..Row::default() };
+            let mut stored = Stored::new();
+            for ((run, look), found) in opened.runs.iter().zip(&opened.looks).zip(found) {
+                match found.filter(|(_, (blob, _))| kept.contains(blob)) {
+                    Some((content, (blob, size))) => drop(stored.insert(run.path.clone(), (content, blob, size))),
+                    None => {
+                        let seen_as = format!("{}/{}", opened.name, run.path);
+                        to_pack.push(ToPack { cohort: position, run, look, seen_as });
+                        row.packed += 1;
+                    }
+                }
+            }
+            done.push((row, stored));
+        }
+        for (packed, to_pack) in self.pack(&to_pack, seen, ui)?.into_iter().zip(&to_pack) {
+            done[to_pack.cohort].1.insert(to_pack.run.path.clone(), packed);
+        }
+        let mut blobs = Vec::new();
+        for (position, (row, stored)) in done.iter_mut().enumerate() {
+            row.stored_bytes = stored.values().map(|(_, _, size)| size).sum();
+            let of_run = |(run, (_, blob, size)): (&String, &(Content, BlobId, u64))| {
+                (position, *blob, *size, shown_run(&row.name, run))
+            };
+            blobs.extend(stored.iter().map(of_run));
+        }
+        for (position, bytes) in self.send(blobs, ui)? {
+            done[position].0.sent_bytes += bytes;
+        }
+        Ok(done)
+    }
+
+    /// What is known of the runs of cohorts, and the blobs that should hold them.
+    fn look(&self, cohorts: &[Opened], seen: &mut Seen, ui: &mut Ui) -> Result<Vec<Vec<Found>>, CommandError> {
+        // A folder of the same size as before is probably the same: hashing is faster than packing.
+        let is_like = |known: Option<&&RunBlob>, look: &Look| {
+            known.is_some_and(|known| (known.raw_size, known.n_files) == (look.raw_bytes(), look.files.len() as u64))
+        };
+        let mut to_hash = Vec::new();
+        for opened in cohorts {
+            let known = known_runs(self.library, &opened.name);
+            for (run, look) in opened.runs.iter().zip(&opened.looks) {
+                let path = format!("{}/{}", opened.name, run.path);
+                let is_hashed = seen.content(&path, look).is_none()
+                    && (seen.has_size(&path, look) || is_like(known.get(run.path.as_str()), look));
+                to_hash.push((path, look, is_hashed));
             }
         }
-        row.packed = to_pack.len() as u64;
-        self.pack(name, &to_pack, &mut stored, seen, ui)?;
-        row.stored_bytes = stored.values().map(|(_, _, size)| size).sum();
-        row.sent_bytes =
-            self.send(stored.iter().map(|(run, (_, blob, size))| (*blob, *size, shown_run(name, run))).collect(), ui)?;
-        Ok((row, stored))
+        let unknown_bytes = to_hash.iter().filter(|(_, _, is)| *is).map(|(_, look, _)| look.raw_bytes()).sum();
+        let _progress = work::progress(ui, "looking", unknown_bytes, self.monitor);
+        let mut to_hash = to_hash.into_iter();
+        let mut found = Vec::new();
+        for opened in cohorts {
+            let known = known_runs(self.library, &opened.name);
+            let known: HashMap<ContentHash, (BlobId, u64)> =
+                known.into_values().map(|run| (run.content, (run.blob, run.size))).collect();
+            let mut of_cohort = Vec::new();
+            for (path, look, is_hashed) in to_hash.by_ref().take(opened.runs.len()) {
+                let content = self.content(&path, look, is_hashed, seen)?;
+                let blob = content
+                    .as_ref()
+                    .and_then(|content| known.get(&content.hash).copied().or_else(|| seen.blob_of(&content.hash)));
+                of_cohort.push(content.zip(blob));
+            }
+            found.push(of_cohort);
+        }
+        Ok(found)
     }
 
     /// What a run folder or database holds, if it is known, or worth hashing because it is probably known by another name.
@@ -115,90 +180,77 @@ impl Pushing<'_> {
         Ok(kept)
     }
 
-    /// Bytes that must be hashed to know whether they have changed.
-    fn unknown_bytes(
-        &self,
-        name: &str,
-        runs: &[Run],
-        looks: &[Look],
-        seen: &Seen,
-        known: &BTreeMap<&str, &RunBlob>,
-    ) -> u64 {
-        let is_unknown = |run: &Run, look: &Look| {
-            known.contains_key(run.path.as_str()) && seen.content(&format!("{name}/{}", run.path), look).is_none()
-        };
-        runs.iter().zip(looks).filter(|(run, look)| is_unknown(run, look)).map(|(_, look)| look.raw_bytes()).sum()
-    }
-
+    /// Packs runs into the store; gives the content and blob of each.
     fn pack(
         &self,
-        name: &str,
-        to_pack: &[(&Run, &Look)],
-        stored: &mut Stored,
+        to_pack: &[ToPack<'_>],
         seen: &mut Seen,
         ui: &mut Ui,
-    ) -> Result<(), CommandError> {
-        let raw_bytes = to_pack.iter().map(|(_, look)| look.raw_bytes()).sum();
-        // Text shrinks to a tenth, packed files not at all: the store may need as much as there is.
+    ) -> Result<Vec<(Content, BlobId, u64)>, CommandError> {
+        let raw_bytes = to_pack.iter().map(|one| one.look.raw_bytes()).sum();
         let progress = work::progress(ui, "packing", raw_bytes, self.monitor);
-        let pack_one = |run: &Run, look: &Look| -> Result<Packed, PackError> {
-            let mut temporary = self.library.store.temporary()?;
-            let packed = pack::pack_run(&run.folder, &look.files, &mut temporary.file, self.monitor)?;
-            self.library.store.adopt(temporary.path(), &packed.blob)?;
-            Ok(packed)
+        let store = &self.library.store;
+        let pack_one = |one: &ToPack<'_>| -> Result<(Temporary, Packed), PackError> {
+            let mut temporary = store.temporary()?;
+            let packed = pack::pack_run(&one.run.folder, &one.look.files, &mut temporary.file, self.monitor)?;
+            Ok((temporary, packed))
         };
-        // Small runs side by side, large ones each on all threads.
-        let (large, small): (Vec<_>, Vec<_>) =
-            to_pack.iter().copied().partition(|(_, look)| look.raw_bytes() > FRAME_BYTES);
-        let mut note = |run: &Run, look: &Look, packed: &Packed| -> Result<(), CommandError> {
-            let content = Content { hash: packed.content, raw_bytes: packed.raw_bytes, n_files: packed.n_files };
-            let blob = (packed.blob, packed.size_bytes);
-            seen.learn(&format!("{name}/{}", run.path), look, &content, Some(blob));
-            stored.insert(run.path.clone(), (content, packed.blob, packed.size_bytes));
-            Ok(())
-        };
-        for (run, look) in &large {
-            let packed = pack_one(run, look).map_err(pack_error)?;
-            note(run, look, &packed)?;
-        }
-        // What is packed is packed, also if another fails.
-        let packed: Vec<_> = small.par_iter().map(|(run, look)| pack_one(run, look)).collect();
-        let mut failure = None;
-        for ((run, look), packed) in small.iter().zip(packed) {
-            match packed {
-                Ok(packed) => note(run, look, &packed)?,
-                Err(error) => failure = failure.or(Some(error)),
-            }
-        }
+        let bytes_of = |one: &ToPack<'_>| one.look.raw_bytes();
+        let mut waiting = to_pack.iter();
+        let results = in_batches(
+            to_pack,
+            bytes_of,
+            |batch| each(batch, bytes_of, pack_one),
+            |batch| {
+                let adopted = adopt(store, &batch);
+                // What is packed is packed, also if another fails, or the process is killed.
+                let results = batch.into_iter().zip(waiting.by_ref()).map(|(packed, one)| {
+                    let (_, packed) = packed?;
+                    adopted.as_ref().map_err(|error| io::Error::new(error.kind(), error.to_string()))?;
+                    let content =
+                        Content { hash: packed.content, raw_bytes: packed.raw_bytes, n_files: packed.n_files };
+                    seen.learn(&one.seen_as, one.look, &content, Some((packed.blob, packed.size_bytes)));
+                    Ok((content, packed.blob, packed.size_bytes))
+                });
+                let results: Vec<Result<_, PackError>> = results.collect();
+                seen.save(self.library, Some(self.lock));
+                results
+            },
+        );
         drop(progress);
-        seen.save(self.library, Some(self.lock));
-        failure.map_or(Ok(()), |error| Err(pack_error(error)))
+        results.into_iter().collect::<Result<_, _>>().map_err(pack_error)
     }
 
-    /// Sends what the remote does not have. Returns the bytes sent.
-    fn send(&self, blobs: Vec<(BlobId, u64, String)>, ui: &mut Ui) -> Result<u64, CommandError> {
+    /// Sends what the remote does not have; each blob comes with a number, its stored bytes, and what it holds. Returns the
+    /// bytes that were sent of each number.
+    fn send(
+        &self,
+        blobs: Vec<(usize, BlobId, u64, String)>,
+        ui: &mut Ui,
+    ) -> Result<BTreeMap<usize, u64>, CommandError> {
         let mut distinct = BTreeSet::new();
-        let mut absent = Vec::new();
-        for (blob, size, what) in blobs {
+        let (mut numbers, mut to_send) = (Vec::new(), Vec::new());
+        for (number, blob, size_bytes, what) in blobs {
             // What is not here is in the remote: that was asked before.
             if self.library.store.has(&blob).is_some() && distinct.insert(blob) {
-                absent.push(ToSend { key: blob, path: self.library.store.path_of(&blob), size_bytes: size, what });
+                numbers.push(number);
+                to_send.push(ToSend { key: blob, path: self.library.store.path_of(&blob), size_bytes, what });
             }
         }
-        let total = absent.iter().map(|blob| blob.size_bytes).sum();
+        let total = to_send.iter().map(|blob| blob.size_bytes).sum();
         let progress = work::progress(ui, "sending", total, self.monitor);
-        let results = transfer::send_all(self.remote.remote.as_ref(), &absent, &Options::default(), self.monitor);
+        let results = transfer::send_all(self.remote.remote.as_ref(), &to_send, &Options::default(), self.monitor);
         drop(progress);
-        let mut sent_bytes = 0;
+        let mut sent_bytes = BTreeMap::new();
         let mut failures = Vec::new();
-        for (blob, result) in absent.iter().zip(results) {
+        for ((number, blob), result) in numbers.into_iter().zip(&to_send).zip(results) {
             match result {
-                Ok(Sent::Stored { .. }) => sent_bytes += blob.size_bytes,
+                Ok(Sent::Stored { .. }) => *sent_bytes.entry(number).or_default() += blob.size_bytes,
                 Ok(Sent::AlreadyThere) => {}
                 Err(error) => failures.push(error),
             }
         }
-        work::fail_if_any(failures, absent.len(), "sent", ui)?;
+        work::fail_if_any(failures, to_send.len(), "sent", ui)?;
         Ok(sent_bytes)
     }
 
@@ -246,7 +298,7 @@ impl Pushing<'_> {
             }
         };
         row.stored_bytes = size;
-        row.sent_bytes = self.send(vec![(blob, size, name)], ui)?;
+        row.sent_bytes = self.send(vec![(0, blob, size, name)], ui)?.into_values().sum();
         let database = DatabaseBlob {
             blob,
             size,
@@ -256,4 +308,10 @@ impl Pushing<'_> {
         };
         Ok((row, database))
     }
+}
+
+/// Takes blobs that were packed into the store, all together.
+fn adopt(store: &Store, packed: &[Result<(Temporary, Packed), PackError>]) -> io::Result<()> {
+    let files = packed.iter().flatten().map(|(temporary, packed)| (temporary.path().to_owned(), packed.blob));
+    store.adopt_many(&files.collect::<Vec<_>>())
 }

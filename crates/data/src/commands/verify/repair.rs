@@ -98,18 +98,19 @@ impl Repair<'_> {
                 let new = beside(&item.place, REPAIRED);
                 remove_if_there(&new)?;
                 let blob = self.library.store.path_of(&item.blob);
-                pack::extract_run(&blob, &new, expected, self.monitor).and_then(|()| Ok(exchange(&new, &item.place)?))
+                pack::extract_run(&blob, &new, expected, self.monitor)
+                    .and_then(|()| Ok(exchange(&new, &item.place)?))
+                    .and_then(|()| items::learn(item, self.seen))
             }
-            Contents::Database { .. } => items::unpack(&self.library.store, item, self.monitor),
+            Contents::Database { .. } => items::replace_database(self.library, item, self.seen, self.monitor),
         };
         match unpacked {
-            Ok(()) => items::learn(item, self.seen).map_err(work::pack_error)?,
-            Err(error @ (PackError::Cancelled | PackError::Io(_))) => return Err(work::pack_error(error)),
+            Ok(()) => Ok(true),
+            Err(error @ (PackError::Cancelled | PackError::Io(_))) => Err(work::pack_error(error)),
             Err(error) => {
                 ui.problem(&format!("{}: {error}", item.what));
-                return Ok(false);
+                Ok(false)
             }
         }
-        Ok(true)
     }
 }
