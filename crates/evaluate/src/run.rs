@@ -8,12 +8,14 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rs_cli::{CommandError, Exit, Kind, Ui};
-use rs_core::collect::{self, CollectError, Collected, Collection, Input, Keep, Monitor, OnMalformed, Wanted};
+use rs_core::collect::{self, CollectError, Collected, Collection, How, Input, Keep, Monitor, OnMalformed, Wanted};
 use rs_core::diagnostic::Diagnostic;
 use rs_core::eval_id::EvalId;
+use rs_core::forensics::Examiner;
 use rs_core::reader::Codec;
 use rs_core::statistics::CONFIDENCE_LEVEL;
 use rs_core::{suggest, timestamp};
+use rs_forensics::compression::COMPRESSOR;
 use rs_pointsdb::PointsDbError;
 use rs_pointsdb::builder::{Builder, EvalRow, Old};
 use rs_pointsdb::connection::{Limits, open_to_read};
@@ -21,6 +23,7 @@ use rs_pointsdb::queries::{self, EvalSummary};
 use rs_pointsdb::schema::SCHEMA_VERSION;
 
 use crate::arguments::Arguments;
+use crate::forensics::Forensics;
 use crate::plan::{Plan, PlannedEval};
 use crate::report::{Summary, SummaryRow};
 
@@ -179,7 +182,9 @@ fn ways<'a>(plan: &'a Plan, arguments: &Arguments, old: &OldDatabase) -> BTreeMa
         Some(old) if !arguments.force && evaluation.files.is_empty() && old.n_points > 0 => Way::Reuse,
         // `--strict` is to meet the malformed lines.
         Some(old) if arguments.strict && old.n_malformed > 0 => Way::Read,
-        Some(old) if !arguments.force && old.fingerprint == evaluation.fingerprint => Way::Reuse,
+        Some(old) if !arguments.force && evaluation.is_current(&old.fingerprint, plan.tokenizers.as_deref()) => {
+            Way::Reuse
+        }
         _ => Way::Read,
     };
     plan.evaluations.iter().map(|evaluation| (&evaluation.eval_id, way(evaluation))).collect()
@@ -203,6 +208,9 @@ fn build<'a>(
     };
     let wanted: Vec<&PlannedEval> =
         plan.evaluations.iter().filter(|evaluation| ways[&evaluation.eval_id] == Way::Read).collect();
+    if let Some(tokenizers) = &plan.tokenizers {
+        tokenizers.tell_of_missing(&plan.tokenizer_folder, ui);
+    }
     let on_malformed = if arguments.strict { OnMalformed::Stop } else { OnMalformed::Continue };
     let batches = batches(plan, &wanted);
     let to_read: BTreeSet<usize> = wanted.iter().flat_map(|evaluation| evaluation.files.iter().copied()).collect();
@@ -339,8 +347,24 @@ fn collect_batch(
             Input { path: file.path.clone(), codec: file.codec, size_bytes: file.size_bytes, evaluations }
         })
         .collect();
+    let forensics = match &plan.tokenizers {
+        Some(tokenizers) => {
+            let of = |eval: &&PlannedEval| tokenizers.of(eval.entry.hf_id.as_deref()).cloned();
+            Some(Forensics::new(batch.iter().map(of).collect())?)
+        }
+        None => None,
+    };
     let span = tracing::info_span!("collect", files = inputs.len()).entered();
-    let result = collect::collect(&wanted, &inputs, Keep::Points, on_malformed, monitor);
+    let result = collect::collect(
+        &wanted,
+        &inputs,
+        How {
+            keep: Keep::Points,
+            on_malformed,
+            examiner: forensics.as_ref().map(|forensics| forensics as &dyn Examiner),
+        },
+        monitor,
+    );
     drop(span);
     result.map_err(|error| match error {
         CollectError::Cancelled => stopped(),
@@ -370,7 +394,7 @@ fn eval_row(plan: &Plan, evaluation: &PlannedEval, found: &Collected) -> EvalRow
         n_foreign: found.n_foreign,
         first_timestamp: found.tally.first_timestamp,
         last_timestamp: found.tally.last_timestamp,
-        fingerprint: evaluation.fingerprint.clone(),
+        fingerprint: evaluation.full_fingerprint(plan.tokenizers.as_deref()),
     }
 }
 
@@ -387,8 +411,8 @@ fn meta(plan: &Plan) -> Vec<(&'static str, String)> {
         ("tool_version", format!("evaluate {}", env!("CARGO_PKG_VERSION"))),
         ("dataset", plan.dataset.clone()),
         ("config", config_name(plan)),
-        ("compressor", "none".to_owned()),
-        ("tokenizers", "none".to_owned()),
+        ("compressor", plan.tokenizers.as_ref().map_or("none", |_| COMPRESSOR).to_owned()),
+        ("tokenizers", plan.tokenizers.as_ref().map_or_else(|| "none".to_owned(), |tokenizers| tokenizers.shown())),
         ("created_at", created_at),
         ("statistics", format!("confidence level {CONFIDENCE_LEVEL}")),
     ]

@@ -15,12 +15,13 @@ use rayon::prelude::*;
 
 use crate::diagnostic::{Diagnostic, Problem};
 use crate::eval_id::Identity;
+use crate::forensics::{Examiner, Spectrum, prompt_text};
 use crate::lexer::{LexError, RawString};
 pub use crate::monitor::Monitor;
 use crate::params::{canonical_json, canonical_params};
 use crate::point::{self, Attributes, Point};
 use crate::reader::{Block, BlockReader, Codec, MAX_LINE_BYTES};
-use crate::record::{self, Controls, Record};
+use crate::record::{self, Controls, Outcome, Record};
 use crate::sample::Sample;
 use crate::shape::Shape;
 
@@ -86,6 +87,17 @@ pub enum OnMalformed {
     Continue,
     /// The work stops.
     Stop,
+}
+
+/// How files are read.
+#[derive(Clone, Copy)]
+pub struct How<'a> {
+    /// How much of each record is kept.
+    pub keep: Keep,
+    /// What happens at a malformed line.
+    pub on_malformed: OnMalformed,
+    /// Who looks at the texts of records; by nobody they are skipped.
+    pub examiner: Option<&'a dyn Examiner>,
 }
 
 /// Why there is no result.
@@ -172,23 +184,22 @@ pub struct Collection {
 pub fn collect(
     wanted: &[Wanted],
     files: &[Input],
-    keep: Keep,
-    on_malformed: OnMalformed,
+    how: How<'_>,
     monitor: &Monitor,
 ) -> Result<Collection, CollectError> {
-    collect_in(Pieces::default(), wanted, files, keep, on_malformed, monitor)
+    collect_in(Pieces::default(), wanted, files, how, monitor)
 }
 
 fn collect_in(
     pieces: Pieces,
     wanted: &[Wanted],
     files: &[Input],
-    keep: Keep,
-    on_malformed: OnMalformed,
+    how: How<'_>,
     monitor: &Monitor,
 ) -> Result<Collection, CollectError> {
     let hasher = DefaultHashBuilder::default();
-    let context = Context { pieces, wanted, files, keep, on_malformed, monitor, hasher };
+    let How { keep, on_malformed, examiner } = how;
+    let context = Context { pieces, wanted, files, keep, on_malformed, examiner, monitor, hasher };
     let parts = context.read_all();
     if monitor.is_cancelled() {
         return Err(CollectError::Cancelled);
@@ -214,6 +225,7 @@ struct Context<'a> {
     files: &'a [Input],
     keep: Keep,
     on_malformed: OnMalformed,
+    examiner: Option<&'a dyn Examiner>,
     monitor: &'a Monitor,
     hasher: DefaultHashBuilder,
 }
@@ -227,6 +239,8 @@ struct Part {
     points: Vec<PartPoint>,
     /// What samples carry besides their results.
     attributes: Vec<Attributes>,
+    /// What was found of prompts.
+    spectra: Vec<Spectrum>,
     n_malformed: u64,
     diagnostics: Vec<PlacedProblem>,
 }
@@ -234,7 +248,8 @@ struct Part {
 /// An evaluation, a task, and params: what a point is found by.
 type Coordinate<'a> = (usize, &'a str, &'a str);
 
-/// Samples of one coordinate, in line order; their attributes are positions in [`Part::attributes`].
+/// Samples of one coordinate, in line order; their attributes and spectra are positions in [`Part::attributes`] and
+/// [`Part::spectra`].
 struct PartPoint {
     identity: usize,
     base_task: String,
@@ -442,6 +457,7 @@ impl<'a> Context<'a> {
                 identities: Vec::new(),
                 points: Vec::new(),
                 attributes: Vec::new(),
+                spectra: Vec::new(),
                 n_malformed: 0,
                 diagnostics: Vec::new(),
             },
@@ -451,6 +467,8 @@ impl<'a> Context<'a> {
             by_coordinate: HashTable::new(),
             raw_key: Vec::new(),
             shape: Shape::default(),
+            trace: Vec::new(),
+            last_prompt: None,
             last: None,
         }
     }
@@ -499,32 +517,41 @@ impl<'a> Context<'a> {
     fn make_points(&self, parts: &[Part], evaluations: &mut [Collected]) {
         let all_attributes: Vec<&Attributes> = parts.iter().flat_map(|part| &part.attributes).collect();
         // Pieces of each point of each evaluation in (path, line) order, with where their part's attributes begin.
-        let mut gathered: BTreeMap<Coordinate<'_>, Vec<(&PartPoint, u32)>> = BTreeMap::new();
-        let mut n_attributes = 0_usize;
+        let all_spectra: Vec<&Spectrum> = parts.iter().flat_map(|part| &part.spectra).collect();
+        let mut gathered: BTreeMap<Coordinate<'_>, Vec<(&PartPoint, Firsts)>> = BTreeMap::new();
+        let (mut n_attributes, mut n_spectra) = (0_usize, 0_usize);
         for part in parts {
             let claimants: Vec<Vec<usize>> =
                 part.identities.iter().map(|(identity, _)| self.claimants(part.file, identity)).collect();
-            let first = u32::try_from(n_attributes).unwrap_or(u32::MAX);
+            let first = |count| u32::try_from(count).unwrap_or(u32::MAX);
+            let firsts = Firsts { attributes: first(n_attributes), spectra: first(n_spectra) };
             for piece in &part.points {
                 for &evaluation in &claimants[piece.identity] {
-                    gathered.entry((evaluation, &piece.base_task, &piece.params)).or_default().push((piece, first));
+                    gathered.entry((evaluation, &piece.base_task, &piece.params)).or_default().push((piece, firsts));
                 }
             }
             n_attributes += part.attributes.len();
+            n_spectra += part.spectra.len();
         }
-        let gathered: Vec<(Coordinate<'_>, Vec<(&PartPoint, u32)>)> = gathered.into_iter().collect();
+        let gathered: Vec<(Coordinate<'_>, Vec<(&PartPoint, Firsts)>)> = gathered.into_iter().collect();
         let counted: Vec<(usize, Point, u64)> = gathered
             .into_par_iter()
             .map(|((evaluation, base_task, params), pieces)| {
                 let mut samples = Vec::with_capacity(pieces.iter().map(|(piece, _)| piece.samples.len()).sum());
-                for (piece, first) in pieces {
-                    let placed = |sample: &Sample| Sample { attributes: first + sample.attributes, ..*sample };
+                for (piece, firsts) in pieces {
+                    let placed = |sample: &Sample| Sample {
+                        attributes: firsts.attributes + sample.attributes,
+                        spectrum: sample.spectrum.map(|at| firsts.spectra + at),
+                        ..*sample
+                    };
                     samples.extend(piece.samples.iter().map(placed));
                 }
                 let context_tokens = self.wanted[evaluation].context_tokens;
                 let attributes = |at: u32| all_attributes[at as usize].clone();
+                let spectra = |at: u32| all_spectra.get(at as usize).copied();
+                let (base_task, params) = (base_task.to_owned(), params.to_owned());
                 let (point, n_duplicates) =
-                    point::count(base_task.to_owned(), params.to_owned(), samples, context_tokens, attributes);
+                    point::count(base_task, params, samples, context_tokens, attributes, spectra);
                 (evaluation, point, n_duplicates)
             })
             .collect();
@@ -535,6 +562,13 @@ impl<'a> Context<'a> {
             collected.points.push(point);
         }
     }
+}
+
+/// Where a part's attributes and spectra begin among those of all parts.
+#[derive(Clone, Copy)]
+struct Firsts {
+    attributes: u32,
+    spectra: u32,
 }
 
 /// What the threads share.
@@ -576,8 +610,8 @@ enum Place {
 struct Parser<'a> {
     context: &'a Context<'a>,
     part: Part,
-    /// Raw texts of the identities, beside [`Part::identities`], and whether anybody wants their records.
-    identity_keys: Vec<(Vec<u8>, bool)>,
+    /// Beside [`Part::identities`].
+    identity_keys: Vec<IdentityKey>,
     /// Everything that was written for a coordinate and its attributes; beside [`Part::attributes`].
     spellings: Vec<Spelling>,
     /// Positions in `spellings` by raw key.
@@ -586,8 +620,29 @@ struct Parser<'a> {
     by_coordinate: HashTable<usize>,
     raw_key: Vec<u8>,
     shape: Shape,
+    /// The trace at hand, decoded.
+    trace: Vec<u8>,
+    /// Repetitions have one prompt.
+    last_prompt: Option<LastPrompt>,
     /// Where the record before belongs: most records follow one of their own point.
     last: Option<Belonging>,
+}
+
+/// An identity met in a range or block.
+struct IdentityKey {
+    /// Its raw texts.
+    key: Vec<u8>,
+    /// The first evaluation that wants its records, if any does.
+    wanted_by: Option<usize>,
+}
+
+/// The prompt whose spectrum was found last.
+struct LastPrompt {
+    identity: usize,
+    /// As it is written.
+    text: Vec<u8>,
+    /// Position in [`Part::spectra`]; `None` if it has no spectrum.
+    spectrum: Option<u32>,
 }
 
 /// Where a record belongs.
@@ -692,14 +747,44 @@ impl Parser<'_> {
         if let Some(spelling) = belonging.spelling {
             let point = self.spellings[spelling].point;
             let attributes = u32::try_from(spelling).unwrap_or(u32::MAX);
-            self.part.points[point].samples.push(Sample::new(record, attributes));
+            let mut sample = Sample::new(record, attributes);
+            if let Some(examiner) = self.context.examiner {
+                self.examine(examiner, belonging.identity, record, &mut sample);
+            }
+            self.part.points[point].samples.push(sample);
         }
         Ok(())
     }
 
+    /// Looks at the texts of a record. Errors are no samples: nobody asks what they look like.
+    fn examine(&mut self, examiner: &dyn Examiner, identity: usize, record: &Record<'_>, sample: &mut Sample) {
+        if sample.outcome == Outcome::Error {
+            return;
+        }
+        self.trace.clear();
+        for text in [record.reasoning, record.response].into_iter().flatten() {
+            text.decode_into(&mut self.trace);
+        }
+        sample.compressed_bytes = Some(examiner.compressed_bytes(&self.trace));
+        let wanted_by = self.identity_keys[identity].wanted_by.filter(|evaluation| examiner.has_spectra(*evaluation));
+        let Some((evaluation, prompt)) = wanted_by.zip(record.prompt) else { return };
+        if let Some(last) = &self.last_prompt
+            && last.identity == identity
+            && last.text == prompt
+        {
+            sample.spectrum = last.spectrum;
+            return;
+        }
+        if let Some(spectrum) = prompt_text(prompt).and_then(|text| examiner.spectrum(evaluation, &text)) {
+            sample.spectrum = u32::try_from(self.part.spectra.len()).ok();
+            self.part.spectra.push(spectrum);
+        }
+        self.last_prompt = Some(LastPrompt { identity, text: prompt.to_vec(), spectrum: sample.spectrum });
+    }
+
     fn belonging(&mut self, record: &Record<'_>) -> Result<Belonging, LexError> {
         let identity = self.identity(record);
-        let is_kept = self.context.keep == Keep::Points && self.identity_keys[identity].1;
+        let is_kept = self.context.keep == Keep::Points && self.identity_keys[identity].wanted_by.is_some();
         let spelling = if is_kept { Some(self.spelling(identity, record)?) } else { None };
         Ok(Belonging { identity, spelling })
     }
@@ -708,15 +793,15 @@ impl Parser<'_> {
     #[inline]
     fn identity(&mut self, record: &Record<'_>) -> usize {
         let names = [record.model.raw, record.template.raw, record.sampler.raw];
-        let found = self.identity_keys.iter().position(|(key, _)| key_equals(key, &names));
+        let found = self.identity_keys.iter().position(|known| key_equals(&known.key, &names));
         found.unwrap_or_else(|| {
             let identity = Identity {
                 model: record.model.decode().into_owned(),
                 template: record.template.decode().into_owned(),
                 sampler: record.sampler.decode().into_owned(),
             };
-            let is_wanted = !self.context.claimants(self.part.file, &identity).is_empty();
-            self.identity_keys.push((key_of(&names), is_wanted));
+            let wanted_by = self.context.claimants(self.part.file, &identity).first().copied();
+            self.identity_keys.push(IdentityKey { key: key_of(&names), wanted_by });
             self.part.identities.push((identity, Tally::default()));
             self.part.identities.len() - 1
         })

@@ -41,6 +41,10 @@ pub struct Sample {
     pub completion_tokens: Option<u32>,
     /// Bytes of the decoded trace, at most `i32::MAX` (lines are shorter than that).
     pub trace_bytes: u32,
+    /// The same once compressed, if somebody looked.
+    pub compressed_bytes: Option<u32>,
+    /// Which of the spectra found beside it is that of its prompt; given by who collects.
+    pub spectrum: Option<u32>,
     /// Which of the point's `task`, `category`, `manifold` the record carries; given by who collects.
     pub attributes: u32,
 }
@@ -65,7 +69,9 @@ impl Sample {
             score: record.score,
             prompt_tokens: record.prompt_tokens,
             completion_tokens: record.completion_tokens,
-            trace_bytes: u32::try_from(record.trace_bytes).unwrap_or(u32::MAX),
+            trace_bytes: u32::try_from(record.trace_bytes()).unwrap_or(u32::MAX),
+            compressed_bytes: None,
+            spectrum: None,
             attributes,
         }
     }
@@ -105,6 +111,7 @@ impl Sample {
             .then_with(|| self.completion_tokens.cmp(&other.completion_tokens))
             .then_with(|| self.prompt_tokens.cmp(&other.prompt_tokens))
             .then_with(|| self.trace_bytes.cmp(&other.trace_bytes))
+            .then_with(|| self.compressed_bytes.cmp(&other.compressed_bytes))
             .then_with(|| self.hard_terminated.cmp(&other.hard_terminated))
             .then_with(|| self.guess_chance.total_cmp(&other.guess_chance))
             .then_with(|| self.score.partial_cmp(&other.score).unwrap_or(Ordering::Equal))
