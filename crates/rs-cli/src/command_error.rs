@@ -188,6 +188,7 @@ impl From<ManifestError> for CommandError {
     fn from(error: ManifestError) -> Self {
         match error {
             ManifestError::Document(error) => error.into(),
+            ManifestError::Write(error) => Self::environment(error),
             other => Self::input(other),
         }
     }
