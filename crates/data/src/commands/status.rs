@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use rs_cli::{Cell, Column, CommandError, Exit, OutputArgs, Report, Table, Ui};
 use rs_core::cohort::{Cohort, CohortError, EVALS_FILE, find_cohorts};
 use rs_core::dataset::Dataset;
-use rs_core::presence::{Manifests, Presence};
+use rs_core::library::Libraries;
+use rs_core::presence::{Presence, presence};
 use rs_core::{document, paths};
 use serde::Serialize;
 
@@ -46,7 +47,7 @@ struct DatasetRow {
 struct CohortRow {
     path: String,
     evaluations: u64,
-    /// Evaluations that have raw files.
+    /// Evaluations whose raw data can be read, extracted or out of blobs.
     evaluations_here: u64,
     runs: u64,
     files: u64,
@@ -67,7 +68,7 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
         }
     } else if is_json || target.join(EVALS_FILE).is_file() {
         let cohort = Cohort::open(target)?;
-        let row = status.row(&cohort)?;
+        let row = Status::row(&cohort);
         status.report.cohorts.push(row);
     } else if target.is_dir() {
         for folder in [target, &target.join("data")] {
@@ -97,7 +98,7 @@ impl Default for StatusReport {
 #[derive(Default)]
 struct Status {
     report: StatusReport,
-    manifests: Manifests,
+    libraries: Libraries,
     /// The cohorts by folder, each looked at once; `None` for one that is not there or wrong.
     cohorts: BTreeMap<PathBuf, Option<CohortRow>>,
     has_wrong: bool,
@@ -163,8 +164,10 @@ impl Status {
         if let Some(known) = self.cohorts.get(folder) {
             return Ok(known.clone());
         }
-        let row = match Cohort::open(folder) {
-            Ok(cohort) => Some(self.row(&cohort)?),
+        let row = match Cohort::open_among(folder, &mut self.libraries) {
+            Ok(cohort) => Some(Self::row(&cohort)),
+            // It is wrong for all of them.
+            Err(error @ CohortError::Library(_)) => return Err(error.into()),
             // The dataset that names it tells.
             Err(CohortError::Missing { .. }) => None,
             Err(error) => {
@@ -176,17 +179,17 @@ impl Status {
         Ok(row)
     }
 
-    fn row(&mut self, cohort: &Cohort) -> Result<CohortRow, CommandError> {
+    fn row(cohort: &Cohort) -> CohortRow {
         let here = cohort.evaluations.iter().filter(|evaluation| !evaluation.files.is_empty());
-        Ok(CohortRow {
+        CohortRow {
             path: paths::show(&cohort.folder),
             evaluations: cohort.evaluations.len() as u64,
             evaluations_here: here.count() as u64,
             runs: cohort.runs().len() as u64,
             files: cohort.files.len() as u64,
             bytes: cohort.size_bytes(),
-            raw: self.manifests.presence(cohort)?,
-        })
+            raw: presence(cohort),
+        }
     }
 
     fn tell(&mut self, what: &str, ui: &mut Ui) {
