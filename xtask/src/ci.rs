@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rs_fixtures::{DEFAULT_SEED, Scale};
 
-use crate::{Outcome, docs, fixtures, process, setup, workspace};
+use crate::{Outcome, docs, fixtures, process, servers, setup, workspace};
 
 /// A step: what it is called, and what it does.
 type Step = (&'static str, Box<dyn Fn() -> Outcome>);
@@ -40,6 +40,8 @@ fn steps() -> Vec<Step> {
         ("clippy", cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])),
         // All targets, as the tests will want them: with fewer, cargo would build shared dependencies twice.
         ("build", cargo(&["build", "--workspace", "--all-targets", "--locked"])),
+        // Not needed before the tests: mistakes that the steps above find are found sooner.
+        ("servers", Box::new(servers::run)),
         ("fixtures", Box::new(|| fixtures::run(&small_fixtures(false)))),
         ("tracked fixtures", Box::new(tracked_fixtures)),
         ("fixtures --check", Box::new(|| fixtures::run(&small_fixtures(true)))),

@@ -26,6 +26,7 @@ mod docs;
 mod fixtures;
 mod install;
 mod process;
+mod servers;
 mod setup;
 mod workspace;
 
@@ -51,6 +52,8 @@ enum Command {
     Demo,
     /// Set up, and check everything that CI checks.
     Ci,
+    /// Install the servers that the tests of remotes start, where they are missing: nginx and s3s-fs.
+    Servers,
     Docs(docs::Arguments),
     Install(install::Arguments),
     Bench(bench::Arguments),
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Command::Fixtures(arguments) => fixtures::run(&arguments),
         Command::Demo => demo::run(),
         Command::Ci => ci::run(),
+        Command::Servers => servers::run(),
         Command::Docs(arguments) => docs::run(&arguments),
         Command::Install(arguments) => install::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),

@@ -11,14 +11,22 @@ use rs_cli::Environment;
 use rs_core::paths::show;
 
 /// What the environment says of S3.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct AwsSettings {
     /// The credentials; `None` for anonymous requests.
     pub credentials: Option<Credentials>,
     /// The region.
     pub region: Option<String>,
-    /// URL of the server.
+    /// URL of the server, as it was written: it may hold a password.
     pub endpoint: Option<String>,
+}
+
+/// Without the endpoint.
+impl fmt::Debug for AwsSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("AwsSettings");
+        shown.field("credentials", &self.credentials).field("region", &self.region).finish_non_exhaustive()
+    }
 }
 
 /// An access key, its secret, and perhaps a session's token.

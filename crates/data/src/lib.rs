@@ -5,6 +5,7 @@ mod commands;
 pub mod credentials;
 #[doc(hidden)]
 pub mod disk;
+mod items;
 #[doc(hidden)]
 pub mod key;
 mod library;
@@ -15,6 +16,7 @@ pub mod remote;
 mod retry;
 mod runs;
 mod seen;
+mod states;
 #[doc(hidden)]
 pub mod transfer;
 mod work;
@@ -40,6 +42,11 @@ enum Command {
     Status(commands::status::Args),
     Push(commands::push::Args),
     Pull(commands::pull::Args),
+    Verify(commands::verify::Args),
+    Gc(commands::gc::Args),
+    Remote(commands::remote::Args),
+    Ls(commands::ls::Args),
+    Diff(commands::diff::Args),
 }
 
 impl Program for Arguments {
@@ -52,6 +59,11 @@ impl Program for Arguments {
             Command::Status(args) => commands::status::run(&args, ui),
             Command::Push(args) => commands::push::run(&args, ui),
             Command::Pull(args) => commands::pull::run(&args, ui),
+            Command::Verify(args) => commands::verify::run(&args, ui),
+            Command::Gc(args) => commands::gc::run(&args, ui),
+            Command::Remote(args) => commands::remote::run(&args, ui),
+            Command::Ls(args) => commands::ls::run(&args, ui),
+            Command::Diff(args) => commands::diff::run(&args, ui),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A folder of cohorts' sets (`data/`) with its manifest, its store of blobs, and its remotes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rs_cli::{CommandError, Environment};
@@ -98,6 +98,28 @@ impl Library {
     /// The evaluations of a cohort that the manifest knows.
     pub(crate) fn evals_of<'a>(&'a self, cohort: &'a str) -> impl Iterator<Item = (&'a String, &'a EvalBlobs)> {
         self.manifest.evals.iter().filter(move |(_, eval)| eval.cohort == cohort)
+    }
+
+    /// The evaluation of the manifest that a user names by its id, a longer piece of its hash, or its identity.
+    pub(crate) fn eval(&self, typed: &str) -> Result<&EvalBlobs, CommandError> {
+        let is_named = |id: &str, eval: &EvalBlobs| {
+            let hash = blake3::hash(eval.identity.as_bytes()).to_hex();
+            eval.identity == typed || id == typed || typed.len() > id.len() && hash.as_str().starts_with(typed)
+        };
+        let evals = &self.manifest.evals;
+        evals.iter().find(|(id, eval)| is_named(id, eval)).map(|(_, eval)| eval).ok_or_else(|| {
+            let known: Vec<&str> = evals.iter().flat_map(|(id, eval)| [id.as_str(), eval.identity.as_str()]).collect();
+            CommandError::input(format!("no evaluation `{typed}` in {}", paths::show(&self.file)))
+                .maybe_hint(suggest::hint(typed, &known))
+        })
+    }
+
+    /// The manifest has nothing of a cohort.
+    pub(crate) fn unknown_cohort(&self, name: &str) -> CommandError {
+        let cohorts: BTreeSet<&str> = self.manifest.evals.values().map(|eval| eval.cohort.as_str()).collect();
+        let cohorts: Vec<&str> = cohorts.into_iter().collect();
+        CommandError::input(format!("{} has no blobs of cohort `{name}`", paths::show(&self.file)))
+            .maybe_hint(suggest::hint(name, &cohorts))
     }
 
     /// Opens a remote by name; without one `origin`, or the only one there is.

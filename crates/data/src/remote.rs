@@ -200,6 +200,14 @@ impl RemoteError {
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Transient { .. })
     }
+
+    /// When the server wants to be asked again, if it says.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Transient { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
 }
 
 impl From<io::Error> for RemoteError {

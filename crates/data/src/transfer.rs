@@ -6,7 +6,6 @@ use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
 
 use rs_core::paths::show;
 
@@ -170,6 +169,19 @@ impl fmt::Display for Damage {
     }
 }
 
+/// An error that can say that the work was stopped.
+trait Stopped {
+    const STOPPED: Self;
+}
+
+impl Stopped for TransferError {
+    const STOPPED: Self = Self::Cancelled;
+}
+
+impl Stopped for RemoteError {
+    const STOPPED: Self = Self::Cancelled;
+}
+
 fn tries(n_tries: u32) -> String {
     if n_tries > 1 { format!(" (after {n_tries} tries)") } else { String::new() }
 }
@@ -189,7 +201,22 @@ pub fn fetch_all(
     let keys: Vec<&Key> = wanted.iter().map(|blob| &blob.key).collect();
     run_all(remote, &keys, options, monitor, |at| {
         let blob = &wanted[at];
+        let destination = Some(destination);
         Fetch { remote, blob, destination, options, monitor, n_tries: 0, received_bytes: 0 }.run()
+    })
+}
+
+/// Reads blobs in a remote to their last byte and checks them, and keeps nothing; otherwise like [`fetch_all`].
+pub fn check_all(
+    remote: &dyn Remote,
+    wanted: &[Wanted],
+    options: &Options,
+    monitor: &Monitor,
+) -> Vec<Result<Fetched, TransferError>> {
+    let keys: Vec<&Key> = wanted.iter().map(|blob| &blob.key).collect();
+    run_all(remote, &keys, options, monitor, |at| {
+        let blob = &wanted[at];
+        Fetch { remote, blob, destination: None, options, monitor, n_tries: 0, received_bytes: 0 }.run()
     })
 }
 
@@ -206,26 +233,60 @@ pub fn send_all(
     run_all(remote, &keys, options, monitor, |at| send(remote, &to_send[at], options, monitor))
 }
 
+/// Asks for the stored bytes of blobs, several at once: one result for each of `keys`, in their order.
+pub fn sizes_of(
+    remote: &dyn Remote,
+    keys: &[Key],
+    options: &Options,
+    monitor: &Monitor,
+) -> Vec<Result<Option<u64>, RemoteError>> {
+    let asked: Vec<&Key> = keys.iter().collect();
+    run_all(remote, &asked, options, monitor, |at| patiently(options, monitor, || remote.size_of(&keys[at])))
+}
+
+/// Asks a remote as often as it takes while it fails for reasons that may pass.
+///
+/// # Errors
+/// The last failure, or [`RemoteError::Cancelled`].
+pub fn patiently<T>(
+    options: &Options,
+    monitor: &Monitor,
+    ask: impl Fn() -> Result<T, RemoteError>,
+) -> Result<T, RemoteError> {
+    let mut patience = Patience::new(options);
+    loop {
+        let error = match ask() {
+            Err(error) if error.is_transient() => error,
+            other => return other,
+        };
+        match patience.pause(error.retry_after(), monitor) {
+            Next::Again => {}
+            Next::GiveUp => return Err(error),
+            Next::Stopped => return Err(RemoteError::Cancelled),
+        }
+    }
+}
+
 /// Does the work of each key once, on several threads; keys that come again get the result of the first.
-fn run_all<T: Clone + Send>(
+fn run_all<T: Clone + Send, E: Clone + Send + Stopped>(
     remote: &dyn Remote,
     keys: &[&Key],
     options: &Options,
     monitor: &Monitor,
-    work: impl Fn(usize) -> Result<T, TransferError> + Sync,
-) -> Vec<Result<T, TransferError>> {
+    work: impl Fn(usize) -> Result<T, E> + Sync,
+) -> Vec<Result<T, E>> {
     let mut first_of = HashMap::new();
     let firsts: Vec<usize> = keys.iter().enumerate().map(|(at, key)| *first_of.entry(key).or_insert(at)).collect();
     let to_do: Vec<usize> = firsts.iter().enumerate().filter(|(at, first)| at == *first).map(|(at, _)| at).collect();
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel();
-    let mut done: HashMap<usize, Result<T, TransferError>> = HashMap::new();
+    let mut done: HashMap<usize, Result<T, E>> = HashMap::new();
     std::thread::scope(|scope| {
         for _ in 0..options.parallel.clamp(1, to_do.len().max(1)) {
             let (sender, work, next, to_do) = (sender.clone(), &work, &next, &to_do);
             scope.spawn(move || {
                 while let Some(at) = to_do.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let result = if monitor.is_cancelled() { Err(TransferError::Cancelled) } else { work(*at) };
+                    let result = if monitor.is_cancelled() { Err(E::STOPPED) } else { work(*at) };
                     if sender.send((*at, result)).is_err() {
                         break;
                     }
@@ -247,14 +308,15 @@ fn run_all<T: Clone + Send>(
         }
     });
     // Every first one has its result, unless its thread panicked, and then so did the scope.
-    firsts.iter().map(|first| done.get(first).cloned().unwrap_or(Err(TransferError::Cancelled))).collect()
+    firsts.iter().map(|first| done.get(first).cloned().unwrap_or(Err(E::STOPPED))).collect()
 }
 
 /// One blob on its way here.
 struct Fetch<'a> {
     remote: &'a dyn Remote,
     blob: &'a Wanted,
-    destination: &'a dyn Destination,
+    /// `None` if it is only checked.
+    destination: Option<&'a dyn Destination>,
     options: &'a Options,
     monitor: &'a Monitor,
     n_tries: u32,
@@ -263,7 +325,8 @@ struct Fetch<'a> {
 
 /// What is here of a blob.
 struct Partial<'a> {
-    file: fs_err::File,
+    /// `None` if it is only checked.
+    file: Option<fs_err::File>,
     hasher: blake3::Hasher,
     n_bytes: u64,
     monitor: &'a Monitor,
@@ -283,13 +346,13 @@ impl From<io::Error> for Setback {
     }
 }
 
-impl<'a> Fetch<'a> {
+impl Fetch<'_> {
     fn run(mut self) -> Result<Fetched, TransferError> {
-        let path = self.destination.partial_of(&self.blob.key);
-        let mut partial = self.open(&path)?;
-        let result = self.complete(&mut partial, &path);
-        let left_nothing = partial.n_bytes == 0 || matches!(result, Err(TransferError::Refused { .. }));
-        if result.is_err() && left_nothing {
+        let path = self.destination.map(|destination| destination.partial_of(&self.blob.key));
+        let file = path.as_deref().map(|path| self.open(path)).transpose()?;
+        let mut partial = Partial { file, hasher: blake3::Hasher::new(), n_bytes: 0, monitor: self.monitor };
+        let result = self.complete(&mut partial);
+        if let (Some(path), Err(_), 0) = (path, &result, partial.n_bytes) {
             // An empty file is in nobody's way, and the failure itself matters more.
             let _ = fs_err::remove_file(&path);
         }
@@ -301,23 +364,22 @@ impl<'a> Fetch<'a> {
     }
 
     /// Opens what came the last time, for this process alone.
-    fn open(&self, path: &Path) -> Result<Partial<'a>, TransferError> {
+    fn open(&self, path: &Path) -> Result<fs_err::File, TransferError> {
         let opened = path
             .parent()
             .map_or(Ok(()), fs_err::create_dir_all)
             .and_then(|()| fs_err::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path));
         let file = opened.map_err(|error| self.disk(error))?;
         match file.file().try_lock() {
-            Ok(()) => {}
+            Ok(()) => Ok(file),
             Err(std::fs::TryLockError::WouldBlock) => {
-                return Err(TransferError::Busy { what: self.blob.what.clone(), path: path.to_owned() });
+                Err(TransferError::Busy { what: self.blob.what.clone(), path: path.to_owned() })
             }
-            Err(std::fs::TryLockError::Error(error)) => return Err(self.disk(error)),
+            Err(std::fs::TryLockError::Error(error)) => Err(self.disk(error)),
         }
-        Ok(Partial { file, hasher: blake3::Hasher::new(), n_bytes: 0, monitor: self.monitor })
     }
 
-    fn complete(&mut self, partial: &mut Partial<'_>, path: &Path) -> Result<(), TransferError> {
+    fn complete(&mut self, partial: &mut Partial<'_>) -> Result<(), TransferError> {
         match partial.read_what_is_there(self.blob.size_bytes) {
             Ok(()) => {}
             Err(Setback::Disk(error)) => return Err(self.disk(error)),
@@ -326,7 +388,7 @@ impl<'a> Fetch<'a> {
         let mut patience = Patience::new(self.options);
         let (mut furthest, mut was_damaged) = (partial.n_bytes, false);
         loop {
-            match self.attempt(partial, path) {
+            match self.attempt(partial) {
                 Ok(()) => return Ok(()),
                 Err(Setback::Disk(error)) => return Err(self.disk(error)),
                 Err(Setback::Cancelled | Setback::Remote(RemoteError::Cancelled)) => {
@@ -346,16 +408,15 @@ impl<'a> Fetch<'a> {
                         patience.renew();
                     }
                     furthest = furthest.max(partial.n_bytes);
-                    let retry_after = match &error {
-                        RemoteError::Transient { retry_after, .. } => *retry_after,
+                    match &error {
+                        RemoteError::Transient { .. } => {}
                         // What is here is longer than what is there: not the same bytes.
                         RemoteError::PastEnd { .. } if partial.n_bytes > 0 => {
                             partial.discard().map_err(|error| self.disk(error))?;
-                            Some(Duration::ZERO)
                         }
                         _ => return Err(self.failed(error)),
-                    };
-                    match patience.pause(retry_after, self.monitor) {
+                    }
+                    match patience.pause(error.retry_after(), self.monitor) {
                         Next::Again => {}
                         Next::GiveUp => return Err(self.failed(error)),
                         Next::Stopped => return Err(TransferError::Cancelled),
@@ -366,7 +427,7 @@ impl<'a> Fetch<'a> {
     }
 
     /// Fetches what is missing, and takes the blob into the store if it is right.
-    fn attempt(&mut self, partial: &mut Partial<'_>, path: &Path) -> Result<(), Setback> {
+    fn attempt(&mut self, partial: &mut Partial<'_>) -> Result<(), Setback> {
         let size_bytes = self.blob.size_bytes;
         if partial.n_bytes < size_bytes {
             self.n_tries += 1;
@@ -376,8 +437,10 @@ impl<'a> Fetch<'a> {
         if found.as_str() != self.blob.key.to_string() {
             return Err(Setback::Damaged(Damage::Hash { found: found.to_string() }));
         }
-        partial.file.sync_all()?;
-        self.destination.adopt(&self.blob.key, path)?;
+        if let (Some(destination), Some(file)) = (self.destination, &partial.file) {
+            file.sync_all()?;
+            destination.adopt(&self.blob.key, file.path())?;
+        }
         Ok(())
     }
 
@@ -441,15 +504,22 @@ impl<'a> Fetch<'a> {
 impl Partial<'_> {
     /// Hashes what came the last time. More than the blob can have is none of it.
     fn read_what_is_there(&mut self, size_bytes: u64) -> Result<(), Setback> {
-        if self.file.metadata()?.len() > size_bytes {
-            return Ok(self.discard()?);
+        let Some(mut file) = self.file.take() else { return Ok(()) };
+        let read = self.read_all(&mut file, size_bytes);
+        self.file = Some(file);
+        read
+    }
+
+    fn read_all(&mut self, file: &mut fs_err::File, size_bytes: u64) -> Result<(), Setback> {
+        if file.metadata()?.len() > size_bytes {
+            file.set_len(0)?;
         }
         let mut buffer = vec![0; READ_BYTES];
         loop {
             if self.monitor.is_cancelled() {
                 return Err(Setback::Cancelled);
             }
-            let n_bytes = self.file.read(&mut buffer)?;
+            let n_bytes = file.read(&mut buffer)?;
             if n_bytes == 0 {
                 return Ok(());
             }
@@ -458,7 +528,9 @@ impl Partial<'_> {
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)?;
+        if let Some(file) = &mut self.file {
+            file.write_all(bytes)?;
+        }
         self.count(bytes);
         Ok(())
     }
@@ -471,8 +543,10 @@ impl Partial<'_> {
 
     /// Starts over.
     fn discard(&mut self) -> io::Result<()> {
-        self.file.set_len(0)?;
-        self.file.rewind()?;
+        if let Some(file) = &mut self.file {
+            file.set_len(0)?;
+            file.rewind()?;
+        }
         self.take_back();
         self.hasher.reset();
         self.n_bytes = 0;
@@ -501,7 +575,8 @@ fn send(remote: &dyn Remote, blob: &ToSend, options: &Options, monitor: &Monitor
                 monitor.done_bytes.fetch_add(size_bytes, Ordering::Relaxed);
                 return Ok(if n_tries == 0 { Sent::AlreadyThere } else { Sent::Stored { n_tries } });
             }
-            Ok(_) => {
+            // Who may write need not be one who may ask.
+            Ok(_) | Err(RemoteError::Denied { .. }) => {
                 n_tries += 1;
                 remote.put(&blob.key, &blob.path, monitor)
             }
@@ -512,9 +587,9 @@ fn send(remote: &dyn Remote, blob: &ToSend, options: &Options, monitor: &Monitor
             Err(_) if monitor.is_cancelled() => return Err(TransferError::Cancelled),
             Err(RemoteError::Cancelled) => return Err(TransferError::Cancelled),
             Err(RemoteError::Local(source)) => return Err(TransferError::Disk { what: blob.what.clone(), source }),
-            Err(RemoteError::Transient { url, what, retry_after }) => match patience.pause(retry_after, monitor) {
+            Err(error) if error.is_transient() => match patience.pause(error.retry_after(), monitor) {
                 Next::Again => {}
-                Next::GiveUp => return Err(failed(RemoteError::Transient { url, what, retry_after }, n_tries)),
+                Next::GiveUp => return Err(failed(error, n_tries)),
                 Next::Stopped => return Err(TransferError::Cancelled),
             },
             Err(error) => return Err(failed(error, n_tries)),

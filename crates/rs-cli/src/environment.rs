@@ -6,10 +6,13 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// Finds the value of a variable.
+type Lookup = dyn Fn(&str) -> Option<OsString> + Send + Sync;
+
 /// Environment variables, asked by name.
 #[derive(Clone)]
 pub struct Environment {
-    lookup: Arc<dyn Fn(&str) -> Option<OsString> + Send + Sync>,
+    lookup: Arc<Lookup>,
 }
 
 impl Environment {

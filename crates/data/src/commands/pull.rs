@@ -1,26 +1,25 @@
 //! `data pull`: fetches blobs that are not here, and unpacks them.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 use rs_cli::{Cell, Column, CommandError, Exit, Kind, OutputArgs, Report, Table, Ui};
-use rs_core::dataset::{Dataset, Selection};
-use rs_core::manifest::{DatabaseBlob, EvalBlobs, RunBlob};
+use rs_core::dataset::Dataset;
+use rs_core::manifest::EvalBlobs;
 use rs_core::monitor::Monitor;
-use rs_core::pack::{self, Content, ContentHash, Existing, Expected, PackError};
+use rs_core::pack::{self, PackError};
 use rs_core::store::Store;
 use rs_core::{paths, suggest};
 use serde::Serialize;
 
-use crate::commands::push::dataset_hash;
 use crate::disk::require_room;
-use crate::key::Key;
-use crate::library::{Library, folder_of, shown_database, shown_run};
+use crate::items::{self, Contents, Group, Here, Item, Items};
+use crate::library::{Library, folder_of};
 use crate::remote::Options;
-use crate::seen::{Look, Seen};
-use crate::transfer::{self, Destination, TransferError, Wanted};
+use crate::seen::Seen;
+use crate::transfer::{self, TransferError, Wanted};
 use crate::work;
 
 /// Fetch run folders and databases from a remote.
@@ -116,59 +115,18 @@ struct Row {
     failed: u64,
 }
 
-/// A run folder or database that is wanted.
-struct Item {
-    /// Position in the report.
-    row: usize,
-    /// For people.
-    what: String,
-    /// What the memory of what was seen calls it.
-    seen_as: String,
-    place: PathBuf,
-    blob: Key,
-    size_bytes: u64,
-    contents: Contents,
-}
-
-enum Contents {
-    Run(Expected),
-    Database {
-        raw_bytes: u64,
-        /// Where the manifest tells.
-        content: Option<ContentHash>,
-    },
-}
-
-impl Item {
-    fn raw_bytes(&self) -> u64 {
-        match &self.contents {
-            Contents::Run(expected) => expected.raw_bytes,
-            Contents::Database { raw_bytes, .. } => *raw_bytes,
-        }
-    }
-}
-
-/// What an item is like here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Here {
-    /// As it should be.
-    Same,
-    /// Not at all.
-    Absent,
-    /// Something else is in its place.
-    Different,
-}
-
 pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     let monitor = work::stoppable()?;
-    let (library, common, items, rows, may_replace) = plan(&args.what, ui)?;
+    let (library, common, Items { items, groups }, may_replace) = plan(&args.what, ui)?;
+    let row = |group: Group| Row { kind: group.kind, name: group.name, ..Row::default() };
+    let rows = groups.into_iter().map(row).collect();
     common.output.check()?;
     let mut seen = Seen::read(library.store.folder());
     let mut report = PullReport { schema: "data.pull/1", remote: None, dry_run: common.dry_run, items: rows };
-    let here = look(&items, &mut seen, &monitor, ui)?;
+    let here = items::look(&items, &mut seen, &monitor, ui)?;
     let mut wanted = Vec::new();
     for (item, here) in items.iter().zip(here) {
-        let row = &mut report.items[item.row];
+        let row = &mut report.items[item.group];
         row.runs += 1;
         let is_database = matches!(item.contents, Contents::Database { .. });
         match here {
@@ -188,7 +146,7 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
         .collect();
     let to_fetch = to_fetch(&library.store, &wanted, &mut report.items);
     for item in &to_extract {
-        let row = &mut report.items[item.row];
+        let row = &mut report.items[item.group];
         row.extract += 1;
         row.extract_bytes += item.raw_bytes();
     }
@@ -210,11 +168,11 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     Ok(if failed + kept > 0 { Exit::Negative } else { Exit::Done })
 }
 
-type Plan<'a> = (Library, &'a Common, Vec<Item>, Vec<Row>, bool);
+type Plan<'a> = (Library, &'a Common, Items, bool);
 
 /// What is wanted, before anybody looks what is here.
 fn plan<'a>(what: &'a What, ui: &mut Ui) -> Result<Plan<'a>, CommandError> {
-    let mut planned = Planned::default();
+    let mut planned = Items::default();
     match what {
         What::Dataset { file, raw, force, common } => {
             let dataset = Dataset::open(file)?;
@@ -237,7 +195,7 @@ fn plan<'a>(what: &'a What, ui: &mut Ui) -> Result<Plan<'a>, CommandError> {
             if *raw {
                 planned.add_selection(&library, &dataset.select()?, ui)?;
             }
-            Ok((library, common, planned.items, planned.rows, *force))
+            Ok((library, common, planned, *force))
         }
         What::Cohort { folders, common } => {
             let library = Library::of_cohort(folder_of(&folders[0]))?;
@@ -245,157 +203,25 @@ fn plan<'a>(what: &'a What, ui: &mut Ui) -> Result<Plan<'a>, CommandError> {
                 let name = library.name_of(folder)?;
                 let evals: Vec<&EvalBlobs> = library.evals_of(&name).map(|(_, eval)| eval).collect();
                 if evals.is_empty() {
-                    return Err(unknown_cohort(&library, &name));
+                    return Err(library.unknown_cohort(&name));
                 }
                 planned.add_evals(&library, &name, &evals);
             }
-            Ok((library, common, planned.items, planned.rows, false))
+            Ok((library, common, planned, false))
         }
         What::Eval { ids, data, common } => {
             let library = Library::open_named(data)?;
             let mut chosen: BTreeMap<&str, Vec<&EvalBlobs>> = BTreeMap::new();
             for typed in ids {
-                let eval = find_eval(&library, typed)?;
+                let eval = library.eval(typed)?;
                 chosen.entry(&eval.cohort).or_default().push(eval);
             }
             for (cohort, evals) in chosen {
                 planned.add_evals(&library, cohort, &evals);
             }
-            Ok((library, common, planned.items, planned.rows, false))
+            Ok((library, common, planned, false))
         }
     }
-}
-
-/// The evaluation of the manifest that a user names by its id, a longer piece of its hash, or its identity.
-fn find_eval<'a>(library: &'a Library, typed: &str) -> Result<&'a EvalBlobs, CommandError> {
-    let is_named = |id: &str, eval: &EvalBlobs| {
-        let hash = blake3::hash(eval.identity.as_bytes()).to_hex();
-        eval.identity == typed || id == typed || typed.len() > id.len() && hash.as_str().starts_with(typed)
-    };
-    let evals = &library.manifest.evals;
-    evals.iter().find(|(id, eval)| is_named(id, eval)).map(|(_, eval)| eval).ok_or_else(|| {
-        let known: Vec<&str> = evals.iter().flat_map(|(id, eval)| [id.as_str(), eval.identity.as_str()]).collect();
-        CommandError::input(format!("no evaluation `{typed}` in {}", paths::show(&library.file)))
-            .maybe_hint(suggest::hint(typed, &known))
-    })
-}
-
-fn unknown_cohort(library: &Library, name: &str) -> CommandError {
-    let cohorts: BTreeSet<&str> = library.manifest.evals.values().map(|eval| eval.cohort.as_str()).collect();
-    let cohorts: Vec<&str> = cohorts.into_iter().collect();
-    CommandError::input(format!("{} has no blobs of cohort `{name}`", paths::show(&library.file)))
-        .maybe_hint(suggest::hint(name, &cohorts))
-}
-
-#[derive(Default)]
-struct Planned {
-    items: Vec<Item>,
-    rows: Vec<Row>,
-}
-
-impl Planned {
-    fn add_database(&mut self, dataset: &Dataset, database: &DatabaseBlob, ui: &mut Ui) -> Result<(), CommandError> {
-        if database.dataset != dataset_hash(&dataset.file)? {
-            ui.note(&format!("{} has changed since its database was pushed", paths::show(&dataset.file)));
-        }
-        let seen_as = shown_database(&dataset.name);
-        self.items.push(Item {
-            row: self.rows.len(),
-            what: seen_as.clone(),
-            seen_as,
-            place: dataset.db.clone(),
-            blob: database.blob,
-            size_bytes: database.size,
-            contents: Contents::Database { raw_bytes: database.raw_size, content: database.content },
-        });
-        self.rows.push(Row { kind: "database", name: dataset.name.clone(), ..Row::default() });
-        Ok(())
-    }
-
-    /// The evaluations that a dataset selects.
-    fn add_selection(&mut self, library: &Library, selection: &Selection, ui: &mut Ui) -> Result<(), CommandError> {
-        let mut chosen: BTreeMap<String, Vec<&EvalBlobs>> = BTreeMap::new();
-        for &(cohort, evaluation) in &selection.evaluations {
-            let name = library.name_of(&selection.cohorts[cohort].folder)?;
-            let entry = &selection.cohorts[cohort].evaluations[evaluation].entry;
-            match library.manifest.evals.get(entry.eval_id().as_str()) {
-                Some(eval) => chosen.entry(name).or_default().push(eval),
-                None => ui.warn(&format!("cohort {name}: evaluation {} was never pushed", entry.eval_id())),
-            }
-        }
-        for (cohort, evals) in &chosen {
-            self.add_evals(library, cohort, evals);
-        }
-        Ok(())
-    }
-
-    fn add_evals(&mut self, library: &Library, cohort: &str, evals: &[&EvalBlobs]) {
-        let runs: BTreeMap<&str, &RunBlob> =
-            evals.iter().flat_map(|eval| &eval.runs).map(|run| (run.path.as_str(), run)).collect();
-        let folder = library.cohort_folder(cohort);
-        for run in runs.into_values() {
-            let expected = Expected { content: run.content, raw_bytes: run.raw_size, n_files: run.n_files };
-            self.items.push(Item {
-                row: self.rows.len(),
-                what: shown_run(cohort, &run.path),
-                seen_as: format!("{cohort}/{}", run.path),
-                place: paths::join(&folder, Path::new(&run.path)),
-                blob: run.blob,
-                size_bytes: run.size,
-                contents: Contents::Run(expected),
-            });
-        }
-        self.rows.push(Row { kind: "cohort", name: cohort.to_owned(), ..Row::default() });
-    }
-}
-
-/// What is here of each item; what is not known is hashed.
-fn look(items: &[Item], seen: &mut Seen, monitor: &Arc<Monitor>, ui: &mut Ui) -> Result<Vec<Here>, CommandError> {
-    let looks: Vec<Option<Look>> = items
-        .par_iter()
-        .map(|item| match &item.contents {
-            Contents::Run(_) if item.place.is_dir() => Look::at_run(&item.place).map(Some),
-            Contents::Database { .. } if item.place.is_file() => {
-                pack::list_file(&item.place).map(|file| Some(Look::at(vec![file])))
-            }
-            _ => Ok(None),
-        })
-        .collect::<Result<_, _>>()
-        .map_err(work::pack_error)?;
-    let sized = |item: &Item, look: &Look| match &item.contents {
-        Contents::Run(expected) => {
-            look.raw_bytes() == expected.raw_bytes && look.files.len() as u64 == expected.n_files
-        }
-        Contents::Database { raw_bytes, .. } => look.raw_bytes() == *raw_bytes,
-    };
-    let unknown = |item: &Item, look: &Look| sized(item, look) && seen.content(&item.seen_as, look).is_none();
-    let unknown_bytes = items
-        .iter()
-        .zip(&looks)
-        .filter_map(|(item, look)| look.as_ref().filter(|look| unknown(item, look)))
-        .map(Look::raw_bytes)
-        .sum();
-    let _progress = work::progress(ui, "looking", unknown_bytes, monitor);
-    let mut here = Vec::new();
-    for (item, look) in items.iter().zip(&looks) {
-        here.push(match look {
-            None => Here::Absent,
-            Some(look) if look.files.is_empty() => Here::Absent,
-            Some(look) if !sized(item, look) => Here::Different,
-            Some(look) => {
-                let content = seen.content_or_hash(&item.seen_as, look, monitor).map_err(work::pack_error)?;
-                let is_same = match &item.contents {
-                    Contents::Run(expected) => content.hash == expected.content,
-                    Contents::Database { content: Some(expected), .. } => content.hash == *expected,
-                    Contents::Database { content: None, .. } => {
-                        seen.blob_of(&content.hash).is_some_and(|(blob, _)| blob == item.blob)
-                    }
-                };
-                if is_same { Here::Same } else { Here::Different }
-            }
-        });
-    }
-    Ok(here)
 }
 
 /// The blobs that are not in the store, each once.
@@ -405,8 +231,8 @@ fn to_fetch(store: &Store, wanted: &[&Item], rows: &mut [Row]) -> Vec<Wanted> {
         if store.has(&item.blob) == Some(item.size_bytes) || blobs.contains_key(&item.blob) {
             continue;
         }
-        rows[item.row].fetch += 1;
-        rows[item.row].fetch_bytes += item.size_bytes;
+        rows[item.group].fetch += 1;
+        rows[item.group].fetch_bytes += item.size_bytes;
         blobs.insert(item.blob, Wanted { key: item.blob, size_bytes: item.size_bytes, what: item.what.clone() });
     }
     blobs.into_values().collect()
@@ -418,19 +244,6 @@ fn check_room(library: &Library, to_fetch: &[Wanted], to_extract: &[&Item]) -> R
     let extracted: u64 = to_extract.iter().map(|item| item.raw_bytes()).sum();
     require_room(&library.folder, fetched + extracted, "what is fetched and unpacked")
         .map_err(|error| if extracted > 0 { error.hint("with --no-extract run folders stay packed") } else { error })
-}
-
-/// The local store as a place for fetched blobs.
-struct Local<'a>(&'a Store);
-
-impl Destination for Local<'_> {
-    fn partial_of(&self, key: &Key) -> PathBuf {
-        self.0.partial_of(key)
-    }
-
-    fn adopt(&self, key: &Key, partial: &Path) -> std::io::Result<()> {
-        self.0.adopt(partial, key)
-    }
 }
 
 fn fetch(
@@ -445,13 +258,13 @@ fn fetch(
     library.store.make_partial_folder()?;
     let total = to_fetch.iter().map(|blob| blob.size_bytes).sum();
     let progress = work::progress(ui, "fetching", total, monitor);
-    let results = transfer::fetch_all(remote, to_fetch, &Local(&library.store), &Options::default(), monitor);
+    let results = transfer::fetch_all(remote, to_fetch, &items::Local(&library.store), &Options::default(), monitor);
     drop(progress);
     let mut failures = Vec::new();
     for (blob, result) in to_fetch.iter().zip(results) {
         let Err(error) = result else { continue };
         for item in items.iter().filter(|item| item.blob == blob.key) {
-            rows[item.row].failed += 1;
+            rows[item.group].failed += 1;
         }
         failures.push(error);
     }
@@ -476,7 +289,7 @@ fn extract(
     let progress = work::progress(ui, "unpacking", ready.iter().map(|item| item.raw_bytes()).sum(), monitor);
     let (large, small): (Vec<&&Item>, Vec<&&Item>) =
         ready.iter().copied().partition(|item| item.raw_bytes() > pack::FRAME_BYTES);
-    let unpack = |item: &Item| unpack(&library.store, item, monitor);
+    let unpack = |item: &Item| items::unpack(&library.store, item, monitor);
     let mut results: Vec<(&&Item, Result<(), PackError>)> =
         large.into_iter().map(|item| (item, unpack(item))).collect();
     results.extend(small.into_par_iter().map(|item| (item, unpack(item))).collect::<Vec<_>>());
@@ -484,49 +297,19 @@ fn extract(
     let mut is_stopped = false;
     for (item, result) in results {
         match result {
-            Ok(()) => learn(item, seen).map_err(work::pack_error)?,
+            Ok(()) => items::learn(item, seen).map_err(work::pack_error)?,
             Err(PackError::Cancelled) => is_stopped = true,
             Err(error @ PackError::Io(_)) => {
                 seen.save()?;
                 return Err(CommandError::new(Kind::Environment, error).hint("make room, then run the same again"));
             }
             Err(error) => {
-                rows[item.row].failed += 1;
+                rows[item.group].failed += 1;
                 ui.problem(&format!("{}: {error}", item.what));
             }
         }
     }
     if is_stopped { Err(work::stopped()) } else { Ok(()) }
-}
-
-fn unpack(store: &Store, item: &Item, monitor: &Monitor) -> Result<(), PackError> {
-    let blob = store.path_of(&item.blob);
-    if let Some(folder) = item.place.parent() {
-        fs_err::create_dir_all(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })?;
-    }
-    match &item.contents {
-        Contents::Run(expected) => pack::extract_run(&blob, &item.place, expected, monitor),
-        Contents::Database { raw_bytes, .. } => {
-            pack::unpack_file(&blob, &item.place, *raw_bytes, Existing::Replace, monitor)
-        }
-    }
-}
-
-/// Notes what was unpacked, so that nobody hashes it again.
-fn learn(item: &Item, seen: &mut Seen) -> Result<(), PackError> {
-    let (look, content) = match &item.contents {
-        Contents::Run(expected) => {
-            let content = Content { hash: expected.content, raw_bytes: expected.raw_bytes, n_files: expected.n_files };
-            (Look::at_run(&item.place)?, content)
-        }
-        Contents::Database { .. } => {
-            let look = Look::at(vec![pack::list_file(&item.place)?]);
-            let content = pack::content_of(&look.files, &Monitor::default())?;
-            (look, content)
-        }
-    };
-    seen.learn(&item.seen_as, &look, &content, Some((item.blob, item.size_bytes)));
-    Ok(())
 }
 
 impl Report for PullReport {

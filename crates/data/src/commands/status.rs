@@ -2,21 +2,34 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rs_cli::{Cell, Column, CommandError, Exit, OutputArgs, Report, Table, Ui};
 use rs_core::cohort::{Cohort, CohortError, EVALS_FILE, find_cohorts};
 use rs_core::dataset::Dataset;
 use rs_core::library::Libraries;
+use rs_core::monitor::Monitor;
 use rs_core::presence::{Presence, presence};
-use rs_core::{document, paths};
+use rs_core::{document, pack, paths};
 use serde::Serialize;
 
-/// Tell what is here of each cohort and dataset.
+use crate::library::{Library, folder_of, shown_database};
+use crate::remote::Options;
+use crate::seen::{Look, Seen};
+use crate::states::{States, known_runs, states};
+use crate::{transfer, work};
+
+/// Tell what is here of each cohort and dataset, and what of it was pushed.
+///
+/// Answers from the manifest and from what is on this disk; `--remote` asks a remote too.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
     /// A folder, a cohort or a dataset file.
     #[arg(default_value = "data")]
     target: PathBuf,
+    /// Ask a remote too what it has [a name may follow; default: origin, or the only one].
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
+    remote: Option<String>,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -36,6 +49,9 @@ struct DatasetRow {
     db: String,
     /// Stored bytes of the database; null if it is not here.
     db_bytes: Option<u64>,
+    /// `pushed`, `changed` since, or `not_pushed`; null if it is neither here nor in the manifest; `absent` if it is in
+    /// the manifest only.
+    db_state: Option<&'static str>,
     cohorts: u64,
     /// Cohorts whose raw data is here, whole.
     cohorts_here: u64,
@@ -53,13 +69,18 @@ struct CohortRow {
     files: u64,
     bytes: u64,
     raw: Presence,
+    /// How many run folders are in which state.
+    states: States,
+    /// With `--remote`: blobs of the manifest that the remote does not have whole.
+    missing_in_remote: Option<u64>,
 }
 
 pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     // Shells complete folders with a slash at the end; nobody wants to read it.
     let target: &Path = &args.target.components().collect::<PathBuf>();
     let is_json = target.extension().is_some_and(|extension| extension == "json");
-    let mut status = Status::default();
+    args.output.check()?;
+    let mut status = Status { remote: args.remote.clone(), ..Status::new(work::stoppable()?) };
     if is_json && !target.ends_with(EVALS_FILE) {
         let dataset = Dataset::open(target)?;
         status.add_dataset(&dataset, ui)?;
@@ -68,7 +89,7 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
         }
     } else if is_json || target.join(EVALS_FILE).is_file() {
         let cohort = Cohort::open(target)?;
-        let row = Status::row(&cohort);
+        let row = status.row(&cohort, ui)?;
         status.report.cohorts.push(row);
     } else if target.is_dir() {
         for folder in [target, &target.join("data")] {
@@ -84,6 +105,10 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
         return Err(CommandError::input(format!("no folder, cohort or dataset `{}`", target.display()))
             .hint("data status [DIR|FILE]"));
     }
+    for (_, seen) in status.libraries.values_mut() {
+        // What could not be kept is hashed again.
+        let _ = seen.save();
+    }
     args.output.print(ui, &status.report)?;
     Ok(if status.has_wrong { Exit::Negative } else { Exit::Done })
 }
@@ -95,16 +120,76 @@ impl Default for StatusReport {
 }
 
 /// What has been found so far.
-#[derive(Default)]
 struct Status {
     report: StatusReport,
-    libraries: Libraries,
+    /// What cohorts have in common.
+    shared: Libraries,
     /// The cohorts by folder, each looked at once; `None` for one that is not there or wrong.
     cohorts: BTreeMap<PathBuf, Option<CohortRow>>,
     has_wrong: bool,
+    monitor: Arc<Monitor>,
+    /// The remote to ask; an empty name is the usual one.
+    remote: Option<String>,
+    /// By folder.
+    libraries: BTreeMap<PathBuf, (Library, Seen)>,
 }
 
 impl Status {
+    fn new(monitor: Arc<Monitor>) -> Self {
+        Self {
+            report: StatusReport::default(),
+            shared: Libraries::default(),
+            cohorts: BTreeMap::new(),
+            has_wrong: false,
+            monitor,
+            remote: None,
+            libraries: BTreeMap::new(),
+        }
+    }
+
+    /// Remembers a library, so that its manifest is read once.
+    fn library(&mut self, library: Library) -> &mut (Library, Seen) {
+        self.libraries.entry(library.folder.clone()).or_insert_with(|| {
+            let seen = Seen::read(library.store.folder());
+            (library, seen)
+        })
+    }
+
+    /// What became of a dataset's database.
+    fn db_state(&mut self, dataset: &Dataset) -> Result<Option<&'static str>, CommandError> {
+        let monitor = Arc::clone(&self.monitor);
+        let (library, seen) = self.library(Library::of_dataset(&dataset.file)?);
+        let known = library.manifest.databases.get(&dataset.name);
+        if !dataset.db.is_file() {
+            return Ok(known.map(|_| "absent"));
+        }
+        let Some(known) = known else { return Ok(Some("not_pushed")) };
+        let look = Look::at(vec![pack::list_file(&dataset.db).map_err(work::pack_error)?]);
+        let is_same = look.raw_bytes() == known.raw_size && {
+            let content = seen.content_or_hash(&shown_database(&dataset.name), &look, &monitor);
+            let content = content.map_err(work::pack_error)?;
+            known.content.map_or_else(
+                || seen.blob_of(&content.hash).is_some_and(|(blob, _)| blob == known.blob),
+                |expected| expected == content.hash,
+            )
+        };
+        Ok(Some(if is_same { "pushed" } else { "changed" }))
+    }
+
+    /// Blobs of a cohort that the remote does not have whole; `None` if it is not to be asked.
+    fn missing_in_remote(&mut self, library: &Path, name: &str) -> Result<Option<u64>, CommandError> {
+        let (Some(remote), Some((library, _))) = (&self.remote, self.libraries.get(library)) else { return Ok(None) };
+        let remote = library.remote(Some(remote.as_str()).filter(|name| !name.is_empty()), &Options::default())?;
+        let runs: Vec<_> = known_runs(library, name).into_values().collect();
+        let blobs: Vec<_> = runs.iter().map(|run| run.blob).collect();
+        let sizes = transfer::sizes_of(remote.remote.as_ref(), &blobs, &Options::default(), &self.monitor);
+        let mut missing = 0;
+        for (run, size) in runs.iter().zip(sizes) {
+            missing += u64::from(size.map_err(|error| work::remote_error(&error))? != Some(run.size));
+        }
+        Ok(Some(missing))
+    }
+
     /// The datasets directly in a folder. One that is wrong is told and does not hide the others.
     fn add_datasets(&mut self, folder: &Path, ui: &mut Ui) -> Result<(), CommandError> {
         let Ok(items) = fs_err::read_dir(folder) else { return Ok(()) };
@@ -140,7 +225,9 @@ impl Status {
                 }
             }
         }
+        let db_state = self.db_state(dataset)?;
         self.report.datasets.push(DatasetRow {
+            db_state,
             path: paths::show(&dataset.file),
             name: dataset.name.clone(),
             db: paths::show(&dataset.db),
@@ -164,8 +251,8 @@ impl Status {
         if let Some(known) = self.cohorts.get(folder) {
             return Ok(known.clone());
         }
-        let row = match Cohort::open_among(folder, &mut self.libraries) {
-            Ok(cohort) => Some(Self::row(&cohort)),
+        let row = match Cohort::open_among(folder, &mut self.shared) {
+            Ok(cohort) => Some(self.row(&cohort, ui)?),
             // It is wrong for all of them.
             Err(error @ CohortError::Library(_)) => return Err(error.into()),
             // The dataset that names it tells.
@@ -179,17 +266,25 @@ impl Status {
         Ok(row)
     }
 
-    fn row(cohort: &Cohort) -> CohortRow {
+    fn row(&mut self, cohort: &Cohort, ui: &mut Ui) -> Result<CohortRow, CommandError> {
+        let monitor = Arc::clone(&self.monitor);
+        let (library, seen) = self.library(Library::of_cohort(&cohort.folder)?);
+        let folder = library.folder.clone();
+        let name = library.name_of(&cohort.folder)?;
+        let states = states(library, &name, cohort, seen, &monitor, ui)?;
+        let missing_in_remote = self.missing_in_remote(&folder, &name)?;
         let here = cohort.evaluations.iter().filter(|evaluation| !evaluation.files.is_empty());
-        CohortRow {
+        Ok(CohortRow {
             path: paths::show(&cohort.folder),
             evaluations: cohort.evaluations.len() as u64,
             evaluations_here: here.count() as u64,
-            runs: cohort.runs().len() as u64,
+            runs: states.all().max(cohort.runs().len() as u64),
             files: cohort.files.len() as u64,
             bytes: cohort.size_bytes(),
             raw: presence(cohort),
-        }
+            states,
+            missing_in_remote,
+        })
     }
 
     fn tell(&mut self, what: &str, ui: &mut Ui) {
@@ -198,17 +293,13 @@ impl Status {
     }
 }
 
-/// The folder of a cohort that is named by it or by its `evals.json`.
-fn folder_of(path: &Path) -> &Path {
-    if path.ends_with(EVALS_FILE) { path.parent().unwrap_or(path) } else { path }
-}
-
 impl Report for StatusReport {
     fn tables(&self) -> Vec<Table> {
         let mut datasets = Table::new(vec![
             Column::elastic("dataset", 20),
             Column::elastic("database", 20),
             Column::fixed("bytes"),
+            Column::fixed("pushed").left(),
             Column::fixed("cohorts here"),
         ]);
         for row in &self.datasets {
@@ -216,6 +307,12 @@ impl Report for StatusReport {
                 Cell::Text(row.path.clone()),
                 Cell::Text(row.db.clone()),
                 row.db_bytes.map_or_else(|| Cell::Text("missing".into()), Cell::Bytes),
+                Cell::Text(match row.db_state {
+                    None => "-".into(),
+                    Some("pushed" | "absent") => "yes".into(),
+                    Some("not_pushed") => "no".into(),
+                    Some(state) => state.to_owned(),
+                }),
                 Cell::Text(format!("{} of {}", row.cohorts_here, row.cohorts)),
             ]);
         }
@@ -223,10 +320,15 @@ impl Report for StatusReport {
             Column::elastic("cohort", 20),
             Column::fixed("evals here"),
             Column::fixed("runs"),
-            Column::fixed("files"),
+            Column::fixed("files").rank(1),
             Column::fixed("bytes"),
-            Column::fixed("raw data"),
+            Column::fixed("raw data").left(),
+            Column::fixed("pushed").left(),
         ]);
+        let has_remote = self.cohorts.iter().any(|row| row.missing_in_remote.is_some());
+        if has_remote {
+            cohorts.columns.push(Column::fixed("remote").left());
+        }
         for row in &self.cohorts {
             cohorts.rows.push(vec![
                 Cell::Text(row.path.clone()),
@@ -235,7 +337,11 @@ impl Report for StatusReport {
                 Cell::Count(row.files),
                 Cell::Bytes(row.bytes),
                 Cell::Text(row.raw.to_string()),
+                Cell::Text(row.states.shown()),
             ]);
+            if let (Some(missing), Some(cells)) = (row.missing_in_remote, cohorts.rows.last_mut()) {
+                cells.push(Cell::Text(if missing == 0 { "whole".into() } else { format!("{missing} missing") }));
+            }
         }
         [datasets, cohorts].into_iter().filter(|table| !table.rows.is_empty()).collect()
     }

@@ -19,6 +19,9 @@ use super::{Body, OpenError, Options, RemoteError};
 use crate::monitor::Monitor;
 use crate::retry::TICK;
 
+// ureq logs whole URLs, and signed ones hold session tokens: whoever listens one day must hear nothing.
+const _: () = assert!(matches!(log::STATIC_MAX_LEVEL, log::LevelFilter::Off));
+
 /// How often a web server may send on to another place.
 const MOST_REDIRECTS: u32 = 5;
 /// Who stops the program waits no longer than that for tidying up.
@@ -430,7 +433,7 @@ fn io_words(error: &io::Error) -> String {
 
 /// A header's text, for people.
 fn plain(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).chars().filter(|letter| letter.is_ascii_graphic()).take(40).collect()
+    String::from_utf8_lossy(bytes).chars().filter(char::is_ascii_graphic).take(40).collect()
 }
 
 /// Seconds, or a date.

@@ -142,10 +142,12 @@ impl S3Remote {
         let passes = answer.transient();
         answer.into_error(|text| {
             let code = code_of(text);
-            if let Some(region) =
-                region.filter(|region| (is_redirect || status == 400) && *region != self.bucket.region())
-            {
-                let region = super::location::region(&region).unwrap_or_else(|_| "another".to_owned());
+            // Some servers say it in a header, some in the text.
+            let region = region.or_else(|| inside(text, "Region").map(str::to_owned)).and_then(|name| {
+                let is_news = (is_redirect || status == StatusCode::BAD_REQUEST) && name != self.bucket.region();
+                super::location::region(&name).ok().filter(|_| is_news)
+            });
+            if let Some(region) = region {
                 let why = format!("the bucket is in region `{region}`: add `region={region}` to the remote's URL");
                 return Some(refused(shown, why));
             }
@@ -187,7 +189,10 @@ impl S3Remote {
                 Some(format!("the session of {source} is over or unknown ({code})"))
             }
             "RequestTimeTooSkewed" => Some(format!("this computer's clock is wrong ({code})")),
-            _ if [401, 403].contains(&status.as_u16()) => Some(format!("{source} may not do this ({code})")),
+            // S3 says so also of what is not there, to those who may not list.
+            _ if [401, 403].contains(&status.as_u16()) => {
+                Some(format!("{source} may not do this, or it is not there ({code})"))
+            }
             _ => None,
         }
     }
@@ -402,22 +407,18 @@ impl<'a> Upload<'a> {
     fn send_part(&self, part: u64, own: &Monitor) -> Result<String, RemoteError> {
         let mut patience = Patience::new(&self.remote.options);
         loop {
-            let (what, retry_after) = match self.try_part(part) {
+            let error = match self.try_part(part) {
                 Ok((etag, n_bytes)) => {
                     own.done_bytes.fetch_add(n_bytes, Ordering::Relaxed);
                     return Ok(etag);
                 }
-                Err(RemoteError::Transient { what, retry_after, .. }) => (what, retry_after),
+                Err(error) if error.is_transient() => error,
                 Err(error) => return Err(error),
             };
-            match patience.pause(retry_after, self.monitor) {
+            match patience.pause(error.retry_after(), self.monitor) {
                 Next::Again => {}
                 Next::Stopped => return Err(RemoteError::Cancelled),
-                // Not to be tried again: that would send all parts once more.
-                Next::GiveUp => {
-                    let why = format!("part {}: {what} (after {} tries)", part + 1, self.remote.options.n_retries + 1);
-                    return Err(refused(&self.object.shown, why));
-                }
+                Next::GiveUp => return Err(given_up(error, self.remote.options.n_retries + 1)),
             }
         }
     }
@@ -471,14 +472,13 @@ impl<'a> Upload<'a> {
             if self.check().is_ok() {
                 return Ok(());
             }
-            let retry_after = match &error {
-                RemoteError::Transient { retry_after, .. } => *retry_after,
-                _ => return Err(error),
-            };
-            match patience.pause(retry_after, self.monitor) {
+            if !error.is_transient() {
+                return Err(error);
+            }
+            match patience.pause(error.retry_after(), self.monitor) {
                 Next::Again => {}
                 Next::Stopped => return Err(RemoteError::Cancelled),
-                Next::GiveUp => return Err(given_up(shown, error)),
+                Next::GiveUp => return Err(given_up(error, remote.options.n_retries + 1)),
             }
         }
     }
@@ -496,20 +496,24 @@ impl<'a> Upload<'a> {
     }
 }
 
-/// A failure that was tried often enough: it would send all parts once more.
-fn given_up(shown: &str, error: RemoteError) -> RemoteError {
+/// A failure that was met often enough: another try would send all parts once more.
+fn given_up(error: RemoteError, n_tries: u32) -> RemoteError {
     match error {
-        RemoteError::Transient { what, .. } => refused(shown, what),
+        RemoteError::Transient { url, what, .. } => refused(&url, format!("{what} (after {n_tries} tries)")),
         other => other,
     }
 }
 
 /// The code in an error's XML. The message is left alone: it may repeat the signed URL.
 fn code_of(text: &str) -> Option<&str> {
-    let (_, rest) = text.split_once("<Code>")?;
-    let (code, _) = rest.split_once("</Code>")?;
-    let is_code = !code.is_empty() && code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    is_code.then_some(code)
+    inside(text, "Code").filter(|code| code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+/// The text of the first element of a name.
+fn inside<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(&format!("<{name}>"))?;
+    let (inside, _) = rest.split_once(&format!("</{name}>"))?;
+    (!inside.is_empty()).then_some(inside)
 }
 
 /// The host of an absolute URL, without what else it holds.

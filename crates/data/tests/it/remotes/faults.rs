@@ -328,6 +328,32 @@ fn a_stop_is_heard_while_connecting_and_pausing() {
 }
 
 #[test]
+fn remotes_are_checked_without_keeping_anything() {
+    let blobs: Vec<Vec<u8>> = (50..55).map(|seed| bytes(seed, 20_000)).collect();
+    let mut served: Vec<(String, Vec<u8>)> = blobs.iter().map(|blob| (path_of(&key_of(blob)), blob.clone())).collect();
+    served[2].1[7] ^= 1;
+    served.remove(3);
+    let server = FaultyServer::new(served, &[Fault::DropsAfter(5_000), Fault::Status(503, None), Fault::None]);
+    let remote = remote::open(&server.url(), Path::new(""), &environment(&[]), &options()).unwrap();
+    let (all, monitor): (Vec<Wanted>, _) = (blobs.iter().map(|blob| wanted(blob)).collect(), Monitor::default());
+    let results = transfer::check_all(&*remote, &all, &options(), &monitor);
+    let outcomes: Vec<&str> = results
+        .iter()
+        .map(|result| match result {
+            Ok(_) => "whole",
+            Err(TransferError::Refused { .. }) => "refused",
+            Err(TransferError::Remote { source: RemoteError::NotFound { .. }, .. }) => "missing",
+            Err(_) => "failed",
+        })
+        .collect();
+    assert_eq!(outcomes, ["whole", "whole", "refused", "missing", "whole"]);
+    let keys: Vec<_> = all.iter().map(|blob| blob.key.clone()).collect();
+    let sizes = transfer::sizes_of(&*remote, &keys, &options(), &Monitor::default());
+    let sizes: Vec<Option<u64>> = sizes.into_iter().map(Result::unwrap).collect();
+    assert_eq!(sizes, [Some(20_000), Some(20_000), Some(20_000), None, Some(20_000)]);
+}
+
+#[test]
 fn two_processes_do_not_write_one_partial() {
     let blob = bytes(5, 1000);
     let server = FaultyServer::new([(path_of(&key_of(&blob)), blob.clone())], &[Fault::None]);

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::path::Path;
+use std::sync::Mutex;
 
 use data::monitor::Monitor;
 use data::remote::{self, Remote};
@@ -19,6 +20,23 @@ const VARIABLES: [(&str, &str); 4] = [
 
 /// What must not be said: keys, and what makes a signed URL a secret.
 const SECRETS: [&str; 6] = ["AKIDHUNTERONE", "hunter-two", "hunter-three", "X-Amz", "Signature=", "Credential="];
+
+/// What libraries log, at every level.
+struct Log(Mutex<Vec<String>>);
+
+static LOG: Log = Log(Mutex::new(Vec::new()));
+
+impl log::Log for Log {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        self.0.lock().unwrap().push(format!("{} {}", record.target(), record.args()));
+    }
+
+    fn flush(&self) {}
+}
 
 #[track_caller]
 fn check(said: &impl Debug, shown: &str) {
@@ -40,6 +58,8 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 #[test]
 fn no_failure_tells_a_secret() {
+    log::set_logger(&LOG).unwrap();
+    log::set_max_level(log::LevelFilter::Trace);
     let blob = bytes(80, 50_000);
     let place = || [(format!("blobs/{}", path_of(&key_of(&blob))), blob.clone())];
     let folder = tempfile::tempdir().unwrap();
@@ -91,4 +111,5 @@ fn no_failure_tells_a_secret() {
         assert!(requests.iter().all(|request| request.target.contains("X-Amz-Signature=")), "{fault:?}");
         assert!(requests.iter().all(|request| !request.target.contains("hunter-two")), "{fault:?}");
     }
+    assert_eq!(*LOG.0.lock().unwrap(), Vec::<String>::new());
 }

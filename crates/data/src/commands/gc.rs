@@ -1,0 +1,191 @@
+//! `data gc`: frees what the manifest does not need, and extracted raw data that is safe elsewhere.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use rs_cli::{Cell, Column, CommandError, Exit, OutputArgs, Report, Table, Ui};
+use rs_core::lock::Lock;
+use rs_core::manifest::RunBlob;
+use rs_core::paths;
+use serde::Serialize;
+
+use crate::library::{Library, NamedRemote};
+use crate::remote::Options;
+use crate::seen::{Look, Seen};
+use crate::work;
+
+/// Free blobs that no entry of the manifest needs, and what broken-off work has left.
+///
+/// With `--drop-extracted` also run folders whose content is in a remote as the manifest says: they can be pulled again,
+/// and `evaluate` reads them out of their blobs.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Args {
+    /// The folder of the manifest.
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    data: PathBuf,
+    /// Tell what would be freed, and free nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Free run folders too that are whole in a remote.
+    #[arg(long)]
+    drop_extracted: bool,
+    /// The remote to ask [default: origin, or the only one].
+    #[arg(long, value_name = "NAME")]
+    remote: Option<String>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// The document `data.gc/1`.
+#[derive(Debug, Serialize)]
+struct GcReport {
+    schema: &'static str,
+    dry_run: bool,
+    /// Sum over `freed`.
+    total_bytes: u64,
+    freed: Vec<Row>,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    /// `blob`, `leftover` or `run`.
+    kind: &'static str,
+    what: String,
+    bytes: u64,
+    #[serde(skip)]
+    path: PathBuf,
+}
+
+pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
+    args.output.check()?;
+    let library = Library::open_named(&args.data)?;
+    let _lock: Option<Lock> = if args.dry_run { None } else { Some(library.lock()?) };
+    let mut report = GcReport { schema: "data.gc/1", dry_run: args.dry_run, total_bytes: 0, freed: Vec::new() };
+    let wanted = library.wanted_blobs();
+    for (blob, bytes) in library.store.blobs()? {
+        if !wanted.contains_key(&blob) {
+            let (path, what) = (library.store.path_of(&blob), format!("blob {blob}"));
+            report.freed.push(Row { kind: "blob", what, bytes, path });
+        }
+    }
+    for (path, bytes) in library.store.partials()? {
+        // Whoever is at work on a file holds a lock on it.
+        if is_in_use(&path) {
+            ui.note(&format!("{} is being written, and stays", paths::show(&path)));
+            continue;
+        }
+        report.freed.push(Row { kind: "leftover", what: paths::show(&path), bytes, path });
+    }
+    if args.drop_extracted {
+        let remote = library.remote(args.remote.as_deref(), &Options::default())?;
+        add_extracted(&library, &remote, &mut report.freed, ui)?;
+    }
+    report.total_bytes = report.freed.iter().map(|row| row.bytes).sum();
+    if !args.dry_run {
+        for row in &report.freed {
+            free(row)?;
+        }
+    }
+    args.output.print(ui, &report)?;
+    let (total, n) = (Cell::Bytes(report.total_bytes).for_people(), report.freed.len());
+    let verb = if args.dry_run { "would be freed" } else { "freed" };
+    ui.note(&format!("{n} things, {total} {verb}"));
+    Ok(Exit::Done)
+}
+
+/// A run folder goes at once: what is left of it after a crash is hidden and no run any more.
+fn free(row: &Row) -> Result<(), CommandError> {
+    if row.kind == "run" {
+        let going = rs_core::atomic_file::beside(&row.path, ".going");
+        if going.exists() {
+            fs_err::remove_dir_all(&going)?;
+        }
+        fs_err::rename(&row.path, &going)?;
+        fs_err::remove_dir_all(&going)?;
+    } else {
+        fs_err::remove_file(&row.path)?;
+    }
+    Ok(())
+}
+
+fn is_in_use(path: &Path) -> bool {
+    fs_err::File::open(path).is_ok_and(|file| matches!(file.file().try_lock(), Err(std::fs::TryLockError::WouldBlock)))
+}
+
+/// Run folders that are here as the manifest says and whole in the remote.
+fn add_extracted(
+    library: &Library,
+    remote: &NamedRemote,
+    freed: &mut Vec<Row>,
+    ui: &mut Ui,
+) -> Result<(), CommandError> {
+    let monitor = work::stoppable()?;
+    let mut seen = Seen::read(library.store.folder());
+    let mut distinct = BTreeSet::new();
+    let runs: Vec<(&str, &RunBlob)> = library
+        .manifest
+        .evals
+        .values()
+        .flat_map(|eval| eval.runs.iter().map(|run| (eval.cohort.as_str(), run)))
+        .filter(|(cohort, run)| distinct.insert((*cohort, run.path.as_str())))
+        .collect();
+    for (cohort, run) in runs {
+        let folder = paths::join(&library.cohort_folder(cohort), Path::new(&run.path));
+        if !folder.is_dir() {
+            continue;
+        }
+        let what = paths::show(&folder);
+        if folder.is_symlink() {
+            ui.note(&format!("{what} is a link, and stays"));
+            continue;
+        }
+        let look = Look::at_run(&folder).map_err(work::pack_error)?;
+        if (look.raw_bytes(), look.files.len() as u64) != (run.raw_size, run.n_files)
+            || seen.content_or_hash(&format!("{cohort}/{}", run.path), &look, &monitor).map_err(work::pack_error)?.hash
+                != run.content
+        {
+            ui.note(&format!("{what} has changed since it was pushed, and stays"));
+            continue;
+        }
+        if has_other_files(&folder, look.files.len())? {
+            ui.note(&format!("{what} has files that are in no blob (hidden, temporary, or links), and stays"));
+            continue;
+        }
+        let found = remote.remote.size_of(&run.blob).map_err(|error| work::remote_error(&error))?;
+        if found != Some(run.size) {
+            ui.note(&format!("{what} is not in {}, and stays", remote.shown()));
+            continue;
+        }
+        freed.push(Row { kind: "run", what, bytes: look.raw_bytes(), path: folder });
+    }
+    seen.save()?;
+    Ok(())
+}
+
+/// Whether a folder has more than the files that were packed.
+fn has_other_files(folder: &Path, n_packed: usize) -> Result<bool, CommandError> {
+    let mut n_files = 0;
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for item in fs_err::read_dir(&folder)? {
+            let path = item?.path();
+            if path.is_symlink() {
+                return Ok(true);
+            }
+            if path.is_dir() { folders.push(path) } else { n_files += 1 }
+        }
+    }
+    Ok(n_files != n_packed)
+}
+
+impl Report for GcReport {
+    fn tables(&self) -> Vec<Table> {
+        let name = if self.dry_run { "would be freed" } else { "freed" };
+        let mut table =
+            Table::new(vec![Column::fixed("kind").left(), Column::elastic(name, 30), Column::fixed("bytes")]);
+        for row in &self.freed {
+            table.rows.push(vec![Cell::Text(row.kind.into()), Cell::Text(row.what.clone()), Cell::Bytes(row.bytes)]);
+        }
+        if table.rows.is_empty() { Vec::new() } else { vec![table] }
+    }
+}

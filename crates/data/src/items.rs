@@ -1,0 +1,245 @@
+//! What a manifest says of cohorts and datasets, one by one: which run folders and databases there should be, and what
+//! is here of each.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use rs_cli::{CommandError, Ui};
+use rs_core::dataset::{Dataset, Selection};
+use rs_core::manifest::{DatabaseBlob, EvalBlobs, RunBlob};
+use rs_core::monitor::Monitor;
+use rs_core::pack::{self, Content, ContentHash, Existing, Expected, PackError};
+use rs_core::paths;
+use rs_core::store::Store;
+
+use crate::commands::push::dataset_hash;
+use crate::key::Key;
+use crate::library::{Library, shown_database, shown_run};
+use crate::seen::{Look, Seen};
+use crate::transfer::Destination;
+use crate::work;
+
+/// A run folder or database that the manifest knows.
+pub(crate) struct Item {
+    /// Position in [`Items::groups`].
+    pub(crate) group: usize,
+    /// For people.
+    pub(crate) what: String,
+    /// What the memory of what was seen calls it.
+    pub(crate) seen_as: String,
+    pub(crate) place: PathBuf,
+    pub(crate) blob: Key,
+    pub(crate) size_bytes: u64,
+    pub(crate) contents: Contents,
+}
+
+pub(crate) enum Contents {
+    Run(Expected),
+    Database {
+        raw_bytes: u64,
+        /// Where the manifest tells.
+        content: Option<ContentHash>,
+    },
+}
+
+impl Item {
+    pub(crate) fn raw_bytes(&self) -> u64 {
+        match &self.contents {
+            Contents::Run(expected) => expected.raw_bytes,
+            Contents::Database { raw_bytes, .. } => *raw_bytes,
+        }
+    }
+}
+
+/// What an item is like here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Here {
+    /// As it should be.
+    Same,
+    /// Not at all.
+    Absent,
+    /// Something else is in its place.
+    Different,
+}
+
+/// A cohort or database.
+pub(crate) struct Group {
+    /// `cohort` or `database`.
+    pub(crate) kind: &'static str,
+    pub(crate) name: String,
+}
+
+/// What some cohorts and datasets should have.
+#[derive(Default)]
+pub(crate) struct Items {
+    pub(crate) items: Vec<Item>,
+    pub(crate) groups: Vec<Group>,
+}
+
+impl Items {
+    /// Adds the database of a dataset.
+    pub(crate) fn add_database(
+        &mut self,
+        dataset: &Dataset,
+        database: &DatabaseBlob,
+        ui: &mut Ui,
+    ) -> Result<(), CommandError> {
+        if database.dataset != dataset_hash(&dataset.file)? {
+            ui.note(&format!("{} has changed since its database was pushed", paths::show(&dataset.file)));
+        }
+        let seen_as = shown_database(&dataset.name);
+        self.items.push(Item {
+            group: self.groups.len(),
+            what: seen_as.clone(),
+            seen_as,
+            place: dataset.db.clone(),
+            blob: database.blob,
+            size_bytes: database.size,
+            contents: Contents::Database { raw_bytes: database.raw_size, content: database.content },
+        });
+        self.groups.push(Group { kind: "database", name: dataset.name.clone() });
+        Ok(())
+    }
+
+    /// Adds the evaluations that a dataset selects.
+    pub(crate) fn add_selection(
+        &mut self,
+        library: &Library,
+        selection: &Selection,
+        ui: &mut Ui,
+    ) -> Result<(), CommandError> {
+        let mut chosen: BTreeMap<String, Vec<&EvalBlobs>> = BTreeMap::new();
+        for &(cohort, evaluation) in &selection.evaluations {
+            let name = library.name_of(&selection.cohorts[cohort].folder)?;
+            let entry = &selection.cohorts[cohort].evaluations[evaluation].entry;
+            match library.manifest.evals.get(entry.eval_id().as_str()) {
+                Some(eval) => chosen.entry(name).or_default().push(eval),
+                None => ui.warn(&format!("cohort {name}: evaluation {} was never pushed", entry.eval_id())),
+            }
+        }
+        for (cohort, evals) in &chosen {
+            self.add_evals(library, cohort, evals);
+        }
+        Ok(())
+    }
+
+    /// Adds the runs of evaluations of a cohort, each once.
+    pub(crate) fn add_evals(&mut self, library: &Library, cohort: &str, evals: &[&EvalBlobs]) {
+        let runs: BTreeMap<&str, &RunBlob> =
+            evals.iter().flat_map(|eval| &eval.runs).map(|run| (run.path.as_str(), run)).collect();
+        let folder = library.cohort_folder(cohort);
+        for run in runs.into_values() {
+            let expected = Expected { content: run.content, raw_bytes: run.raw_size, n_files: run.n_files };
+            self.items.push(Item {
+                group: self.groups.len(),
+                what: shown_run(cohort, &run.path),
+                seen_as: format!("{cohort}/{}", run.path),
+                place: paths::join(&folder, Path::new(&run.path)),
+                blob: run.blob,
+                size_bytes: run.size,
+                contents: Contents::Run(expected),
+            });
+        }
+        self.groups.push(Group { kind: "cohort", name: cohort.to_owned() });
+    }
+}
+
+/// What is here of each item; what is not known is hashed.
+pub(crate) fn look(
+    items: &[Item],
+    seen: &mut Seen,
+    monitor: &Arc<Monitor>,
+    ui: &mut Ui,
+) -> Result<Vec<Here>, CommandError> {
+    let looks: Vec<Option<Look>> = items
+        .par_iter()
+        .map(|item| match &item.contents {
+            Contents::Run(_) if item.place.is_dir() => Look::at_run(&item.place).map(Some),
+            Contents::Database { .. } if item.place.is_file() => {
+                pack::list_file(&item.place).map(|file| Some(Look::at(vec![file])))
+            }
+            _ => Ok(None),
+        })
+        .collect::<Result<_, _>>()
+        .map_err(work::pack_error)?;
+    let sized = |item: &Item, look: &Look| match &item.contents {
+        Contents::Run(expected) => {
+            look.raw_bytes() == expected.raw_bytes && look.files.len() as u64 == expected.n_files
+        }
+        Contents::Database { raw_bytes, .. } => look.raw_bytes() == *raw_bytes,
+    };
+    let unknown = |item: &Item, look: &Look| sized(item, look) && seen.content(&item.seen_as, look).is_none();
+    let unknown_bytes = items
+        .iter()
+        .zip(&looks)
+        .filter_map(|(item, look)| look.as_ref().filter(|look| unknown(item, look)))
+        .map(Look::raw_bytes)
+        .sum();
+    let _progress = work::progress(ui, "looking", unknown_bytes, monitor);
+    let mut here = Vec::new();
+    for (item, look) in items.iter().zip(&looks) {
+        here.push(match look {
+            None => Here::Absent,
+            Some(look) if look.files.is_empty() => Here::Absent,
+            Some(look) if !sized(item, look) => Here::Different,
+            Some(look) => {
+                let content = seen.content_or_hash(&item.seen_as, look, monitor).map_err(work::pack_error)?;
+                let is_same = match &item.contents {
+                    Contents::Run(expected) => content.hash == expected.content,
+                    Contents::Database { content: Some(expected), .. } => content.hash == *expected,
+                    Contents::Database { content: None, .. } => {
+                        seen.blob_of(&content.hash).is_some_and(|(blob, _)| blob == item.blob)
+                    }
+                };
+                if is_same { Here::Same } else { Here::Different }
+            }
+        });
+    }
+    Ok(here)
+}
+
+/// Unpacks an item's blob, which is in the store, into its place.
+pub(crate) fn unpack(store: &Store, item: &Item, monitor: &Monitor) -> Result<(), PackError> {
+    let blob = store.path_of(&item.blob);
+    if let Some(folder) = item.place.parent() {
+        fs_err::create_dir_all(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })?;
+    }
+    match &item.contents {
+        Contents::Run(expected) => pack::extract_run(&blob, &item.place, expected, monitor),
+        Contents::Database { raw_bytes, .. } => {
+            pack::unpack_file(&blob, &item.place, *raw_bytes, Existing::Replace, monitor)
+        }
+    }
+}
+
+/// Notes what was unpacked, so that nobody hashes it again.
+pub(crate) fn learn(item: &Item, seen: &mut Seen) -> Result<(), PackError> {
+    let (look, content) = match &item.contents {
+        Contents::Run(expected) => {
+            let content = Content { hash: expected.content, raw_bytes: expected.raw_bytes, n_files: expected.n_files };
+            (Look::at_run(&item.place)?, content)
+        }
+        Contents::Database { .. } => {
+            let look = Look::at(vec![pack::list_file(&item.place)?]);
+            let content = pack::content_of(&look.files, &Monitor::default())?;
+            (look, content)
+        }
+    };
+    seen.learn(&item.seen_as, &look, &content, Some((item.blob, item.size_bytes)));
+    Ok(())
+}
+
+/// The local store as a place for fetched blobs.
+pub(crate) struct Local<'a>(pub(crate) &'a Store);
+
+impl Destination for Local<'_> {
+    fn partial_of(&self, key: &Key) -> PathBuf {
+        self.0.partial_of(key)
+    }
+
+    fn adopt(&self, key: &Key, partial: &Path) -> std::io::Result<()> {
+        self.0.adopt(partial, key)
+    }
+}

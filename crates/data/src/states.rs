@@ -1,0 +1,117 @@
+//! What the run folders of a cohort are like: here, packed, pushed, changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use rs_cli::{CommandError, Ui};
+use rs_core::cohort::Cohort;
+use rs_core::manifest::RunBlob;
+use rs_core::monitor::Monitor;
+use serde::Serialize;
+
+use crate::library::Library;
+use crate::runs::runs_of;
+use crate::seen::{Look, Seen};
+use crate::work;
+
+/// How many run folders are in which state; each is in one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub(crate) struct States {
+    /// Here, as pushed.
+    pub(crate) pushed: u64,
+    /// Here, and not what was pushed.
+    pub(crate) changed: u64,
+    /// Here, and never pushed.
+    pub(crate) not_pushed: u64,
+    /// Not extracted, but the blob is in the store.
+    pub(crate) packed: u64,
+    /// Neither; a remote has it.
+    pub(crate) absent: u64,
+}
+
+impl States {
+    /// Run folders that the manifest knows.
+    pub(crate) fn known(&self) -> u64 {
+        self.pushed + self.changed + self.packed + self.absent
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> u64 {
+        self.known() + self.not_pushed
+    }
+
+    /// What became of pushing, in a word or two.
+    pub(crate) fn shown(&self) -> String {
+        match (self.changed, self.not_pushed, self.known()) {
+            (_, 0, 0) => "-".to_owned(),
+            (0, 0, _) => "yes".to_owned(),
+            (0, _, 0) => "no".to_owned(),
+            (0, not_pushed, _) => format!("{not_pushed} not"),
+            (changed, 0, _) => format!("{changed} changed"),
+            (changed, not_pushed, _) => format!("{changed} changed, {not_pushed} not"),
+        }
+    }
+}
+
+/// The runs of a cohort in the manifest, each once.
+pub(crate) fn known_runs<'a>(library: &'a Library, name: &'a str) -> BTreeMap<&'a str, &'a RunBlob> {
+    library.evals_of(name).flat_map(|(_, eval)| &eval.runs).map(|run| (run.path.as_str(), run)).collect()
+}
+
+/// Looks at the run folders of a cohort. What may have changed is hashed; nothing else is read.
+pub(crate) fn states(
+    library: &Library,
+    name: &str,
+    cohort: &Cohort,
+    seen: &mut Seen,
+    monitor: &Arc<Monitor>,
+    ui: &Ui,
+) -> Result<States, CommandError> {
+    let known = known_runs(library, name);
+    let here: Vec<_> = runs_of(cohort)?.into_iter().filter(|run| run.folder.is_dir()).collect();
+    let mut states = States::default();
+    let (pushed, new): (Vec<_>, Vec<_>) = here.iter().partition(|run| known.contains_key(run.path.as_str()));
+    states.not_pushed = new.len() as u64;
+    let looks: Vec<Look> =
+        pushed.par_iter().map(|run| Look::at_run(&run.folder)).collect::<Result<_, _>>().map_err(work::pack_error)?;
+    let path = |run: &str| format!("{name}/{run}");
+    let has_size =
+        |run: &RunBlob, look: &Look| (run.raw_size, run.n_files) == (look.raw_bytes(), look.files.len() as u64);
+    let unknown_bytes = pushed
+        .iter()
+        .zip(&looks)
+        .filter(|(run, look)| {
+            has_size(known[run.path.as_str()], look) && seen.content(&path(&run.path), look).is_none()
+        })
+        .map(|(_, look)| look.raw_bytes())
+        .sum();
+    let _progress = work::progress(ui, "looking", unknown_bytes, monitor);
+    for (run, look) in pushed.iter().zip(&looks) {
+        let blob = known[run.path.as_str()];
+        let is_same = has_size(blob, look)
+            && seen.content_or_hash(&path(&run.path), look, monitor).map_err(work::pack_error)?.hash == blob.content;
+        if is_same { states.pushed += 1 } else { states.changed += 1 }
+    }
+    let here: BTreeSet<&str> = here.iter().map(|run| run.path.as_str()).collect();
+    for run in known.values().filter(|run| !here.contains(run.path.as_str())) {
+        if library.store.has(&run.blob) == Some(run.size) { states.packed += 1 } else { states.absent += 1 }
+    }
+    Ok(states)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::States;
+
+    #[test]
+    fn a_word_or_two() {
+        let states = |pushed, changed, not_pushed| States { pushed, changed, not_pushed, ..States::default() };
+        assert_eq!(states(0, 0, 0).shown(), "-");
+        assert_eq!(states(2, 0, 0).shown(), "yes");
+        assert_eq!(states(0, 0, 3).shown(), "no");
+        assert_eq!(states(2, 0, 1).shown(), "1 not");
+        assert_eq!(states(2, 1, 0).shown(), "1 changed");
+        assert_eq!(states(2, 1, 1).shown(), "1 changed, 1 not");
+    }
+}
