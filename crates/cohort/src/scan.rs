@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rs_cli::{CommandError, Ui};
+use rs_cli::{CommandError, DAMAGED_BLOBS, Ui};
 use rs_core::cohort::{Cohort, CohortError, find_cohorts_within};
 use rs_core::collect::{self, Collection, How, Input, Keep, Monitor, OnMalformed, Wanted};
 use rs_core::{paths, suggest};
@@ -67,6 +67,7 @@ pub(crate) fn count(cohort: &Cohort, ui: &mut Ui) -> Result<Collection, CommandE
             path: file.path.clone(),
             codec: file.codec,
             size_bytes: file.size_bytes,
+            origin: file.origin.clone(),
             evaluations: (0..wanted.len()).filter(|eval| cohort.evaluations[*eval].files.contains(&at)).collect(),
         })
         .collect();
@@ -74,11 +75,16 @@ pub(crate) fn count(cohort: &Cohort, ui: &mut Ui) -> Result<Collection, CommandE
     let mut progress = ui.progress(&format!("reading {}", cohort.folder.display()), cohort.size_bytes());
     let watched = Arc::clone(&monitor);
     progress.watch(move || watched.done_bytes.load(Ordering::Relaxed));
-    collect::collect(
+    let found = collect::collect(
         &wanted,
         &inputs,
         How { keep: Keep::Counts, on_malformed: OnMalformed::Continue, examiner: None },
         &monitor,
     )
-    .map_err(CommandError::environment)
+    .map_err(CommandError::environment)?;
+    drop(progress);
+    if found.n_in_damaged_blobs > 0 {
+        ui.note(DAMAGED_BLOBS);
+    }
+    Ok(found)
 }

@@ -12,8 +12,6 @@ use rs_core::{paths, suggest};
 
 use crate::remote::{self, Options, Remote};
 
-/// Name of the folder of cohorts' sets, where nothing else tells which it is.
-const USUAL_NAME: &str = "data";
 /// The remote that is meant where none is named.
 const USUAL_REMOTE: &str = "origin";
 
@@ -44,17 +42,9 @@ impl Library {
         Self::open(folder)
     }
 
-    /// The one of a cohort (`data/<set>/<Model>`): the nearest folder with a manifest or a store, else the nearest
-    /// called `data`, else two above.
+    /// The one of a cohort (`data/<set>/<Model>`).
     pub(crate) fn of_cohort(cohort: &Path) -> Result<Self, CommandError> {
-        let above = |levels| paths::join(cohort, &std::iter::repeat_n("..", levels).collect::<PathBuf>());
-        let folders: Vec<PathBuf> = (0..=2).map(above).collect();
-        let is_library = |folder: &&PathBuf| folder.join(MANIFEST_FILE).is_file() || folder.join(STORE_FOLDER).is_dir();
-        let is_usual = |folder: &&PathBuf| {
-            paths::absolute(folder).is_ok_and(|folder| folder.file_name().is_some_and(|name| name == USUAL_NAME))
-        };
-        let found = folders.iter().find(is_library).or_else(|| folders.iter().find(is_usual)).unwrap_or(&folders[2]);
-        Self::open(found)
+        Self::open(&rs_core::library::find(cohort))
     }
 
     /// The one of a dataset: its folder.

@@ -8,6 +8,7 @@ use rs_cli::{CommandError, Ui};
 use rs_core::cohort::{Entry, RawFile, Source, is_of_no_matter, modified_nanos};
 use rs_core::collect::{self, How, Input, Keep, Monitor, OnMalformed};
 use rs_core::eval_id::Identity;
+use rs_core::origin::Origin;
 use rs_core::paths;
 use rs_core::reader::raw_file_name;
 use rs_pointsdb::builder::check_place;
@@ -41,6 +42,7 @@ pub(crate) fn plan(arguments: &Arguments, ui: &mut Ui) -> Result<Plan, CommandEr
             path: file.path.clone(),
             codec: file.codec,
             size_bytes: file.size_bytes,
+            origin: file.origin.clone(),
             evaluations: Vec::new(),
         })
         .collect();
@@ -83,7 +85,7 @@ pub(crate) fn plan(arguments: &Arguments, ui: &mut Ui) -> Result<Plan, CommandEr
     // Loose files name no model of Hugging Face's.
     let tokenizer_folder = tokenizer_folder(arguments, Path::new("data/loose"));
     let dataset = arguments.interview.join(" ");
-    Ok(Plan { dataset, db, config: None, evaluations, files, tokenizer_folder, tokenizers: None })
+    Ok(Plan { dataset, db, config: None, evaluations, files, tokenizer_folder, tokenizers: None, absent: Vec::new() })
 }
 
 /// The raw files that a glob, file or folder names.
@@ -132,5 +134,6 @@ fn raw_file(path: &Path) -> Result<Option<RawFile>, CommandError> {
         codec,
         size_bytes: metadata.len(),
         modified_nanos: modified_nanos(&metadata),
+        origin: Origin::File,
     }))
 }

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rs_cli::{CommandError, Ui};
-use rs_core::cohort::{Entry, RawFile};
+use rs_core::cohort::{Cohort, Entry, RawFile};
 use rs_core::config::Config;
 use rs_core::dataset::{Dataset, Selection};
 use rs_core::eval_id::{EvalId, identity_text};
+use rs_core::origin::Origin;
 use rs_core::paths;
 use rs_core::suggest;
 use rs_pointsdb::builder::check_place;
@@ -53,6 +54,8 @@ pub(crate) struct Plan {
     pub tokenizer_folder: PathBuf,
     /// Those of the evaluations' models; `None` if there are to be no forensics.
     pub tokenizers: Option<Arc<Tokenizers>>,
+    /// The folders of cohorts with raw data that is elsewhere.
+    pub absent: Vec<PathBuf>,
 }
 
 impl Plan {
@@ -86,12 +89,14 @@ impl Plan {
         selection.warnings.iter().for_each(|warning| ui.warn(warning));
         let db = arguments.db.clone().unwrap_or_else(|| dataset.db.clone());
         check_place(&db).map_err(db_error)?;
+        let is_absent = |cohort: &&Cohort| !cohort.absent.is_empty();
+        let absent = selection.cohorts.iter().filter(is_absent).map(|cohort| cohort.folder.clone()).collect();
         let (evaluations, files) = of_selection(&dataset, selection, arguments.context);
         if evaluations.is_empty() {
             return Err(CommandError::input(format!("dataset `{}` selects no evaluation", path.display())));
         }
         let tokenizer_folder = tokenizer_folder(arguments, path);
-        Ok(Self { dataset: dataset.name, db, config, evaluations, files, tokenizer_folder, tokenizers: None })
+        Ok(Self { dataset: dataset.name, db, config, evaluations, files, tokenizer_folder, tokenizers: None, absent })
     }
 
     /// One id must mean one evaluation. Under `--context` two that differ in their own context only become one.
@@ -219,7 +224,14 @@ pub(crate) fn planned(
         .iter()
         .map(|at| &files[*at])
         .map(|file| {
-            json!([file.logical, format!("{:?}", file.codec), file.size_bytes, file.modified_nanos.to_string()])
+            let content = match &file.origin {
+                Origin::File => None,
+                Origin::Blob(place) => Some(place.content.to_string()),
+                Origin::Unusable(what) => Some(what.to_string()),
+            };
+            // A damaged blob is replaced by one of the same content: its time tells.
+            let modified = file.modified_nanos.to_string();
+            json!([file.logical, format!("{:?}", file.codec), file.size_bytes, modified, content])
         })
         .collect();
     let depends_on = json!([SCHEMA_VERSION, env!("CARGO_PKG_VERSION"), entry, cohort, sources]);

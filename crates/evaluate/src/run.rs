@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use rs_cli::{CommandError, Exit, Kind, Ui};
+use rs_cli::{CommandError, DAMAGED_BLOBS, Exit, Kind, Ui};
 use rs_core::collect::{self, CollectError, Collected, Collection, How, Input, Keep, Monitor, OnMalformed, Wanted};
 use rs_core::diagnostic::Diagnostic;
 use rs_core::eval_id::EvalId;
@@ -134,8 +134,12 @@ fn refuse_without_files(plan: &Plan) -> Result<(), CommandError> {
     if plan.evaluations.iter().any(|evaluation| !evaluation.files.is_empty()) {
         return Ok(());
     }
-    Err(CommandError::input(format!("no evaluation of `{}` has a raw file here", plan.dataset))
-        .hint("`data status` tells what is here"))
+    let error = CommandError::input(format!("no evaluation of `{}` has a raw file here", plan.dataset));
+    if plan.absent.is_empty() {
+        return Err(error.hint("`data status` tells what is here"));
+    }
+    let cohorts: Vec<String> = plan.absent.iter().map(|folder| rs_core::paths::show(folder)).collect();
+    Err(error.hint(format!("data pull cohort {}", cohorts.join(" "))))
 }
 
 /// What becomes of rows that the raw files at hand do not explain.
@@ -344,7 +348,13 @@ fn collect_batch(
         .into_iter()
         .map(|(at, evaluations)| {
             let file = &plan.files[at];
-            Input { path: file.path.clone(), codec: file.codec, size_bytes: file.size_bytes, evaluations }
+            Input {
+                path: file.path.clone(),
+                codec: file.codec,
+                size_bytes: file.size_bytes,
+                origin: file.origin.clone(),
+                evaluations,
+            }
         })
         .collect();
     let forensics = match &plan.tokenizers {
@@ -481,11 +491,13 @@ fn tell_throughput(plan: &Plan, summary: &Summary, ui: &mut Ui) {
 struct Problems {
     shown: Vec<Diagnostic>,
     n_all: u64,
+    n_in_damaged_blobs: u64,
 }
 
 impl Problems {
     fn take(&mut self, collection: &Collection) {
         self.n_all += collection.diagnostics.len() as u64 + collection.n_more_diagnostics;
+        self.n_in_damaged_blobs += collection.n_in_damaged_blobs;
         let room = SHOWN_PROBLEMS.saturating_sub(self.shown.len());
         self.shown.extend(collection.diagnostics.iter().take(room).cloned());
     }
@@ -497,6 +509,9 @@ impl Problems {
         let n_more = self.n_all - self.shown.len() as u64;
         if n_more > 0 {
             ui.problem(&format!("... and {n_more} more problems; in a cohort `cohort validate` lists them all"));
+        }
+        if self.n_in_damaged_blobs > 0 {
+            ui.note(DAMAGED_BLOBS);
         }
     }
 }

@@ -1,8 +1,14 @@
 //! A cohort: one model's folder, its `evals.json`, and the raw files that each evaluation in it names.
+//!
+//! Raw files of a run folder that is not there are listed from its blob, where the manifest names one and it is in the
+//! local store: they have the paths that they would have when extracted, and match the same globs.
+
+mod packed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobMatcher};
 use serde::{Deserialize, Serialize};
@@ -10,6 +16,8 @@ use walkdir::WalkDir;
 
 use crate::document::{self, DocumentError};
 use crate::eval_id::{self, EvalId, Identity};
+use crate::library::{Libraries, Library, LibraryError};
+use crate::origin::Origin;
 use crate::paths::{self, Climb, PathRefused};
 use crate::reader::{Codec, raw_file_name};
 
@@ -82,6 +90,9 @@ pub enum CohortError {
     /// `evals.json` is wrong.
     #[error(transparent)]
     Document(#[from] DocumentError),
+    /// The manifest that may name its blobs is wrong.
+    #[error(transparent)]
+    Library(#[from] LibraryError),
     /// The current folder is not there.
     #[error("no current folder: {0}")]
     CurrentFolder(#[from] io::Error),
@@ -124,7 +135,7 @@ pub enum CohortError {
 /// A raw file of a cohort.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawFile {
-    /// Where it is, as the user would type it.
+    /// Where it is, or would be if its run folder were extracted, as the user would type it.
     pub path: PathBuf,
     /// Its path below the cohort's folder, with `/` between its parts and without a compression suffix: the same
     /// however the file is packed, so it orders files.
@@ -133,10 +144,21 @@ pub struct RawFile {
     pub run: String,
     /// How it is stored.
     pub codec: Codec,
-    /// Stored size in bytes.
+    /// Its size in bytes, as a file.
     pub size_bytes: u64,
-    /// Time of its last change in nanoseconds since 1970; 0 where the system tells none.
+    /// Time of the last change of the file, or of its blob, in nanoseconds since 1970; 0 where the system tells none.
     pub modified_nanos: i128,
+    /// Where its bytes are.
+    pub origin: Origin,
+}
+
+/// A run folder that the manifest names and that is neither extracted nor in the local store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AbsentRun {
+    /// Its path below the cohort's folder.
+    pub run: String,
+    /// Positions in [`Cohort::evaluations`] of those with records in it.
+    pub evaluations: Vec<usize>,
 }
 
 /// A cohort and what its folder holds.
@@ -150,6 +172,10 @@ pub struct Cohort {
     pub evaluations: Vec<Evaluation>,
     /// Every raw file that a glob matches or that lies in a run folder of the cohort, in logical order.
     pub files: Vec<RawFile>,
+    /// Run folders whose raw data is elsewhere, in order.
+    pub absent: Vec<AbsentRun>,
+    /// The run folders that are read out of their blobs: paths below the cohort's folder, and the blobs.
+    packed: BTreeMap<String, Arc<Path>>,
     /// Things to tell the user that stop nothing.
     pub warnings: Vec<String>,
 }
@@ -161,14 +187,25 @@ pub struct Evaluation {
     pub entry: Entry,
     /// Positions in [`Cohort::files`] of the files its glob matches.
     pub files: Vec<usize>,
+    /// Whether the manifest names blobs of it, wherever they are.
+    pub is_in_manifest: bool,
 }
 
 impl Cohort {
     /// Reads a cohort, named by its folder or its `evals.json`, and lists its raw files.
     ///
     /// # Errors
-    /// There is none, its `evals.json` is wrong, or a folder cannot be listed. A glob that matches nothing is a warning.
+    /// There is none, its `evals.json` or the manifest is wrong, or a folder cannot be listed. A glob that matches nothing
+    /// is a warning, and so is raw data that is not here.
     pub fn open(path: &Path) -> Result<Self, CohortError> {
+        Self::open_among(path, &mut Libraries::default())
+    }
+
+    /// [`Cohort::open`], for one of several: what they have in common is read once.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_among(path: &Path, libraries: &mut Libraries) -> Result<Self, CohortError> {
         let (folder, file) = if path.file_name().is_some_and(|name| name == EVALS_FILE) {
             (path.parent().unwrap_or(Path::new("")).to_owned(), path.to_owned())
         } else {
@@ -184,16 +221,25 @@ impl Cohort {
             .map(|key| format!("{}: unknown key `{key}` is ignored", file.display()))
             .collect();
         let absolute = paths::absolute(&folder)?;
+        let library = libraries.of_cohort(&folder)?;
         let mut matchers = Vec::new();
         for (position, entry) in document.value.iter().enumerate() {
-            matchers.push(Matcher::new(&absolute, &file, position, entry)?);
+            matchers.push(Matcher::new(&absolute, &library, &file, position, entry)?);
         }
-        let files = list_files(&folder, &absolute, &matchers)?;
+        let searches = searches(&absolute, &matchers);
+        let mut files = list_files(&folder, &absolute, &searches)?;
+        let entries = &document.value;
+        let packed = packed::list(&folder, &absolute, &library, &searches, entries);
+        files.extend(packed.files);
+        let files: Vec<Found> = files.into_values().collect();
         let mut evaluations = Vec::new();
         for (position, (entry, matcher)) in document.value.into_iter().zip(&matchers).enumerate() {
+            let is_matched = |found: &Found| matcher.matches(found) || found.claimed_by.contains(&position);
             let matched: Vec<usize> =
-                files.iter().enumerate().filter(|(_, found)| matcher.matches(found)).map(|(at, _)| at).collect();
-            if matched.is_empty() {
+                files.iter().enumerate().filter(|(_, found)| is_matched(found)).map(|(at, _)| at).collect();
+            // What is elsewhere is told below.
+            let is_elsewhere = packed.absent.iter().any(|absent| absent.evaluations.contains(&position));
+            if matched.is_empty() && !is_elsewhere {
                 warnings.push(format!(
                     "{}: entry {position} (`{}`): glob `{}` matches no raw file",
                     file.display(),
@@ -201,7 +247,8 @@ impl Cohort {
                     entry.evaluate.glob
                 ));
             }
-            evaluations.push(Evaluation { entry, files: matched });
+            let is_in_manifest = library.manifest.evals.contains_key(entry.eval_id().as_str());
+            evaluations.push(Evaluation { entry, files: matched, is_in_manifest });
         }
         let files: Vec<RawFile> = files.into_iter().map(|found| found.file).collect();
         warnings.extend(files.windows(2).filter(|pair| pair[0].logical == pair[1].logical).map(|pair| {
@@ -211,7 +258,17 @@ impl Cohort {
                 pair[1].path.display()
             )
         }));
-        Ok(Self { folder, file, evaluations, files, warnings })
+        warnings.extend(packed::warning(&folder, &packed.absent));
+        Ok(Self { folder, file, evaluations, files, absent: packed.absent, packed: packed.blobs, warnings })
+    }
+
+    /// The text of a file in a run folder, read out of the run's blob where that is not extracted. `None` if there is no
+    /// such file.
+    ///
+    /// # Errors
+    /// It cannot be read, is too large, or no UTF-8.
+    pub fn run_text(&self, run: &str, name: &str) -> Result<Option<String>, DocumentError> {
+        packed::run_text(self, run, name)
     }
 
     /// Run folders that hold raw files which no evaluation matches, in order.
@@ -242,7 +299,12 @@ struct Found {
     file: RawFile,
     /// Absolute, as stored and without a compression suffix.
     names: [PathBuf; 2],
+    /// Positions of the evaluations that it belongs to whatever their globs say.
+    claimed_by: Vec<usize>,
 }
+
+/// Raw files by what they are ordered by: logical and absolute path.
+type FoundFiles = BTreeMap<(String, PathBuf), Found>;
 
 /// A glob and the folder it is relative to.
 struct Matcher {
@@ -256,7 +318,7 @@ struct Matcher {
 }
 
 impl Matcher {
-    fn new(folder: &Path, file: &Path, position: usize, entry: &Entry) -> Result<Self, CohortError> {
+    fn new(folder: &Path, library: &Library, file: &Path, position: usize, entry: &Entry) -> Result<Self, CohortError> {
         let pattern = &entry.evaluate.glob;
         paths::check_relative(pattern, Climb::Never).map_err(|source| CohortError::GlobRefused {
             path: file.to_owned(),
@@ -272,7 +334,7 @@ impl Matcher {
             source,
         })?;
         let prefix = literal_prefix(pattern);
-        let root = project_root(folder, &prefix);
+        let root = project_root(folder, library, &prefix);
         let levels = Path::new(pattern).components().count() - prefix.components().count();
         let depth = if pattern.contains("**") { usize::MAX } else { levels };
         Ok(Self { glob: glob.compile_matcher(), search: root.join(&prefix), root, depth })
@@ -292,31 +354,38 @@ fn literal_prefix(pattern: &str) -> PathBuf {
     folders.components().take_while(is_literal).collect()
 }
 
-/// The nearest ancestor of the cohort's (absolute) folder under which `prefix` exists; without one, the folder itself.
-fn project_root(folder: &Path, prefix: &Path) -> PathBuf {
-    folder.ancestors().find(|ancestor| ancestor.join(prefix).is_dir()).unwrap_or(folder).to_owned()
+/// The nearest ancestor of the cohort's (absolute) folder under which `prefix` exists, or would if all that the manifest
+/// names were extracted; without one, the folder itself.
+fn project_root(folder: &Path, library: &Library, prefix: &Path) -> PathBuf {
+    let exists = |folder: &Path| folder.is_dir() || library.runs_around(folder).next().is_some();
+    folder.ancestors().find(|ancestor| exists(&ancestor.join(prefix))).unwrap_or(folder).to_owned()
 }
 
-/// Lists the raw files below the cohort's folder (two levels) and where its globs reach. `shown` is the folder as the
-/// user would type it, `folder` the same absolute.
-fn list_files(shown: &Path, folder: &Path, matchers: &[Matcher]) -> Result<Vec<Found>, CohortError> {
+/// Where raw files are looked for: absolute folders, and how many levels below them a file can be.
+fn searches(folder: &Path, matchers: &[Matcher]) -> BTreeMap<PathBuf, usize> {
     let mut searches: BTreeMap<PathBuf, usize> = BTreeMap::from([(folder.to_owned(), 2)]);
     for matcher in matchers {
         let depth = searches.entry(matcher.search.clone()).or_default();
         *depth = (*depth).max(matcher.depth);
     }
-    let mut found = BTreeMap::new();
+    searches
+}
+
+/// Lists the raw files below the cohort's folder (two levels) and where its globs reach. `shown` is the folder as the
+/// user would type it, `folder` the same absolute.
+fn list_files(shown: &Path, folder: &Path, searches: &BTreeMap<PathBuf, usize>) -> Result<FoundFiles, CohortError> {
+    let mut found = FoundFiles::new();
     for (search, depth) in searches {
         if !search.is_dir() {
             continue;
         }
-        let walk = WalkDir::new(&search).max_depth(depth).follow_links(true).into_iter();
+        let walk = WalkDir::new(search).max_depth(*depth).follow_links(true).into_iter();
         for item in walk.filter_entry(|item| item.depth() == 0 || !is_hidden(item.file_name())) {
             let item = match item {
                 Ok(item) => item,
                 Err(error) if is_of_no_matter(&error, |name| raw_file_name(name).is_some()) => continue,
                 Err(error) => {
-                    let below_cohort = paths::relative_to(error.path().unwrap_or(&search), folder);
+                    let below_cohort = paths::relative_to(error.path().unwrap_or(search), folder);
                     return Err(CohortError::List { path: paths::join(shown, &below_cohort), source: io_error(error) });
                 }
             };
@@ -334,12 +403,13 @@ fn list_files(shown: &Path, folder: &Path, matchers: &[Matcher]) -> Result<Vec<F
                 size_bytes: metadata.len(),
                 modified_nanos: modified_nanos(&metadata),
                 path,
+                origin: Origin::File,
             };
             let names = [absolute.clone(), absolute.with_file_name(plain)];
-            found.insert((file.logical.clone(), absolute), Found { file, names });
+            found.insert((file.logical.clone(), absolute), Found { file, names, claimed_by: Vec::new() });
         }
     }
-    Ok(found.into_values().collect())
+    Ok(found)
 }
 
 /// Whether a walk can go on after this error: a link leads into a folder above it, or nowhere and has a name that is not

@@ -2,11 +2,14 @@
 //!
 //! Files are cut into ranges (plain) or read as streams (compressed) whose blocks other threads may parse. What a range
 //! or block gives is kept apart and put together in (path, line) order, so that the result depends on nothing else.
+//! Files in blobs are read frame by frame ([`blobs`]).
+
+mod blobs;
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -18,12 +21,15 @@ use crate::eval_id::Identity;
 use crate::forensics::{Examiner, Spectrum, prompt_text};
 use crate::lexer::{LexError, RawString};
 pub use crate::monitor::Monitor;
+use crate::origin::Origin;
+use crate::pack::{Pack, PackError, PackReader};
 use crate::params::{canonical_json, canonical_params};
 use crate::point::{self, Attributes, Point};
 use crate::reader::{Block, BlockReader, Codec, MAX_LINE_BYTES};
 use crate::record::{self, Controls, Outcome, Record};
 use crate::sample::Sample;
 use crate::shape::Shape;
+use blobs::{BlobInput, Scratch};
 
 /// Plain files are read in ranges of this many bytes, so that several threads work on a large one.
 const RANGE_BYTES: u64 = 16 << 20;
@@ -61,12 +67,14 @@ pub struct Wanted {
 /// A raw file to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Input {
-    /// Where it is, as the user would type it.
+    /// Where it is, or would be if it were in no blob, as the user would type it.
     pub path: PathBuf,
     /// How it is stored.
     pub codec: Codec,
-    /// Stored size in bytes.
+    /// Its size in bytes, as a file.
     pub size_bytes: u64,
+    /// Where its bytes are.
+    pub origin: Origin,
     /// Positions of the evaluations whose glob matches it, ascending.
     pub evaluations: Vec<usize>,
 }
@@ -175,6 +183,8 @@ pub struct Collection {
     pub diagnostics: Vec<Diagnostic>,
     /// Problems beyond those.
     pub n_more_diagnostics: u64,
+    /// Files that could not be read, or not to their end, because their blob is damaged.
+    pub n_in_damaged_blobs: u64,
 }
 
 /// Reads `files`, in (path, line) order as given, and makes the points of the evaluations wanted.
@@ -199,7 +209,8 @@ fn collect_in(
 ) -> Result<Collection, CollectError> {
     let hasher = DefaultHashBuilder::default();
     let How { keep, on_malformed, examiner } = how;
-    let context = Context { pieces, wanted, files, keep, on_malformed, examiner, monitor, hasher };
+    let blobs = blobs::inputs(files);
+    let context = Context { pieces, wanted, files, blobs, keep, on_malformed, examiner, monitor, hasher };
     let parts = context.read_all();
     if monitor.is_cancelled() {
         return Err(CollectError::Cancelled);
@@ -211,9 +222,22 @@ fn collect_in(
     }
 }
 
-/// A piece of work: a part of a plain file, or a whole compressed one.
+/// A piece of work.
 #[derive(Debug, Clone, Copy)]
-struct Unit {
+enum Unit {
+    /// A part of a plain file.
+    Range(FileRange),
+    /// A whole compressed file.
+    Stream { file: usize },
+    /// A frame of a blob, with all that begins in it.
+    Frame { blob: usize, frame: usize },
+    /// A file that says why it cannot be read.
+    Unusable { file: usize },
+}
+
+/// A part of a plain file.
+#[derive(Debug, Clone, Copy)]
+struct FileRange {
     file: usize,
     start: u64,
     end: u64,
@@ -223,6 +247,8 @@ struct Context<'a> {
     pieces: Pieces,
     wanted: &'a [Wanted],
     files: &'a [Input],
+    /// The blobs that some of them lie in.
+    blobs: Vec<BlobInput<'a>>,
     keep: Keep,
     on_malformed: OnMalformed,
     examiner: Option<&'a dyn Examiner>,
@@ -243,6 +269,13 @@ struct Part {
     spectra: Vec<Spectrum>,
     n_malformed: u64,
     diagnostics: Vec<PlacedProblem>,
+    /// Why the file could not be read, or not to its end.
+    unreadable: Option<Unreadable>,
+}
+
+struct Unreadable {
+    what: String,
+    is_damaged_blob: bool,
 }
 
 /// An evaluation, a task, and params: what a point is found by.
@@ -269,7 +302,6 @@ struct PlacedProblem {
 enum Line {
     Number(u64),
     AtOffset(u64),
-    WholeFile,
 }
 
 impl<'a> Context<'a> {
@@ -284,14 +316,16 @@ impl<'a> Context<'a> {
         rayon::scope(|scope| {
             for _ in 0..rayon::current_num_threads() {
                 scope.spawn(|scope| {
+                    let mut scratch = Scratch::default();
                     while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
                         // What comes before a malformed line is read all the same: it may hold an earlier one.
-                        if self.stopped(&shared, unit.file, unit.start) {
-                            continue;
-                        }
-                        match self.files[unit.file].codec {
-                            Codec::Plain => self.read_range(*unit, &shared),
-                            Codec::Zstd | Codec::Gzip => self.read_stream(unit.file, &shared, scope),
+                        match *unit {
+                            Unit::Range(range) if self.stopped(&shared, range.file, range.start) => {}
+                            Unit::Stream { file } | Unit::Unusable { file } if self.stopped(&shared, file, 0) => {}
+                            Unit::Range(range) => self.read_range(range, &shared),
+                            Unit::Stream { file } => self.read_stream(file, &shared, scope),
+                            Unit::Frame { blob, frame } => self.read_frame(blob, frame, &mut scratch, &shared, scope),
+                            Unit::Unusable { file } => self.tell_unusable(file, &shared),
                         }
                     }
                 });
@@ -306,9 +340,22 @@ impl<'a> Context<'a> {
     fn units(&self) -> Vec<Unit> {
         let mut units = Vec::new();
         for (file, input) in self.files.iter().enumerate() {
-            if input.codec != Codec::Plain {
-                units.push((input.size_bytes.saturating_mul(10), Unit { file, start: 0, end: u64::MAX }));
-                continue;
+            match (&input.origin, input.codec) {
+                (Origin::File, Codec::Plain) => {}
+                (Origin::File, Codec::Zstd | Codec::Gzip) => {
+                    units.push((stream_cost(input.size_bytes), Unit::Stream { file }));
+                    continue;
+                }
+                // Frames hold whatever is not empty.
+                (Origin::Blob(_), _) if input.size_bytes == 0 => {
+                    units.push((0, Unit::Stream { file }));
+                    continue;
+                }
+                (Origin::Blob(_), _) => continue,
+                (Origin::Unusable(_), _) => {
+                    units.push((0, Unit::Unusable { file }));
+                    continue;
+                }
             }
             let mut start = 0;
             // At least once: a file that has grown since it was listed is read to its end.
@@ -317,13 +364,16 @@ impl<'a> Context<'a> {
                 let last = end >= input.size_bytes;
                 units.push((
                     self.pieces.range_bytes.min(input.size_bytes - start),
-                    Unit { file, start, end: if last { u64::MAX } else { end } },
+                    Unit::Range(FileRange { file, start, end: if last { u64::MAX } else { end } }),
                 ));
                 if last {
                     break;
                 }
                 start = end;
             }
+        }
+        for (blob, input) in self.blobs.iter().enumerate() {
+            units.extend(input.frames(self.files).map(|(frame, cost)| (cost, Unit::Frame { blob, frame })));
         }
         // Stable, so that equal pieces keep the order of the disk.
         units.sort_by_key(|(cost, _)| std::cmp::Reverse(*cost));
@@ -336,7 +386,7 @@ impl<'a> Context<'a> {
             || self.on_malformed == OnMalformed::Stop && (file, offset) > *unpoisoned(shared.stop_at.lock())
     }
 
-    fn read_range(&self, unit: Unit, shared: &Shared<'_>) {
+    fn read_range(&self, unit: FileRange, shared: &Shared<'_>) {
         let mut parser = self.parser(unit.file, unit.start);
         let path = &self.files[unit.file].path;
         let result =
@@ -350,7 +400,7 @@ impl<'a> Context<'a> {
     fn parse_range(
         &self,
         mut reader: BlockReader<'_>,
-        unit: Unit,
+        unit: FileRange,
         parser: &mut Parser<'_>,
         shared: &Shared<'_>,
     ) -> io::Result<()> {
@@ -381,36 +431,51 @@ impl<'a> Context<'a> {
     }
 
     fn read_stream<'scope>(&'scope self, file: usize, shared: &Shared<'scope>, scope: &rayon::Scope<'scope>) {
-        let input = &self.files[file];
+        let Input { path, codec, origin, .. } = &self.files[file];
+        let (block_bytes, progress) = (self.pieces.stream_block_bytes, &self.monitor.done_bytes);
+        let reader = match origin {
+            Origin::File => BlockReader::open(path, *codec, block_bytes, progress),
+            // Without content: the others begin in a frame.
+            _ => BlockReader::over(io::empty(), *codec, block_bytes, progress),
+        };
+        self.read_blocks(file, reader, shared, scope);
+    }
+
+    /// Reads a stream to its end.
+    fn read_blocks<'scope>(
+        &'scope self,
+        file: usize,
+        reader: io::Result<BlockReader<'_>>,
+        shared: &Shared<'scope>,
+        scope: &rayon::Scope<'scope>,
+    ) {
         let mut line = 1;
-        let result =
-            BlockReader::open(&input.path, input.codec, self.pieces.stream_block_bytes, &self.monitor.done_bytes)
-                .and_then(|mut reader| {
-                    loop {
-                        let offset = reader.offset();
-                        if self.stopped(shared, file, offset) {
-                            break;
-                        }
-                        let Some(block) = reader.next_block()? else { break };
-                        match block {
-                            Block::Lines(lines) => {
-                                let first_line = line;
-                                line += memchr::memchr_iter(b'\n', lines).count() as u64;
-                                self.parse_elsewhere(file, offset, first_line, lines, shared, scope);
-                            }
-                            last => {
-                                let mut parser = self.parser(file, offset);
-                                match last {
-                                    Block::LastLine(text) => parser.last_line(text, Place::Line(line)),
-                                    _ => parser.oversized(Line::Number(line)),
-                                }
-                                line += 1;
-                                shared.push(parser.finish(), self.on_malformed);
-                            }
-                        }
+        let result = reader.and_then(|mut reader| {
+            loop {
+                let offset = reader.offset();
+                if self.stopped(shared, file, offset) {
+                    break;
+                }
+                let Some(block) = reader.next_block()? else { break };
+                match block {
+                    Block::Lines(lines) => {
+                        let first_line = line;
+                        line += memchr::memchr_iter(b'\n', lines).count() as u64;
+                        self.parse_elsewhere(file, offset, first_line, lines, shared, scope);
                     }
-                    Ok(())
-                });
+                    last => {
+                        let mut parser = self.parser(file, offset);
+                        match last {
+                            Block::LastLine(text) => parser.last_line(text, Place::Line(line)),
+                            _ => parser.oversized(Line::Number(line)),
+                        }
+                        line += 1;
+                        shared.push(parser.finish(), self.on_malformed);
+                    }
+                }
+            }
+            Ok(())
+        });
         if let Err(error) = result {
             let mut parser = self.parser(file, u64::MAX);
             parser.unreadable(&error);
@@ -460,6 +525,7 @@ impl<'a> Context<'a> {
                 spectra: Vec::new(),
                 n_malformed: 0,
                 diagnostics: Vec::new(),
+                unreadable: None,
             },
             identity_keys: Vec::new(),
             spellings: Vec::new(),
@@ -486,10 +552,18 @@ impl<'a> Context<'a> {
             ..Collection::default()
         };
         let mut diagnostics = Diagnostics { kept: Vec::new(), n_more: 0, files: self.files, lines: None };
+        let mut unreadable_file = None;
         for part in &mut parts {
             diagnostics.take(part);
             let findings = &mut collection.files[part.file];
             findings.n_malformed += part.n_malformed;
+            // A file that is damaged at several places is one file that cannot be read.
+            if let Some(unreadable) = part.unreadable.take().filter(|_| unreadable_file != Some(part.file)) {
+                unreadable_file = Some(part.file);
+                findings.n_malformed += 1;
+                collection.n_in_damaged_blobs += u64::from(unreadable.is_damaged_blob);
+                diagnostics.take_unreadable(part.file, unreadable);
+            }
             for (identity, tally) in &part.identities {
                 findings.identities.entry(identity.clone()).or_default().merge(*tally);
             }
@@ -571,6 +645,11 @@ struct Firsts {
     spectra: u32,
 }
 
+/// What it costs to read a compressed file of this size: one piece however large, that takes longest for its size.
+fn stream_cost(size_bytes: u64) -> u64 {
+    size_bytes.saturating_mul(10)
+}
+
 /// What the threads share.
 #[derive(Clone, Copy)]
 struct Shared<'a> {
@@ -584,7 +663,8 @@ struct Shared<'a> {
 
 impl Shared<'_> {
     fn push(&self, part: Part, on_malformed: OnMalformed) {
-        if on_malformed == OnMalformed::Stop && part.n_malformed > 0 {
+        let has_problem = part.n_malformed > 0 || part.unreadable.is_some();
+        if on_malformed == OnMalformed::Stop && has_problem {
             let mut stop_at = unpoisoned(self.stop_at.lock());
             *stop_at = (part.file, part.offset).min(*stop_at);
         }
@@ -667,11 +747,12 @@ impl Parser<'_> {
         self.part
     }
 
-    /// Whole lines, each with its `\n`.
-    fn lines(&mut self, block: &[u8], place: Place) {
+    /// Whole lines, each with its `\n`. Gives their number.
+    fn lines(&mut self, block: &[u8], place: Place) -> u64 {
         let controls = controls_in(block);
         let is_utf8 = simdutf8::basic::from_utf8(block).is_ok();
         let mut start = 0;
+        let mut n_lines = 0;
         for (number, end) in memchr::memchr_iter(b'\n', block).enumerate() {
             let line = match place {
                 Place::Offset(offset) => Line::AtOffset(offset + start as u64),
@@ -679,7 +760,9 @@ impl Parser<'_> {
             };
             self.line(&block[start..end], line, controls, is_utf8);
             start = end + 1;
+            n_lines += 1;
         }
+        n_lines
     }
 
     /// The last line of a file, which has no line end: it may be cut off.
@@ -703,12 +786,23 @@ impl Parser<'_> {
     }
 
     fn unreadable(&mut self, error: &io::Error) {
+        let is_of_blob = error.get_ref().and_then(|inner| inner.downcast_ref::<PackError>()).is_some();
         let what = match self.context.files[self.part.file].codec {
-            Codec::Plain => format!("cannot be read to its end: {error}"),
-            Codec::Zstd => format!("cannot be read to its end, the zstd data is damaged or cut off: {error}"),
-            Codec::Gzip => format!("cannot be read to its end, the gzip data is damaged or cut off: {error}"),
+            Codec::Zstd if !is_of_blob => {
+                format!("cannot be read to its end, the zstd data is damaged or cut off: {error}")
+            }
+            Codec::Gzip if !is_of_blob => {
+                format!("cannot be read to its end, the gzip data is damaged or cut off: {error}")
+            }
+            _ => format!("cannot be read to its end: {error}"),
         };
-        self.problem(PlacedProblem { line: Line::WholeFile, column: None, problem: Problem::Unreadable, what });
+        self.part.unreadable = Some(Unreadable { what, is_damaged_blob: is_of_blob });
+    }
+
+    /// The file's blob cannot be opened.
+    fn unusable(&mut self, what: &str) {
+        let what = format!("cannot be read: {what}");
+        self.part.unreadable = Some(Unreadable { what, is_damaged_blob: true });
     }
 
     fn problem(&mut self, problem: PlacedProblem) {
@@ -916,7 +1010,7 @@ impl Diagnostics<'_> {
         }
         let lines = match self.lines.take() {
             Some((file, lines)) if file == part.file => lines,
-            _ => LineCounter::new(path),
+            _ => LineCounter::new(&self.files[part.file]),
         };
         let (_, lines) = self.lines.insert((part.file, lines));
         for problem in part.diagnostics.drain(..) {
@@ -929,7 +1023,6 @@ impl Diagnostics<'_> {
                 line: match problem.line {
                     Line::Number(number) => Some(number),
                     Line::AtOffset(offset) => lines.line_at(offset),
-                    Line::WholeFile => None,
                 },
                 column: problem.column.map(|column| column as u64),
                 problem: problem.problem,
@@ -938,26 +1031,52 @@ impl Diagnostics<'_> {
         }
         self.n_more += n_problems - n_kept;
     }
+
+    fn take_unreadable(&mut self, file: usize, unreadable: Unreadable) {
+        if self.kept.len() >= MAX_DIAGNOSTICS {
+            self.n_more += 1;
+            return;
+        }
+        self.kept.push(Diagnostic {
+            path: crate::paths::show(&self.files[file].path),
+            line: None,
+            column: None,
+            problem: Problem::Unreadable,
+            what: unreadable.what,
+        });
+    }
 }
 
 /// Turns ascending offsets of a plain file into line numbers.
 struct LineCounter<'a> {
-    path: &'a Path,
-    reader: Option<io::BufReader<fs_err::File>>,
+    input: &'a Input,
+    reader: Option<Box<dyn io::BufRead + 'a>>,
     offset: u64,
     line: u64,
 }
 
 impl<'a> LineCounter<'a> {
-    fn new(path: &'a Path) -> Self {
-        Self { path, reader: None, offset: 0, line: 1 }
+    fn new(input: &'a Input) -> Self {
+        Self { input, reader: None, offset: 0, line: 1 }
+    }
+
+    fn open(input: &'a Input) -> Option<Box<dyn io::BufRead + 'a>> {
+        match &input.origin {
+            Origin::File => {
+                Some(Box::new(io::BufReader::with_capacity(1 << 18, fs_err::File::open(&input.path).ok()?)))
+            }
+            Origin::Blob(place) => {
+                let range = place.offset..place.offset + input.size_bytes;
+                Some(Box::new(PackReader::new(Box::new(Pack::open(&place.blob).ok()?), range)))
+            }
+            Origin::Unusable(_) => None,
+        }
     }
 
     /// Number of the line that holds `offset`, from 1; `None` if the file can no longer be read.
     fn line_at(&mut self, offset: u64) -> Option<u64> {
-        use io::BufRead;
         if self.reader.is_none() {
-            self.reader = Some(io::BufReader::with_capacity(1 << 18, fs_err::File::open(self.path).ok()?));
+            self.reader = Self::open(self.input);
         }
         let reader = self.reader.as_mut()?;
         while self.offset < offset {

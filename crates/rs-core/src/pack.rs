@@ -26,8 +26,9 @@ pub use crate::digest::{BlobId, ContentHash};
 use crate::lock::LockError;
 pub use crate::monitor::Monitor;
 pub use content::{content_of, fingerprint, list_file, list_run};
-pub use extract::{Existing, extract_run, unpack_file};
+pub use extract::{Existing, check_expected, extract_run, unpack_file};
 pub use names::{NameProblem, check_name};
+pub(crate) use read::{FrameDecoder, StepDecoder};
 pub use read::{Kind, Pack, PackReader};
 pub use write::{pack_file, pack_run};
 

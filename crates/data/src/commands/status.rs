@@ -7,8 +7,9 @@ use std::sync::Arc;
 use rs_cli::{Cell, Column, CommandError, Exit, OutputArgs, Report, Table, Ui};
 use rs_core::cohort::{Cohort, CohortError, EVALS_FILE, find_cohorts};
 use rs_core::dataset::Dataset;
+use rs_core::library::Libraries;
 use rs_core::monitor::Monitor;
-use rs_core::presence::{Manifests, Presence};
+use rs_core::presence::{Presence, presence};
 use rs_core::{document, pack, paths};
 use serde::Serialize;
 
@@ -62,7 +63,7 @@ struct DatasetRow {
 struct CohortRow {
     path: String,
     evaluations: u64,
-    /// Evaluations that have raw files.
+    /// Evaluations whose raw data can be read, extracted or out of blobs.
     evaluations_here: u64,
     runs: u64,
     files: u64,
@@ -121,7 +122,8 @@ impl Default for StatusReport {
 /// What has been found so far.
 struct Status {
     report: StatusReport,
-    manifests: Manifests,
+    /// What cohorts have in common.
+    shared: Libraries,
     /// The cohorts by folder, each looked at once; `None` for one that is not there or wrong.
     cohorts: BTreeMap<PathBuf, Option<CohortRow>>,
     has_wrong: bool,
@@ -136,7 +138,7 @@ impl Status {
     fn new(monitor: Arc<Monitor>) -> Self {
         Self {
             report: StatusReport::default(),
-            manifests: Manifests::default(),
+            shared: Libraries::default(),
             cohorts: BTreeMap::new(),
             has_wrong: false,
             monitor,
@@ -249,8 +251,10 @@ impl Status {
         if let Some(known) = self.cohorts.get(folder) {
             return Ok(known.clone());
         }
-        let row = match Cohort::open(folder) {
+        let row = match Cohort::open_among(folder, &mut self.shared) {
             Ok(cohort) => Some(self.row(&cohort, ui)?),
+            // It is wrong for all of them.
+            Err(error @ CohortError::Library(_)) => return Err(error.into()),
             // The dataset that names it tells.
             Err(CohortError::Missing { .. }) => None,
             Err(error) => {
@@ -277,7 +281,7 @@ impl Status {
             runs: states.all().max(cohort.runs().len() as u64),
             files: cohort.files.len() as u64,
             bytes: cohort.size_bytes(),
-            raw: self.manifests.presence(cohort)?,
+            raw: presence(cohort),
             states,
             missing_in_remote,
         })

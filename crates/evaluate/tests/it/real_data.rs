@@ -271,6 +271,7 @@ fn the_order_in_which_files_are_given_changes_nothing() {
                 path: file.path.clone(),
                 codec: file.codec,
                 size_bytes: file.size_bytes,
+                origin: file.origin.clone(),
                 evaluations: vec![position],
             });
         }

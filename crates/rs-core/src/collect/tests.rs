@@ -21,7 +21,8 @@ impl Files {
         let path = self.folder.path().join(self.inputs.len().to_string());
         fs_err::write(&path, packed(codec, text)).unwrap();
         let size_bytes = fs_err::metadata(&path).unwrap().len();
-        self.inputs.push(Input { path, codec, size_bytes, evaluations: (0..n_evaluations).collect() });
+        let evaluations = (0..n_evaluations).collect();
+        self.inputs.push(Input { path, codec, size_bytes, origin: Origin::File, evaluations });
     }
 
     /// Files of one evaluation, plain.

@@ -34,6 +34,7 @@ impl Database {
             path: raw,
             codec: Codec::Plain,
             size_bytes: text.len() as u64,
+            origin: rs_core::origin::Origin::File,
             evaluations: (0..wanted.len()).collect(),
         };
         let monitor = Monitor::default();
