@@ -201,7 +201,6 @@ impl From<LibraryError> for CommandError {
         match error {
             LibraryError::Manifest(error) => error.into(),
             LibraryError::CurrentFolder(_) => Self::environment(error),
-            LibraryError::PathRefused { .. } => Self::input(error),
         }
     }
 }
