@@ -78,7 +78,7 @@ pub(crate) fn count(cohort: &Cohort, ui: &mut Ui) -> Result<Collection, CommandE
     let found = collect::collect(
         &wanted,
         &inputs,
-        How { keep: Keep::Counts, on_malformed: OnMalformed::Continue, examiner: None },
+        How { keep: Keep::Counts, on_malformed: OnMalformed::Continue, examiner: None, cache: None },
         &monitor,
     )
     .map_err(CommandError::environment)?;

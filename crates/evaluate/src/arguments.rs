@@ -44,6 +44,9 @@ pub struct Arguments {
     /// Where tokenizers are, as `<hf_id>/tokenizer.json` [default: `tokenizers` beside the dataset].
     #[arg(long, value_name = "DIR")]
     pub tokenizers: Option<PathBuf>,
+    /// Tell what would be reused of each evaluation, and why not; evaluate nothing.
+    #[arg(long)]
+    pub explain: bool,
     /// Stop at the first malformed line; the old database stays.
     #[arg(long)]
     pub strict: bool,

@@ -72,10 +72,13 @@ pub(crate) struct Forensics {
 }
 
 impl Forensics {
+    pub(crate) fn new(tokenizers: Vec<Option<Arc<Tokenizer>>>) -> Self {
+        Self { tokenizers }
+    }
+
     /// Finds out, before long work, whether the tokenizers can be used.
-    pub(crate) fn new(tokenizers: Vec<Option<Arc<Tokenizer>>>) -> Result<Self, CommandError> {
-        tokenizers.iter().flatten().try_for_each(|tokenizer| tokenizer.check()).map_err(wrong)?;
-        Ok(Self { tokenizers })
+    pub(crate) fn check(&self) -> Result<(), CommandError> {
+        self.tokenizers.iter().flatten().try_for_each(|tokenizer| tokenizer.check()).map_err(wrong)
     }
 }
 

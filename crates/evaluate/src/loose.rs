@@ -53,7 +53,7 @@ pub(crate) fn plan(arguments: &Arguments, ui: &mut Ui) -> Result<Plan, CommandEr
     let found = collect::collect(
         &[],
         &inputs,
-        How { keep: Keep::Counts, on_malformed: OnMalformed::Continue, examiner: None },
+        How { keep: Keep::Counts, on_malformed: OnMalformed::Continue, examiner: None, cache: None },
         &monitor,
     )
     .map_err(CommandError::environment)?;
@@ -85,7 +85,17 @@ pub(crate) fn plan(arguments: &Arguments, ui: &mut Ui) -> Result<Plan, CommandEr
     // Loose files name no model of Hugging Face's.
     let tokenizer_folder = tokenizer_folder(arguments, Path::new("data/loose"));
     let dataset = arguments.interview.join(" ");
-    Ok(Plan { dataset, db, config: None, evaluations, files, tokenizer_folder, tokenizers: None, absent: Vec::new() })
+    Ok(Plan {
+        dataset,
+        db,
+        config: None,
+        evaluations,
+        files,
+        tokenizer_folder,
+        tokenizers: None,
+        absent: Vec::new(),
+        cache: None,
+    })
 }
 
 /// The raw files that a glob, file or folder names.

@@ -50,6 +50,8 @@ pub(crate) struct Plan {
     pub evaluations: Vec<PlannedEval>,
     /// All raw files, in order.
     pub files: Vec<RawFile>,
+    /// Where results of raw files are kept for the next run, if anywhere.
+    pub cache: Option<PathBuf>,
     /// Where tokenizers are.
     pub tokenizer_folder: PathBuf,
     /// Those of the evaluations' models; `None` if there are to be no forensics.
@@ -96,7 +98,17 @@ impl Plan {
             return Err(CommandError::input(format!("dataset `{}` selects no evaluation", path.display())));
         }
         let tokenizer_folder = tokenizer_folder(arguments, path);
-        Ok(Self { dataset: dataset.name, db, config, evaluations, files, tokenizer_folder, tokenizers: None, absent })
+        Ok(Self {
+            dataset: dataset.name,
+            db,
+            config,
+            evaluations,
+            files,
+            tokenizer_folder,
+            tokenizers: None,
+            absent,
+            cache: dataset.cache,
+        })
     }
 
     /// One id must mean one evaluation. Under `--context` two that differ in their own context only become one.

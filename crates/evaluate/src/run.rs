@@ -8,7 +8,9 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rs_cli::{CommandError, DAMAGED_BLOBS, Exit, Kind, Ui};
-use rs_core::collect::{self, CollectError, Collected, Collection, How, Input, Keep, Monitor, OnMalformed, Wanted};
+use rs_core::collect::{
+    self, Cache, CollectError, Collected, Collection, How, Input, Keep, Monitor, OnMalformed, UseOfEntries, Wanted,
+};
 use rs_core::diagnostic::Diagnostic;
 use rs_core::eval_id::EvalId;
 use rs_core::forensics::Examiner;
@@ -25,7 +27,7 @@ use rs_pointsdb::schema::SCHEMA_VERSION;
 use crate::arguments::Arguments;
 use crate::forensics::Forensics;
 use crate::plan::{Plan, PlannedEval};
-use crate::report::{Summary, SummaryRow};
+use crate::report::{Explanation, ExplanationRow, Summary, SummaryRow};
 
 /// Raw bytes collected at a time: bounds the memory that samples take before they are points, and lets one batch be
 /// written while the next is read.
@@ -53,6 +55,9 @@ pub(crate) fn run(plan: &Plan, arguments: &Arguments, ui: &mut Ui) -> Result<Exi
     refuse_without_files(plan)?;
     let old = if reads_all(arguments) { OldDatabase::default() } else { OldDatabase::read(plan, DATABASE_LIMITS, ui)? };
     let ways = ways(plan, arguments, &old);
+    if arguments.explain {
+        return explain(plan, arguments, &old, ui);
+    }
     tell_of_kept_and_dropped(plan, &ways, &old, ui);
     let old_config_is_in_force = old.config.as_deref() == Some(&config_name(plan));
     let old = old.evals;
@@ -143,7 +148,7 @@ fn refuse_without_files(plan: &Plan) -> Result<(), CommandError> {
 }
 
 /// What becomes of rows that the raw files at hand do not explain.
-fn tell_of_kept_and_dropped(plan: &Plan, ways: &BTreeMap<&EvalId, Way>, old: &OldDatabase, ui: &mut Ui) {
+fn tell_of_kept_and_dropped(plan: &Plan, ways: &Ways<'_>, old: &OldDatabase, ui: &mut Ui) {
     for evaluation in &plan.evaluations {
         let rows = old.evals.get(evaluation.eval_id.as_str()).filter(|_| evaluation.files.is_empty());
         if let (Some(rows), Way::Reuse) = (rows, ways[&evaluation.eval_id]) {
@@ -178,27 +183,83 @@ fn unusable(error: PointsDbError) -> CommandError {
     db_error(error).maybe_hint(is_damaged.then(|| hint.to_owned()))
 }
 
-fn ways<'a>(plan: &'a Plan, arguments: &Arguments, old: &OldDatabase) -> BTreeMap<&'a EvalId, Way> {
-    let way = |evaluation: &PlannedEval| match old.evals.get(evaluation.eval_id.as_str()) {
-        Some(_) if !evaluation.is_asked_for => Way::Reuse,
-        None if !evaluation.is_asked_for && !old.is_lost => Way::LeaveOut,
-        // Raw data may be elsewhere; that is no reason to lose its points.
-        Some(old) if !arguments.force && evaluation.files.is_empty() && old.n_points > 0 => Way::Reuse,
-        // `--strict` is to meet the malformed lines.
-        Some(old) if arguments.strict && old.n_malformed > 0 => Way::Read,
-        Some(old) if !arguments.force && evaluation.is_current(&old.fingerprint, plan.tokenizers.as_deref()) => {
-            Way::Reuse
-        }
-        _ => Way::Read,
-    };
+/// What becomes of each evaluation.
+type Ways<'a> = BTreeMap<&'a EvalId, Way>;
+
+fn ways<'a>(plan: &'a Plan, arguments: &Arguments, old: &OldDatabase) -> Ways<'a> {
+    let way = |evaluation: &PlannedEval| reasoned_way(evaluation, plan, arguments, old).0;
     plan.evaluations.iter().map(|evaluation| (&evaluation.eval_id, way(evaluation))).collect()
+}
+
+/// What becomes of an evaluation, and why, for people.
+fn reasoned_way(
+    evaluation: &PlannedEval,
+    plan: &Plan,
+    arguments: &Arguments,
+    old: &OldDatabase,
+) -> (Way, &'static str) {
+    let Some(rows) = old.evals.get(evaluation.eval_id.as_str()) else {
+        return match (evaluation.is_asked_for, old.is_lost) {
+            (false, false) => (Way::LeaveOut, "not asked for, and not in the database"),
+            (_, true) => (Way::Read, "the database is of another version"),
+            (true, false) => (Way::Read, "not in the database"),
+        };
+    };
+    let tokenizers = plan.tokenizers.as_deref();
+    if !evaluation.is_asked_for {
+        (Way::Reuse, "not asked for")
+    } else if arguments.force {
+        (Way::Read, "--force")
+    } else if evaluation.files.is_empty() && rows.n_points > 0 {
+        // Raw data may be elsewhere; that is no reason to lose its points.
+        (Way::Reuse, "no raw file is here")
+    } else if arguments.strict && rows.n_malformed > 0 {
+        // `--strict` is to meet the malformed lines.
+        (Way::Read, "--strict, and there are malformed lines")
+    } else if evaluation.is_current(&rows.fingerprint, tokenizers) {
+        (Way::Reuse, "unchanged")
+    } else if evaluation.is_current(&rows.fingerprint, None) {
+        (Way::Read, "its forensics are missing or of other tokenizers")
+    } else {
+        (Way::Read, "its entry or raw files have changed")
+    }
+}
+
+/// Tells what would be reused of each evaluation, and why not; does nothing.
+fn explain(plan: &Plan, arguments: &Arguments, old: &OldDatabase, ui: &mut Ui) -> Result<Exit, CommandError> {
+    let use_of_entries = if arguments.force { UseOfEntries::Replaced } else { UseOfEntries::Used };
+    let cache = plan.cache.as_ref().map(|folder| Cache::open(folder, now_nanos(), use_of_entries));
+    let mut explanation =
+        Explanation { schema: "evaluate.explain/1", dataset: plan.dataset.clone(), evaluations: Vec::new() };
+    for evaluation in &plan.evaluations {
+        let (way, reason) = reasoned_way(evaluation, plan, arguments, old);
+        let (wanted, inputs) = inputs(plan, &[evaluation]);
+        let kept = match (&cache, forensics(plan, &[evaluation])) {
+            (Some(cache), Some(forensics)) => collect::count_kept(&wanted, &inputs, &forensics, cache),
+            _ => 0,
+        };
+        explanation.evaluations.push(ExplanationRow {
+            eval_id: evaluation.eval_id.to_string(),
+            label: evaluation.entry.label.clone(),
+            rows: match way {
+                Way::Read => "made anew",
+                Way::Reuse => "taken over",
+                Way::LeaveOut => "left out",
+            },
+            reason,
+            files: inputs.len() as u64,
+            files_in_cache: kept,
+        });
+    }
+    arguments.output.print(ui, &explanation)?;
+    Ok(Exit::Done)
 }
 
 /// Builds the new database; returns the summary of what was read.
 fn build<'a>(
     plan: &'a Plan,
     arguments: &Arguments,
-    ways: &BTreeMap<&'a EvalId, Way>,
+    ways: &Ways<'a>,
     limits: Limits,
     monitor: &Arc<Monitor>,
     problems: &mut Problems,
@@ -222,6 +283,9 @@ fn build<'a>(
     let watched = Arc::clone(monitor);
     progress.watch(move || watched.done_bytes.load(Ordering::Relaxed));
     let mut rows = BTreeMap::new();
+    let use_of_entries = if arguments.force { UseOfEntries::Replaced } else { UseOfEntries::Used };
+    let cache = plan.cache.as_ref().map(|folder| Cache::open(folder, now_nanos(), use_of_entries));
+    let mut cache_problem: Option<String> = None;
     // One batch is written while the next is read; a third waits for both.
     let (sender, receiver) = sync_channel::<(Vec<EvalRow>, Vec<Collected>)>(0);
     let builder = std::thread::scope(|scope| -> Result<Builder, CommandError> {
@@ -233,7 +297,7 @@ fn build<'a>(
         });
         let mut stopped_by = None;
         for batch in &batches {
-            let collection = match collect_batch(plan, batch, on_malformed, monitor) {
+            let collection = match collect_batch(plan, batch, on_malformed, cache.as_ref(), monitor) {
                 Ok(collection) => collection,
                 Err(error) => {
                     stopped_by = Some(error);
@@ -241,6 +305,9 @@ fn build<'a>(
                 }
             };
             problems.take(&collection);
+            if cache_problem.is_none() {
+                cache_problem.clone_from(&collection.cache_problem);
+            }
             let evals: Vec<EvalRow> =
                 batch.iter().zip(&collection.evaluations).map(|(eval, found)| eval_row(plan, eval, found)).collect();
             for ((evaluation, row), found) in batch.iter().zip(&evals).zip(&collection.evaluations) {
@@ -249,7 +316,9 @@ fn build<'a>(
                     found.points.iter().map(|point| of(&point.counters)).sum::<u64>()
                 };
                 let n_points = found.points.len() as u64;
-                let summary = SummaryRow::new(row, n_points, sum(|c| c.answered + c.truncated), sum(|c| c.truncated));
+                let samples = sum(|c| c.answered + c.truncated);
+                let n_cached = count_cached(batch, evaluation, &collection);
+                let summary = SummaryRow::new(row, n_points, samples, sum(|c| c.truncated), n_cached);
                 rows.insert(&evaluation.eval_id, summary);
             }
             // A writer that has failed says so below.
@@ -270,6 +339,10 @@ fn build<'a>(
     })?;
     builder.finish(&meta(plan)).map_err(db_error)?;
     drop(progress);
+    let saved = cache.map_or(Ok(()), |cache| cache.save());
+    if let Some(problem) = cache_problem.or(saved.err().map(|error| error.to_string())) {
+        ui.warn(&format!("results were not kept for the next time: {problem}"));
+    }
     Ok(rows)
 }
 
@@ -290,7 +363,7 @@ fn write(
     Ok(builder)
 }
 
-fn ids(ways: &BTreeMap<&EvalId, Way>, wanted: Way) -> Vec<EvalId> {
+fn ids(ways: &Ways<'_>, wanted: Way) -> Vec<EvalId> {
     ways.iter().filter(|(_, way)| **way == wanted).map(|(id, _)| (*id).clone()).collect()
 }
 
@@ -328,12 +401,15 @@ fn batches<'a>(plan: &Plan, wanted: &[&'a PlannedEval]) -> Vec<Vec<&'a PlannedEv
     batches.into_iter().map(|(_, batch)| batch).collect()
 }
 
-fn collect_batch(
-    plan: &Plan,
-    batch: &[&PlannedEval],
-    on_malformed: OnMalformed,
-    monitor: &Monitor,
-) -> Result<Collection, CommandError> {
+/// How many of an evaluation's files came from the cache.
+fn count_cached(batch: &[&PlannedEval], evaluation: &PlannedEval, collection: &Collection) -> u64 {
+    let files: BTreeSet<usize> = batch.iter().flat_map(|evaluation| evaluation.files.iter().copied()).collect();
+    let of_evaluation = files.iter().zip(&collection.files).filter(|(at, _)| evaluation.files.contains(at));
+    of_evaluation.filter(|(_, findings)| findings.is_from_cache).count() as u64
+}
+
+/// What a batch reads: whose records, from which files.
+fn inputs(plan: &Plan, batch: &[&PlannedEval]) -> (Vec<Wanted>, Vec<Input>) {
     let wanted: Vec<Wanted> = batch
         .iter()
         .map(|eval| Wanted { identity: eval.entry.filters.clone(), context_tokens: eval.entry.context })
@@ -357,13 +433,27 @@ fn collect_batch(
             }
         })
         .collect();
-    let forensics = match &plan.tokenizers {
-        Some(tokenizers) => {
-            let of = |eval: &&PlannedEval| tokenizers.of(eval.entry.hf_id.as_deref()).cloned();
-            Some(Forensics::new(batch.iter().map(of).collect())?)
-        }
-        None => None,
-    };
+    (wanted, inputs)
+}
+
+/// Who looks at the texts of a batch's records; nobody under `--no-forensics`.
+fn forensics(plan: &Plan, batch: &[&PlannedEval]) -> Option<Forensics> {
+    let tokenizers = plan.tokenizers.as_ref()?;
+    Some(Forensics::new(batch.iter().map(|eval| tokenizers.of(eval.entry.hf_id.as_deref()).cloned()).collect()))
+}
+
+fn collect_batch(
+    plan: &Plan,
+    batch: &[&PlannedEval],
+    on_malformed: OnMalformed,
+    cache: Option<&Cache>,
+    monitor: &Monitor,
+) -> Result<Collection, CommandError> {
+    let (wanted, inputs) = inputs(plan, batch);
+    let forensics = forensics(plan, batch);
+    if let Some(forensics) = &forensics {
+        forensics.check()?;
+    }
     let span = tracing::info_span!("collect", files = inputs.len()).entered();
     let result = collect::collect(
         &wanted,
@@ -372,6 +462,7 @@ fn collect_batch(
             keep: Keep::Points,
             on_malformed,
             examiner: forensics.as_ref().map(|forensics| forensics as &dyn Examiner),
+            cache,
         },
         monitor,
     );
@@ -408,14 +499,19 @@ fn eval_row(plan: &Plan, evaluation: &PlannedEval, found: &Collected) -> EvalRow
     }
 }
 
+/// Nanoseconds since 1970.
+fn now_nanos() -> i128 {
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks for the time")]
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |since| i128::try_from(since.as_nanos()).unwrap_or(i128::MAX))
+}
+
 fn config_name(plan: &Plan) -> String {
     plan.config.as_ref().map(|(_, config)| config.name.clone()).unwrap_or_default()
 }
 
 fn meta(plan: &Plan) -> Vec<(&'static str, String)> {
-    #[expect(clippy::disallowed_methods, reason = "the one place that asks for the time")]
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let created_at = timestamp::to_rfc3339(i64::try_from(now).unwrap_or(0) * 1_000_000);
+    let created_at = timestamp::to_rfc3339(i64::try_from(now_nanos() / 1_000_000_000).unwrap_or(0) * 1_000_000);
     vec![
         ("schema_version", SCHEMA_VERSION.to_string()),
         ("tool_version", format!("evaluate {}", env!("CARGO_PKG_VERSION"))),

@@ -5,6 +5,7 @@
 //! Files in blobs are read frame by frame ([`blobs`]).
 
 mod blobs;
+mod cache;
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
@@ -13,8 +14,10 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+pub use cache::{Cache, UseOfEntries};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{Diagnostic, Problem};
 use crate::eval_id::Identity;
@@ -30,6 +33,7 @@ use crate::record::{self, Controls, Outcome, Record};
 use crate::sample::Sample;
 use crate::shape::Shape;
 use blobs::{BlobInput, Scratch};
+use cache::{Known, Wishes};
 
 /// Plain files are read in ranges of this many bytes, so that several threads work on a large one.
 const RANGE_BYTES: u64 = 16 << 20;
@@ -106,6 +110,8 @@ pub struct How<'a> {
     pub on_malformed: OnMalformed,
     /// Who looks at the texts of records; by nobody they are skipped.
     pub examiner: Option<&'a dyn Examiner>,
+    /// Results of earlier runs. Used where there is an examiner: without one, reading is as fast.
+    pub cache: Option<&'a Cache>,
 }
 
 /// Why there is no result.
@@ -120,7 +126,7 @@ pub enum CollectError {
 }
 
 /// Records of one kind in one file or evaluation, and their dates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Tally {
     /// Well-formed records.
     pub n_records: u64,
@@ -170,6 +176,8 @@ pub struct FileFindings {
     pub identities: BTreeMap<Identity, Tally>,
     /// Malformed lines (a torn one and a failure to read included).
     pub n_malformed: u64,
+    /// Whether all this comes from the cache.
+    pub is_from_cache: bool,
 }
 
 /// The result of a collection.
@@ -185,6 +193,8 @@ pub struct Collection {
     pub n_more_diagnostics: u64,
     /// Files that could not be read, or not to their end, because their blob is damaged.
     pub n_in_damaged_blobs: u64,
+    /// Why results could not be kept for the next time.
+    pub cache_problem: Option<String>,
 }
 
 /// Reads `files`, in (path, line) order as given, and makes the points of the evaluations wanted.
@@ -208,18 +218,85 @@ fn collect_in(
     monitor: &Monitor,
 ) -> Result<Collection, CollectError> {
     let hasher = DefaultHashBuilder::default();
-    let How { keep, on_malformed, examiner } = how;
-    let blobs = blobs::inputs(files);
-    let context = Context { pieces, wanted, files, blobs, keep, on_malformed, examiner, monitor, hasher };
-    let parts = context.read_all();
+    let How { keep, on_malformed, examiner, cache } = how;
+    let mut kept = Kept::load(wanted, files, how, cache.filter(|_| keep == Keep::Points && examiner.is_some()));
+    let is_kept: Vec<bool> = kept.files.iter().map(|file| file.parts.is_some()).collect();
+    let blobs = blobs::inputs(files, &is_kept);
+    let context = Context { pieces, wanted, files, is_kept, blobs, keep, on_malformed, examiner, monitor, hasher };
+    let mut parts = context.read_all();
     if monitor.is_cancelled() {
         return Err(CollectError::Cancelled);
     }
-    let collection = context.put_together(parts);
+    let cache_problem = kept.store(files, &parts);
+    parts.extend(kept.files.iter_mut().filter_map(|file| file.parts.take()).flatten());
+    parts.sort_by_key(|part: &Part| (part.file, part.offset));
+    let mut collection = context.put_together(parts);
+    collection.cache_problem = cache_problem.map(|problem| problem.to_string());
+    for (findings, is_kept) in collection.files.iter_mut().zip(&context.is_kept) {
+        findings.is_from_cache = *is_kept;
+    }
     match collection.diagnostics.first() {
         Some(first) if on_malformed == OnMalformed::Stop => Err(CollectError::Malformed(first.clone())),
         _ => Ok(collection),
     }
+}
+
+/// What the cache knows of files.
+struct Kept<'a> {
+    cache: Option<&'a Cache>,
+    files: Vec<KeptFile>,
+}
+
+#[derive(Default)]
+struct KeptFile {
+    wishes: Wishes,
+    known: Option<Known>,
+    parts: Option<Vec<Part>>,
+}
+
+impl<'a> Kept<'a> {
+    fn load(wanted: &[Wanted], files: &[Input], how: How<'_>, cache: Option<&'a Cache>) -> Self {
+        let Some(cache) = cache else {
+            return Self { cache, files: files.iter().map(|_| KeptFile::default()).collect() };
+        };
+        let files = files.par_iter().enumerate().map(|(file, input)| {
+            let wishes = wishes(wanted, input, how.examiner);
+            let known = cache.content(input);
+            let parts = known.as_ref().and_then(|known| cache.load(known, &wishes, file));
+            KeptFile { wishes, known, parts }
+        });
+        Self { cache: Some(cache), files: files.collect() }
+    }
+
+    /// Keeps what was read. Returns the first problem; the work goes on without a cache.
+    fn store(&self, files: &[Input], parts: &[Part]) -> Option<io::Error> {
+        let cache = self.cache?;
+        let mut by_file: BTreeMap<usize, Vec<&Part>> = BTreeMap::new();
+        parts.iter().for_each(|part| by_file.entry(part.file).or_default().push(part));
+        let by_file: Vec<(usize, Vec<&Part>)> = by_file.into_iter().collect();
+        let store = |(file, parts): &(usize, Vec<&Part>)| {
+            let kept = &self.files[*file];
+            kept.known.as_ref().map_or(Ok(()), |known| cache.store(&files[*file], known, &kept.wishes, parts))
+        };
+        by_file.par_iter().map(store).find_map_first(Result::err)
+    }
+}
+
+/// Whose records are wanted of a file, and what their results depend on.
+fn wishes(wanted: &[Wanted], input: &Input, examiner: Option<&dyn Examiner>) -> Wishes {
+    let mut wishes = Wishes::new();
+    for &evaluation in &input.evaluations {
+        let depends_on = examiner.map(|examiner| examiner.fingerprint(evaluation)).unwrap_or_default();
+        wishes.entry(wanted[evaluation].identity.clone()).or_insert(depends_on);
+    }
+    wishes
+}
+
+/// How many of these files the cache knows without reading them.
+#[must_use]
+pub fn count_kept(wanted: &[Wanted], files: &[Input], examiner: &dyn Examiner, cache: &Cache) -> u64 {
+    let is_kept = |input: &&Input| cache.would_load(input, &wishes(wanted, input, Some(examiner)));
+    files.par_iter().filter(is_kept).count() as u64
 }
 
 /// A piece of work.
@@ -247,6 +324,8 @@ struct Context<'a> {
     pieces: Pieces,
     wanted: &'a [Wanted],
     files: &'a [Input],
+    /// Which of them need not be read: the cache knows what they give.
+    is_kept: Vec<bool>,
     /// The blobs that some of them lie in.
     blobs: Vec<BlobInput<'a>>,
     keep: Keep,
@@ -283,6 +362,7 @@ type Coordinate<'a> = (usize, &'a str, &'a str);
 
 /// Samples of one coordinate, in line order; their attributes and spectra are positions in [`Part::attributes`] and
 /// [`Part::spectra`].
+#[derive(Clone, Serialize, Deserialize)]
 struct PartPoint {
     identity: usize,
     base_task: String,
@@ -290,6 +370,7 @@ struct PartPoint {
     samples: Vec<Sample>,
 }
 
+#[derive(Clone, Serialize, Deserialize)]
 struct PlacedProblem {
     line: Line,
     column: Option<usize>,
@@ -298,7 +379,7 @@ struct PlacedProblem {
 }
 
 /// Where a line is: counted from a place whose own line number is known (compressed files) or found later (plain).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 enum Line {
     Number(u64),
     AtOffset(u64),
@@ -339,7 +420,7 @@ impl<'a> Context<'a> {
     /// All work, the longest first: a compressed file is one piece however large, and takes longest for its size.
     fn units(&self) -> Vec<Unit> {
         let mut units = Vec::new();
-        for (file, input) in self.files.iter().enumerate() {
+        for (file, input) in self.files.iter().enumerate().filter(|(file, _)| !self.is_kept[*file]) {
             match (&input.origin, input.codec) {
                 (Origin::File, Codec::Plain) => {}
                 (Origin::File, Codec::Zstd | Codec::Gzip) => {

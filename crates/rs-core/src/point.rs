@@ -1,5 +1,7 @@
 //! A point: all samples of one evaluation at one coordinate of one task, counted.
 
+use serde::{Deserialize, Serialize};
+
 use crate::forensics::{Average, Spectrum};
 use crate::record::Outcome;
 use crate::sample::{Sample, settle};
@@ -13,7 +15,7 @@ pub const HAZARD_BIN_TOKENS: u32 = 256;
 pub const MAX_HAZARD_BINS: u32 = 4096;
 
 /// What a sample carries besides its result; a point shows that of its first sample that is no error.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Attributes {
     /// The step's name.
     pub task: Option<String>,

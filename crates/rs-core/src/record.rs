@@ -3,6 +3,8 @@
 //! Unknown keys are checked to be JSON and skipped. Of a key that stands twice the last counts, as everywhere in JSON.
 //! `null` for an optional key is the same as its absence.
 
+use serde::{Deserialize, Serialize};
+
 use crate::lexer::{LexError, Lexer, RawString};
 use crate::shape::{Key, Progress, Shape};
 use crate::timestamp;
@@ -66,7 +68,7 @@ pub struct Record<'a> {
 }
 
 /// What became of a record; the first that applies, in this order after [`Outcome::Error`] and `Truncated`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Outcome {
     /// An answered trial, right.

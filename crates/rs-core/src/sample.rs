@@ -3,10 +3,12 @@
 
 use std::cmp::Ordering;
 
+use serde::{Deserialize, Serialize};
+
 use crate::record::{Outcome, Record};
 
 /// What tells the samples of one point apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum SampleKey {
     /// `seed`, `index`, `repeat`: the record has an index.
     Indexed(Option<i64>, i64, i32),
@@ -17,7 +19,7 @@ pub enum SampleKey {
 }
 
 /// What a point needs of one record.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     /// Which sample of the point this record is.
     pub key: SampleKey,

@@ -280,7 +280,7 @@ fn the_order_in_which_files_are_given_changes_nothing() {
         collect::collect(
             &wanted,
             inputs,
-            How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner: None },
+            How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner: None, cache: None },
             &Monitor::default(),
         )
         .unwrap()

@@ -63,8 +63,10 @@ fn line(members: &str) -> String {
 fn collect_so(wanted: &[Wanted], inputs: &[Input], pieces: Pieces, n_threads: usize) -> Collection {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
     let (keep, on_malformed) = (Keep::Points, OnMalformed::Continue);
-    pool.install(|| collect_in(pieces, wanted, inputs, How { keep, on_malformed, examiner: None }, &Monitor::default()))
-        .unwrap()
+    pool.install(|| {
+        collect_in(pieces, wanted, inputs, How { keep, on_malformed, examiner: None, cache: None }, &Monitor::default())
+    })
+    .unwrap()
 }
 
 /// Collects the evaluation of the model `m`.
@@ -389,7 +391,7 @@ fn a_long_line_is_read_about_once() {
     let found = collect(
         &[wanted("m", None)],
         &files.inputs,
-        How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner: None },
+        How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner: None, cache: None },
         &monitor,
     )
     .unwrap();
@@ -427,7 +429,7 @@ fn cancelling_stops() {
     let result = collect(
         &[wanted("m", None)],
         &files.inputs,
-        How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner: None },
+        How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner: None, cache: None },
         &monitor,
     );
     assert!(matches!(result, Err(CollectError::Cancelled)), "{result:?}");
@@ -453,7 +455,7 @@ fn cancelling_stops_in_the_middle() {
             collect(
                 &[wanted("m", None)],
                 &files.inputs,
-                How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner: None },
+                How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner: None, cache: None },
                 &monitor,
             )
         });
@@ -471,7 +473,7 @@ fn a_malformed_line_stops_where_that_is_asked() {
         match collect(
             &[wanted("m", None)],
             &files.inputs,
-            How { keep: Keep::Points, on_malformed: OnMalformed::Stop, examiner: None },
+            How { keep: Keep::Points, on_malformed: OnMalformed::Stop, examiner: None, cache: None },
             &monitor,
         ) {
             Err(CollectError::Malformed(problem)) => {
@@ -497,7 +499,7 @@ fn the_first_malformed_line_is_told() {
                 collect(
                     &[wanted("m", None)],
                     &files.inputs,
-                    How { keep, on_malformed: OnMalformed::Stop, examiner: None },
+                    How { keep, on_malformed: OnMalformed::Stop, examiner: None, cache: None },
                     &monitor,
                 )
             });
@@ -547,7 +549,7 @@ fn counts_alone_are_the_same_counts() {
     let counts = collect(
         &[wanted("m", None)],
         &files.inputs,
-        How { keep: Keep::Counts, on_malformed: OnMalformed::Continue, examiner: None },
+        How { keep: Keep::Counts, on_malformed: OnMalformed::Continue, examiner: None, cache: None },
         &Monitor::default(),
     );
     let counts = counts.unwrap();

@@ -41,7 +41,7 @@ impl Database {
         let collection = collect::collect(
             &wanted,
             &[input],
-            How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner: None },
+            How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner: None, cache: None },
             &monitor,
         )
         .unwrap();
