@@ -4,8 +4,11 @@
 //! texts), `report.rs` tells it.
 
 mod arguments;
+mod batch;
+mod explain;
 mod forensics;
 mod loose;
+mod old;
 mod plan;
 mod report;
 mod run;

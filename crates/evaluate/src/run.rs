@@ -8,47 +8,28 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rs_cli::{CommandError, DAMAGED_BLOBS, Exit, Kind, Ui};
-use rs_core::collect::{
-    self, Cache, CollectError, Collected, Collection, How, Input, Keep, Monitor, OnMalformed, UseOfEntries, Wanted,
-};
+use rs_core::collect::{Cache, Collected, Collection, Monitor, OnMalformed, UseOfEntries};
 use rs_core::diagnostic::Diagnostic;
 use rs_core::eval_id::EvalId;
-use rs_core::forensics::Examiner;
-use rs_core::reader::Codec;
 use rs_core::statistics::CONFIDENCE_LEVEL;
 use rs_core::{suggest, timestamp};
 use rs_forensics::compression::COMPRESSOR;
 use rs_pointsdb::PointsDbError;
 use rs_pointsdb::builder::{Builder, EvalRow, Old};
-use rs_pointsdb::connection::{Limits, open_to_read};
-use rs_pointsdb::queries::{self, EvalSummary};
+use rs_pointsdb::connection::Limits;
 use rs_pointsdb::schema::SCHEMA_VERSION;
 
 use crate::arguments::Arguments;
-use crate::forensics::Forensics;
+use crate::batch::{batches, collect_batch, count_cached};
+use crate::explain::explain;
+use crate::old::{OldDatabase, Way, Ways, ids, reads_all, unusable, ways};
 use crate::plan::{Plan, PlannedEval};
-use crate::report::{Explanation, ExplanationRow, Summary, SummaryRow};
+use crate::report::{Summary, SummaryRow};
 
-/// Raw bytes collected at a time: bounds the memory that samples take before they are points, and lets one batch be
-/// written while the next is read.
-const BATCH_BYTES: u64 = 256 << 20;
-/// About how much larger compressed text is once unpacked.
-const TYPICAL_RATIO: u64 = 10;
 /// DuckDB writes while all threads read: more of its own would only be in their way.
 const DATABASE_LIMITS: Limits = Limits { threads: 1 };
 /// Problems shown one by one; the rest are counted.
 const SHOWN_PROBLEMS: usize = 20;
-
-/// What is to become of an evaluation.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    /// Read its files.
-    Read,
-    /// Take its rows over from the old database.
-    Reuse,
-    /// It was not asked for, and the old database has none of it.
-    LeaveOut,
-}
 
 pub(crate) fn run(plan: &Plan, arguments: &Arguments, ui: &mut Ui) -> Result<Exit, CommandError> {
     let started = Instant::now();
@@ -91,49 +72,6 @@ pub(crate) fn run(plan: &Plan, arguments: &Arguments, ui: &mut Ui) -> Result<Exi
     Ok(if has_malformed { Exit::Negative } else { Exit::Done })
 }
 
-/// Whether nothing of the old database is wanted.
-fn reads_all(arguments: &Arguments) -> bool {
-    arguments.force && arguments.eval_id.is_empty()
-}
-
-/// What the old database holds.
-#[derive(Default)]
-struct OldDatabase {
-    /// Its evaluations by id.
-    evals: BTreeMap<String, EvalSummary>,
-    /// Name of the config in force when it was made; `None` if there is no database that can be used.
-    config: Option<String>,
-    /// Whether there is a database whose rows cannot be taken over.
-    is_lost: bool,
-}
-
-impl OldDatabase {
-    fn read(plan: &Plan, limits: Limits, ui: &mut Ui) -> Result<Self, CommandError> {
-        let _span = tracing::info_span!("read old").entered();
-        let connection = match open_to_read(&plan.db, limits) {
-            Ok(connection) => connection,
-            Err(PointsDbError::Missing { .. }) => return Ok(Self::default()),
-            Err(error @ PointsDbError::SchemaVersion { .. }) => {
-                ui.note(&format!("{error}; everything is read again"));
-                return Ok(Self { is_lost: true, ..Self::default() });
-            }
-            Err(error) => return Err(unusable(error)),
-        };
-        let refused = |source| unusable(PointsDbError::DuckDb { path: plan.db.clone(), source });
-        let dataset = queries::meta(&connection, "dataset").map_err(refused)?.unwrap_or_default();
-        if dataset != plan.dataset {
-            let what = format!("`{}` holds dataset `{dataset}`, not `{}`", plan.db.display(), plan.dataset);
-            return Err(
-                CommandError::input(what).hint("write elsewhere with `--db FILE`, or replace it with `--force`")
-            );
-        }
-        let config = queries::meta(&connection, "config").map_err(refused)?;
-        let evals = queries::evals(&connection, &rs_core::filters::Filters::default()).map_err(refused)?;
-        let evals = evals.into_iter().map(|summary| (summary.eval_id.clone(), summary)).collect();
-        Ok(Self { evals, config, is_lost: false })
-    }
-}
-
 /// Evaluating nothing would only empty the database.
 fn refuse_without_files(plan: &Plan) -> Result<(), CommandError> {
     if plan.evaluations.iter().any(|evaluation| !evaluation.files.is_empty()) {
@@ -174,85 +112,6 @@ fn tell_of_old_problems(summary: &Summary, ui: &mut Ui) {
             row.eval_id
         ));
     }
-}
-
-/// An old database that cannot be read: it may be worth a repair, so that it is for the user to remove.
-fn unusable(error: PointsDbError) -> CommandError {
-    let is_damaged = matches!(error, PointsDbError::DuckDb { .. });
-    let hint = "remove it, and it is built anew; or write elsewhere with `--db FILE`";
-    db_error(error).maybe_hint(is_damaged.then(|| hint.to_owned()))
-}
-
-/// What becomes of each evaluation.
-type Ways<'a> = BTreeMap<&'a EvalId, Way>;
-
-fn ways<'a>(plan: &'a Plan, arguments: &Arguments, old: &OldDatabase) -> Ways<'a> {
-    let way = |evaluation: &PlannedEval| reasoned_way(evaluation, plan, arguments, old).0;
-    plan.evaluations.iter().map(|evaluation| (&evaluation.eval_id, way(evaluation))).collect()
-}
-
-/// What becomes of an evaluation, and why, for people.
-fn reasoned_way(
-    evaluation: &PlannedEval,
-    plan: &Plan,
-    arguments: &Arguments,
-    old: &OldDatabase,
-) -> (Way, &'static str) {
-    let Some(rows) = old.evals.get(evaluation.eval_id.as_str()) else {
-        return match (evaluation.is_asked_for, old.is_lost) {
-            (false, false) => (Way::LeaveOut, "not asked for, and not in the database"),
-            (_, true) => (Way::Read, "the database is of another version"),
-            (true, false) => (Way::Read, "not in the database"),
-        };
-    };
-    let tokenizers = plan.tokenizers.as_deref();
-    if !evaluation.is_asked_for {
-        (Way::Reuse, "not asked for")
-    } else if arguments.force {
-        (Way::Read, "--force")
-    } else if evaluation.files.is_empty() && rows.n_points > 0 {
-        // Raw data may be elsewhere; that is no reason to lose its points.
-        (Way::Reuse, "no raw file is here")
-    } else if arguments.strict && rows.n_malformed > 0 {
-        // `--strict` is to meet the malformed lines.
-        (Way::Read, "--strict, and there are malformed lines")
-    } else if evaluation.is_current(&rows.fingerprint, tokenizers) {
-        (Way::Reuse, "unchanged")
-    } else if evaluation.is_current(&rows.fingerprint, None) {
-        (Way::Read, "its forensics are missing or of other tokenizers")
-    } else {
-        (Way::Read, "its entry or raw files have changed")
-    }
-}
-
-/// Tells what would be reused of each evaluation, and why not; does nothing.
-fn explain(plan: &Plan, arguments: &Arguments, old: &OldDatabase, ui: &mut Ui) -> Result<Exit, CommandError> {
-    let use_of_entries = if arguments.force { UseOfEntries::Replaced } else { UseOfEntries::Used };
-    let cache = plan.cache.as_ref().map(|folder| Cache::open(folder, now_nanos(), use_of_entries));
-    let mut explanation =
-        Explanation { schema: "evaluate.explain/1", dataset: plan.dataset.clone(), evaluations: Vec::new() };
-    for evaluation in &plan.evaluations {
-        let (way, reason) = reasoned_way(evaluation, plan, arguments, old);
-        let (wanted, inputs) = inputs(plan, &[evaluation]);
-        let kept = match (&cache, forensics(plan, &[evaluation])) {
-            (Some(cache), Some(forensics)) => collect::count_kept(&wanted, &inputs, &forensics, cache),
-            _ => 0,
-        };
-        explanation.evaluations.push(ExplanationRow {
-            eval_id: evaluation.eval_id.to_string(),
-            label: evaluation.entry.label.clone(),
-            rows: match way {
-                Way::Read => "made anew",
-                Way::Reuse => "taken over",
-                Way::LeaveOut => "left out",
-            },
-            reason,
-            files: inputs.len() as u64,
-            files_in_cache: kept,
-        });
-    }
-    arguments.output.print(ui, &explanation)?;
-    Ok(Exit::Done)
 }
 
 /// Builds the new database; returns the summary of what was read.
@@ -363,118 +222,6 @@ fn write(
     Ok(builder)
 }
 
-fn ids(ways: &Ways<'_>, wanted: Way) -> Vec<EvalId> {
-    ways.iter().filter(|(_, way)| **way == wanted).map(|(id, _)| (*id).clone()).collect()
-}
-
-/// Evaluations that share files are collected together, so that a file is read once; small ones share a batch.
-fn batches<'a>(plan: &Plan, wanted: &[&'a PlannedEval]) -> Vec<Vec<&'a PlannedEval>> {
-    let cost = |files: &BTreeSet<usize>| {
-        let cost = |file: &rs_core::cohort::RawFile| match file.codec {
-            Codec::Plain => file.size_bytes,
-            Codec::Zstd | Codec::Gzip => file.size_bytes * TYPICAL_RATIO,
-        };
-        files.iter().map(|at| cost(&plan.files[*at])).sum::<u64>()
-    };
-    let mut groups: Vec<(BTreeSet<usize>, Vec<&PlannedEval>)> = Vec::new();
-    for evaluation in wanted {
-        let mut group = (BTreeSet::from_iter(evaluation.files.iter().copied()), vec![*evaluation]);
-        let (sharing, apart) = groups.into_iter().partition(|known| !known.0.is_disjoint(&group.0));
-        groups = apart;
-        for (files, evaluations) in sharing {
-            group.0.extend(files);
-            group.1.splice(0..0, evaluations);
-        }
-        groups.push(group);
-    }
-    let mut batches: Vec<(u64, Vec<&PlannedEval>)> = Vec::new();
-    for (files, evaluations) in groups {
-        let bytes = cost(&files);
-        match batches.last_mut() {
-            Some((sum, batch)) if *sum + bytes <= BATCH_BYTES => {
-                *sum += bytes;
-                batch.extend(evaluations);
-            }
-            _ => batches.push((bytes, evaluations)),
-        }
-    }
-    batches.into_iter().map(|(_, batch)| batch).collect()
-}
-
-/// How many of an evaluation's files came from the cache.
-fn count_cached(batch: &[&PlannedEval], evaluation: &PlannedEval, collection: &Collection) -> u64 {
-    let files: BTreeSet<usize> = batch.iter().flat_map(|evaluation| evaluation.files.iter().copied()).collect();
-    let of_evaluation = files.iter().zip(&collection.files).filter(|(at, _)| evaluation.files.contains(at));
-    of_evaluation.filter(|(_, findings)| findings.is_from_cache).count() as u64
-}
-
-/// What a batch reads: whose records, from which files.
-fn inputs(plan: &Plan, batch: &[&PlannedEval]) -> (Vec<Wanted>, Vec<Input>) {
-    let wanted: Vec<Wanted> = batch
-        .iter()
-        .map(|eval| Wanted { identity: eval.entry.filters.clone(), context_tokens: eval.entry.context })
-        .collect();
-    let mut evaluations_of: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (position, evaluation) in batch.iter().enumerate() {
-        for &file in &evaluation.files {
-            evaluations_of.entry(file).or_default().push(position);
-        }
-    }
-    let inputs: Vec<Input> = evaluations_of
-        .into_iter()
-        .map(|(at, evaluations)| {
-            let file = &plan.files[at];
-            Input {
-                path: file.path.clone(),
-                codec: file.codec,
-                size_bytes: file.size_bytes,
-                origin: file.origin.clone(),
-                evaluations,
-            }
-        })
-        .collect();
-    (wanted, inputs)
-}
-
-/// Who looks at the texts of a batch's records; nobody under `--no-forensics`.
-fn forensics(plan: &Plan, batch: &[&PlannedEval]) -> Option<Forensics> {
-    let tokenizers = plan.tokenizers.as_ref()?;
-    Some(Forensics::new(batch.iter().map(|eval| tokenizers.of(eval.entry.hf_id.as_deref()).cloned()).collect()))
-}
-
-fn collect_batch(
-    plan: &Plan,
-    batch: &[&PlannedEval],
-    on_malformed: OnMalformed,
-    cache: Option<&Cache>,
-    monitor: &Monitor,
-) -> Result<Collection, CommandError> {
-    let (wanted, inputs) = inputs(plan, batch);
-    let forensics = forensics(plan, batch);
-    if let Some(forensics) = &forensics {
-        forensics.check()?;
-    }
-    let span = tracing::info_span!("collect", files = inputs.len()).entered();
-    let result = collect::collect(
-        &wanted,
-        &inputs,
-        How {
-            keep: Keep::Points,
-            on_malformed,
-            examiner: forensics.as_ref().map(|forensics| forensics as &dyn Examiner),
-            cache,
-        },
-        monitor,
-    );
-    drop(span);
-    result.map_err(|error| match error {
-        CollectError::Cancelled => stopped(),
-        CollectError::Malformed(_) => {
-            CommandError::new(Kind::Negative, error).hint("without --strict the line is counted and the rest goes on")
-        }
-    })
-}
-
 fn eval_row(plan: &Plan, evaluation: &PlannedEval, found: &Collected) -> EvalRow {
     let entry = &evaluation.entry;
     EvalRow {
@@ -500,7 +247,7 @@ fn eval_row(plan: &Plan, evaluation: &PlannedEval, found: &Collected) -> EvalRow
 }
 
 /// Nanoseconds since 1970.
-fn now_nanos() -> i128 {
+pub(crate) fn now_nanos() -> i128 {
     #[expect(clippy::disallowed_methods, reason = "the one place that asks for the time")]
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.map_or(0, |since| i128::try_from(since.as_nanos()).unwrap_or(i128::MAX))
@@ -539,7 +286,7 @@ fn warn_of_unknown_tasks(plan: &Plan, evaluation: &PlannedEval, found: &Collecte
     }
 }
 
-fn stopped() -> CommandError {
+pub(crate) fn stopped() -> CommandError {
     CommandError::environment("stopped before the end; the database is as it was")
 }
 
