@@ -55,8 +55,9 @@ pub(crate) struct ExplanationRow {
     pub rows: &'static str,
     pub reason: &'static str,
     pub files: u64,
-    /// Those whose results are known by their sizes and times; others are hashed, and may be known then.
-    pub files_in_cache: u64,
+    /// Those whose results are known by their sizes and times, where rows are made anew; other files are hashed, and may
+    /// be known then.
+    pub files_in_cache: Option<u64>,
 }
 
 impl Report for Explanation {
@@ -76,7 +77,7 @@ impl Report for Explanation {
                 Cell::Text(row.rows.into()),
                 Cell::Text(row.reason.into()),
                 Cell::Count(row.files),
-                Cell::Count(row.files_in_cache),
+                Cell::option(row.files_in_cache, Cell::Count),
             ]);
         }
         vec![table]

@@ -292,11 +292,10 @@ fn wishes(wanted: &[Wanted], input: &Input, examiner: Option<&dyn Examiner>) -> 
     wishes
 }
 
-/// How many of these files the cache knows without reading them.
+/// Which of these files the cache knows without reading them.
 #[must_use]
-pub fn count_kept(wanted: &[Wanted], files: &[Input], examiner: &dyn Examiner, cache: &Cache) -> u64 {
-    let is_kept = |input: &&Input| cache.would_load(input, &wishes(wanted, input, Some(examiner)));
-    files.par_iter().filter(is_kept).count() as u64
+pub fn find_kept(wanted: &[Wanted], files: &[Input], examiner: &dyn Examiner, cache: &Cache) -> Vec<bool> {
+    files.par_iter().map(|input| cache.would_load(input, &wishes(wanted, input, Some(examiner)))).collect()
 }
 
 /// A piece of work.

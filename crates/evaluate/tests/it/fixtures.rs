@@ -80,6 +80,7 @@ fn summary_row(evaluation: &ExpectedEvaluation) -> SummaryRow {
         errors: evaluation.n_errors,
         malformed: evaluation.n_malformed,
         foreign: evaluation.n_foreign,
+        cached_files: 0,
         reused: false,
     }
 }

@@ -56,11 +56,23 @@ struct Index {
     version: u32,
     /// By absolute path: the fingerprint of the file as it was, and its content.
     files: BTreeMap<String, (String, ContentHash)>,
-    /// Whose records are in a content, by its hash in hex.
-    identities: BTreeMap<String, BTreeSet<(String, String, String)>>,
+    /// By the hash of a content, in hex.
+    contents: BTreeMap<String, Content>,
     #[serde(skip)]
     is_changed: bool,
 }
+
+/// What is known of a content.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Content {
+    /// Whose records are in it.
+    identities: BTreeSet<Names>,
+    /// The entries that there are: whose records each holds, with what they depend on.
+    entries: BTreeSet<Vec<(Names, String)>>,
+}
+
+/// Model, template and sampler.
+type Names = (String, String, String);
 
 /// The parts of one file.
 #[derive(Serialize, Deserialize)]
@@ -181,17 +193,10 @@ impl Cache {
         if !is_same || parts.iter().any(|part| part.unreadable.is_some()) {
             return Ok(());
         }
-        let identities: BTreeSet<(String, String, String)> =
+        let identities: BTreeSet<Names> =
             parts.iter().flat_map(|part| &part.identities).map(|(identity, _)| names_of(identity)).collect();
-        {
-            let mut index = unpoisoned(self.index.lock());
-            let key = known.content.to_string();
-            if index.identities.get(&key) != Some(&identities) {
-                index.identities.insert(key, identities);
-                index.is_changed = true;
-            }
-        }
-        let Some(path) = self.entry_path(&known.content, wishes) else { return Ok(()) };
+        let held = matching(wishes, &identities);
+        let path = self.path_of(&known.content, &held);
         let entry = Entry { parts: parts.iter().map(|part| StoredPart::of(part)).collect() };
         let payload = postcard::to_stdvec(&entry).map_err(io::Error::other)?;
         let mut bytes = Vec::with_capacity(MAGIC.len() + 32 + payload.len());
@@ -202,27 +207,44 @@ impl Cache {
         // A crash may leave half of it: its hash tells.
         let partial = path.with_extension(std::process::id().to_string());
         fs_err::write(&partial, bytes)?;
-        fs_err::rename(&partial, &path)
+        fs_err::rename(&partial, &path)?;
+        let mut index = unpoisoned(self.index.lock());
+        let content = index.contents.entry(known.content.to_string()).or_default();
+        content.identities = identities;
+        content.entries.insert(held);
+        index.is_changed = true;
+        Ok(())
     }
 
-    /// Where the entry of a content for some wishes is; `None` if nobody knows whose records the content holds. Wishes
-    /// for others' records do not matter.
+    /// Where an entry of a content is that holds all that is wished for of what is there.
     fn entry_path(&self, content: &ContentHash, wishes: &Wishes) -> Option<PathBuf> {
         let index = unpoisoned(self.index.lock());
-        let there = index.identities.get(&content.to_string())?;
+        let known = index.contents.get(&content.to_string())?;
+        let needed = matching(wishes, &known.identities);
+        let holds = |entry: &&Vec<(Names, String)>| needed.iter().all(|wish| entry.contains(wish));
+        known.entries.iter().find(holds).map(|entry| self.path_of(content, entry))
+    }
+
+    fn path_of(&self, content: &ContentHash, held: &[(Names, String)]) -> PathBuf {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&VERSION.to_le_bytes()).update(content.as_bytes());
-        for (identity, depends_on) in wishes.iter().filter(|(identity, _)| there.contains(&names_of(identity))) {
-            for text in [&identity.model, &identity.template, &identity.sampler, depends_on] {
+        for ((model, template, sampler), depends_on) in held {
+            for text in [model, template, sampler, depends_on] {
                 hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
             }
         }
         let name = hasher.finalize().to_hex();
-        Some(self.folder.join(&name[..2]).join(&name[2..]))
+        self.folder.join(&name[..2]).join(&name[2..])
     }
 }
 
-fn names_of(identity: &Identity) -> (String, String, String) {
+/// What is wished for of those whose records are there.
+fn matching(wishes: &Wishes, there: &BTreeSet<Names>) -> Vec<(Names, String)> {
+    let wishes = wishes.iter().map(|(identity, depends_on)| (names_of(identity), depends_on.clone()));
+    wishes.filter(|(names, _)| there.contains(names)).collect()
+}
+
+fn names_of(identity: &Identity) -> Names {
     (identity.model.clone(), identity.template.clone(), identity.sampler.clone())
 }
 
