@@ -137,7 +137,8 @@ pub fn content_of(files: &[RunFile], monitor: &Monitor) -> Result<Content, PackE
     let is_large = |file: &RunFile| file.size_bytes >= LARGE_FILE_BYTES;
     let hash = |file: &RunFile| {
         let opened = fs_err::File::open(&file.path)?;
-        let hash = hashing::hash_range(&opened, file.size_bytes, monitor)
+        let hash_range = if is_large(file) { hashing::hash_range } else { hashing::hash_here };
+        let hash = hash_range(&opened, file.size_bytes, monitor)
             .map_err(|error| cut_short(file, error))?
             .ok_or(PackError::Cancelled)?;
         check_unchanged(file, &opened)?;
