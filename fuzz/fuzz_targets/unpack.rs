@@ -1,7 +1,7 @@
 //! Any bytes as a blob: it is refused, or unpacked as it promises, and nothing else is touched.
 //!
-//! Input that begins with `0` is a blob. Input that begins with another byte is put together to one, or no checksum would
-//! ever be right: two bytes for the length of the table of contents, the table, and the stream.
+//! Input that begins with `0` is a blob. Input that begins with another byte is put together to one, or no checksum
+//! would ever be right: two bytes for the length of the table of contents, the table, and the stream.
 #![no_main]
 
 use std::fs;

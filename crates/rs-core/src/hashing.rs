@@ -14,8 +14,8 @@ use crate::monitor::Monitor;
 /// enough to stay in a core's cache between the two.
 const GROUP_BYTES: u64 = 1 << 20;
 
-/// BLAKE3 of the first `size_bytes` of a file, on all threads of the current rayon pool, `None` if cancelled. Counts the
-/// bytes hashed.
+/// BLAKE3 of the first `size_bytes` of a file, on all threads of the current rayon pool, `None` if cancelled. Counts
+/// the bytes hashed.
 ///
 /// # Errors
 /// The file cannot be read, or is shorter ([`io::ErrorKind::UnexpectedEof`]).
@@ -80,8 +80,8 @@ pub(crate) fn hash_here(file: &fs_err::File, size_bytes: u64, monitor: &Monitor)
     Ok((!monitor.is_cancelled()).then(|| hasher.finalize()))
 }
 
-/// The root of a tree over at least two subtrees, all but the last of one size: pairs are merged level by level, and one
-/// without a partner waits for the next.
+/// The root of a tree over at least two subtrees, all but the last of one size: pairs are merged level by level, and
+/// one without a partner waits for the next.
 fn merged(mut level: Vec<ChainingValue>) -> blake3::Hash {
     while level.len() > 2 {
         let merge = |pair: &[ChainingValue]| match pair {

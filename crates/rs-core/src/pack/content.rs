@@ -128,8 +128,8 @@ pub fn fingerprint(files: &[RunFile]) -> String {
 }
 
 /// The identity of files by their names and contents, on all threads of the current rayon pool: BLAKE3 over, for each
-/// file in the order of the names' bytes, the length of the name (8 bytes, the least first), the name, the length of the
-/// content (the same), and BLAKE3 of the content. Counts the bytes hashed.
+/// file in the order of the names' bytes, the length of the name (8 bytes, the least first), the name, the length of
+/// the content (the same), and BLAKE3 of the content. Counts the bytes hashed.
 ///
 /// # Errors
 /// A file cannot be read or changed since it was listed, or the work was cancelled.

@@ -14,7 +14,8 @@ use super::{ContentHash, Expected, Kind, Member, Monitor, Pack, PackError};
 use crate::atomic_file::{beside, folder_of, resolve_link, sync_folder};
 use crate::lock::Lock;
 
-/// With more files than this the whole file system is synced at once, where the system can: each by itself takes longer.
+/// With more files than this the whole file system is synced at once, where the system can: each by itself takes
+/// longer.
 const MAX_SYNCED_ONE_BY_ONE: usize = 500;
 
 /// Files written and hashed in pieces of this many bytes.
@@ -29,8 +30,8 @@ pub enum Existing {
     Replace,
 }
 
-/// Unpacks the blob of a run folder, on all threads of the current rayon pool: into a hidden folder beside `into`, which is
-/// synced and renamed once it is whole. The folders above are made. Counts raw bytes.
+/// Unpacks the blob of a run folder, on all threads of the current rayon pool: into a hidden folder beside `into`,
+/// which is synced and renamed once it is whole. The folders above are made. Counts raw bytes.
 ///
 /// # Errors
 /// The blob is damaged, made to hurt, or not what is expected; `into` is there and no empty folder; another process
@@ -56,8 +57,8 @@ pub fn extract_run(pack: &Path, into: &Path, expected: &Expected, monitor: &Moni
     Ok(sync_folder(folder_of(into))?)
 }
 
-/// Unpacks the blob of a file by itself, on all threads of the current rayon pool: into a hidden file beside `into`, which
-/// is synced and renamed once it is whole. A link at `into` stays one. Counts raw bytes.
+/// Unpacks the blob of a file by itself, on all threads of the current rayon pool: into a hidden file beside `into`,
+/// which is synced and renamed once it is whole. A link at `into` stays one. Counts raw bytes.
 ///
 /// # Errors
 /// The blob is damaged, holds a run folder or not `raw_bytes`; `into` is there, under [`Existing::Refuse`], or is no
@@ -100,8 +101,8 @@ fn check_kind(pack: &Pack, expected: Kind) -> Result<(), PackError> {
     same(pack, "it holds a", &name(pack.kind()), &name(expected))
 }
 
-/// The table of contents alone says whether it can be what the caller expects; whether the frames hold what it says is seen
-/// when they are decoded.
+/// The table of contents alone says whether it can be what the caller expects; whether the frames hold what it says is
+/// seen when they are decoded.
 fn check_expected(pack: &Pack, expected: &Expected) -> Result<(), PackError> {
     check_kind(pack, Kind::Run)?;
     let Some(content) = pack.content() else { return Ok(()) };

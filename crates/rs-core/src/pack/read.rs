@@ -108,7 +108,8 @@ impl Pack {
         &self.members
     }
 
-    /// What the table of contents promises of a run folder, which unpacking keeps or fails; `None` for a file by itself.
+    /// What the table of contents promises of a run folder, which unpacking keeps or fails; `None` for a file by
+    /// itself.
     #[must_use]
     pub fn content(&self) -> Option<Content> {
         let files = self.members.iter().map(|member| (member.name.as_str(), member.size_bytes, member.content));
@@ -167,8 +168,8 @@ impl FrameDecoder {
         Ok(Self { decompressor: Decompressor::new()?, stored: Vec::new(), raw: Vec::new() })
     }
 
-    /// Decodes a frame into [`FrameDecoder::raw`]. It must be what the seek table says: one zstd frame with its size and
-    /// checksum, that no decoder needs more than [`FRAME_BYTES`] of memory for.
+    /// Decodes a frame into [`FrameDecoder::raw`]. It must be what the seek table says: one zstd frame with its size
+    /// and checksum, that no decoder needs more than [`FRAME_BYTES`] of memory for.
     pub(super) fn decode(&mut self, pack: &Pack, position: usize) -> Result<(), PackError> {
         let frame = pack.frames[position];
         self.stored.resize(frame.stored_bytes as usize, 0);
