@@ -420,6 +420,15 @@ mod tests {
         assert_eq!(Manifest::parse(&text, Path::new("m")).expect("reads"), parsed);
     }
 
+    #[test]
+    fn numbers_that_nobody_knows_do_not_drift() {
+        for number in ["4.4444444444444445e92", &"4".repeat(93), "0.1", "-0.0", "5e-324", "18446744073709551616"] {
+            let once = Manifest::parse(&format!("{{\"version\": 1, \"x\": {number}}}"), Path::new("m")).expect("reads");
+            let again = Manifest::parse(&once.to_text(), Path::new("m")).expect("reads");
+            assert_eq!(once, again);
+        }
+    }
+
     /// Two people add runs to one evaluation, and git puts both in.
     #[test]
     fn runs_of_two_people_merge() {

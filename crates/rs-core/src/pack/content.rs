@@ -128,8 +128,8 @@ pub fn fingerprint(files: &[RunFile]) -> String {
 }
 
 /// The identity of files by their names and contents, on all threads of the current rayon pool: BLAKE3 over, for each
-/// file in the order of the names' bytes, the length of the name (8 bytes, the least first), the name, the length of the
-/// content (the same), and BLAKE3 of the content. Counts the bytes hashed.
+/// file in the order of the names' bytes, the length of the name (8 bytes, the least first), the name, the length of
+/// the content (the same), and BLAKE3 of the content. Counts the bytes hashed.
 ///
 /// # Errors
 /// A file cannot be read or changed since it was listed, or the work was cancelled.
@@ -137,7 +137,8 @@ pub fn content_of(files: &[RunFile], monitor: &Monitor) -> Result<Content, PackE
     let is_large = |file: &RunFile| file.size_bytes >= LARGE_FILE_BYTES;
     let hash = |file: &RunFile| {
         let opened = fs_err::File::open(&file.path)?;
-        let hash = hashing::hash_range(&opened, file.size_bytes, monitor)
+        let hash_range = if is_large(file) { hashing::hash_range } else { hashing::hash_here };
+        let hash = hash_range(&opened, file.size_bytes, monitor)
             .map_err(|error| cut_short(file, error))?
             .ok_or(PackError::Cancelled)?;
         check_unchanged(file, &opened)?;
