@@ -75,11 +75,12 @@ pub(crate) fn count(cohort: &Cohort, ui: &mut Ui) -> Result<Collection, CommandE
     let mut progress = ui.progress(&format!("reading {}", cohort.folder.display()), cohort.size_bytes());
     let watched = Arc::clone(&monitor);
     progress.watch(move || watched.done_bytes.load(Ordering::Relaxed));
-    let found = collect::collect(&wanted, &inputs, Keep::Counts, OnMalformed::Continue, &monitor)
-        .map_err(CommandError::environment)?;
-    drop(progress);
+    collect::collect(&wanted, &inputs, Keep::Counts, OnMalformed::Continue, &monitor).map_err(CommandError::environment)
+}
+
+/// Tells what to do about blobs that could not be read.
+pub(crate) fn tell_of_damaged_blobs(found: &Collection, ui: &mut Ui) {
     if found.n_in_damaged_blobs > 0 {
         ui.note(DAMAGED_BLOBS);
     }
-    Ok(found)
 }

@@ -142,13 +142,13 @@ fn refuse_without_files(plan: &Plan) -> Result<(), CommandError> {
 /// What becomes of rows that the raw files at hand do not explain.
 fn tell_of_kept_and_dropped(plan: &Plan, ways: &BTreeMap<&EvalId, Way>, old: &OldDatabase, ui: &mut Ui) {
     for evaluation in &plan.evaluations {
-        let rows = old.evals.get(evaluation.eval_id.as_str()).filter(|_| evaluation.files.is_empty());
-        if let (Some(rows), Way::Reuse) = (rows, ways[&evaluation.eval_id]) {
-            ui.warn(&format!(
-                "{}: no raw file is here; its points ({}) stay as they were",
-                evaluation.eval_id, rows.n_points
-            ));
-        }
+        let Some(rows) = old.evals.get(evaluation.eval_id.as_str()) else { continue };
+        let why = match ways[&evaluation.eval_id] {
+            Way::Reuse if evaluation.files.is_empty() => "no raw file is here",
+            Way::Reuse if is_lessened(evaluation, rows) => "not all raw files are here",
+            _ => continue,
+        };
+        ui.warn(&format!("{}: {why}; its points ({}) stay as they were", evaluation.eval_id, rows.n_points));
     }
     let is_planned = |id: &str| plan.evaluations.iter().any(|evaluation| evaluation.eval_id.as_str() == id);
     let dropped: Vec<&str> = old.evals.keys().map(String::as_str).filter(|id| !is_planned(id)).collect();
@@ -175,12 +175,18 @@ fn unusable(error: PointsDbError) -> CommandError {
     db_error(error).maybe_hint(is_damaged.then(|| hint.to_owned()))
 }
 
+/// Whether rows are of files that are elsewhere now.
+fn is_lessened(evaluation: &PlannedEval, old: &EvalSummary) -> bool {
+    evaluation.is_partly_absent && old.n_points > 0 && old.n_files > evaluation.files.len() as u64
+}
+
 fn ways<'a>(plan: &'a Plan, arguments: &Arguments, old: &OldDatabase) -> BTreeMap<&'a EvalId, Way> {
     let way = |evaluation: &PlannedEval| match old.evals.get(evaluation.eval_id.as_str()) {
         Some(_) if !evaluation.is_asked_for => Way::Reuse,
         None if !evaluation.is_asked_for && !old.is_lost => Way::LeaveOut,
         // Raw data may be elsewhere; that is no reason to lose its points.
         Some(old) if !arguments.force && evaluation.files.is_empty() && old.n_points > 0 => Way::Reuse,
+        Some(old) if !arguments.force && is_lessened(evaluation, old) => Way::Reuse,
         // `--strict` is to meet the malformed lines.
         Some(old) if arguments.strict && old.n_malformed > 0 => Way::Read,
         Some(old) if !arguments.force && old.fingerprint == evaluation.fingerprint => Way::Reuse,

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::digest::{BlobId, ContentHash};
 use crate::document::{self, DocumentError};
+use crate::pack::Packed;
 
 /// Name of the manifest in the folder of the cohorts' sets.
 pub const MANIFEST_FILE: &str = "manifest.json";
@@ -61,6 +62,15 @@ pub struct RunBlob {
     pub n_files: u64,
     /// BLAKE3 over the sorted list of file names and contents: the same however the folder is packed.
     pub content: ContentHash,
+}
+
+impl RunBlob {
+    /// The run folder at a path relative to the cohort's, as it was packed.
+    #[must_use]
+    pub fn new(path: impl Into<String>, packed: &Packed) -> Self {
+        let Packed { blob, size_bytes, raw_bytes, n_files, content } = *packed;
+        Self { path: path.into(), blob, size: size_bytes, raw_size: raw_bytes, n_files, content }
+    }
 }
 
 /// A database as a blob.

@@ -5,6 +5,7 @@
 mod bad_database;
 mod bad_documents;
 mod bad_records;
+mod blobs;
 mod fixtures;
 mod incremental;
 mod interview;
