@@ -81,6 +81,11 @@ pub(crate) fn ways<'a>(plan: &'a Plan, arguments: &Arguments, old: &OldDatabase)
     plan.evaluations.iter().map(|evaluation| (&evaluation.eval_id, way(evaluation))).collect()
 }
 
+/// Whether rows are of files that are elsewhere now.
+pub(crate) fn is_lessened(evaluation: &PlannedEval, old: &EvalSummary) -> bool {
+    evaluation.is_partly_absent && old.n_points > 0 && old.n_files > evaluation.files.len() as u64
+}
+
 /// What becomes of an evaluation, and why, for people.
 pub(crate) fn reasoned_way(
     evaluation: &PlannedEval,
@@ -103,6 +108,8 @@ pub(crate) fn reasoned_way(
     } else if evaluation.files.is_empty() && rows.n_points > 0 {
         // Raw data may be elsewhere; that is no reason to lose its points.
         (Way::Reuse, "no raw file is here")
+    } else if is_lessened(evaluation, rows) {
+        (Way::Reuse, "not all raw files are here")
     } else if arguments.strict && rows.n_malformed > 0 {
         // `--strict` is to meet the malformed lines.
         (Way::Read, "--strict, and there are malformed lines")

@@ -32,6 +32,8 @@ pub(crate) struct PlannedEval {
     pub cohort: Option<String>,
     /// Positions in [`Plan::files`], ascending.
     pub files: Vec<usize>,
+    /// Whether raw data of it is neither extracted nor in the local store, though the manifest names it.
+    pub is_partly_absent: bool,
     /// Hash of all that its rows depend on, forensics apart.
     pub fingerprint: String,
     /// Whether `--eval-id` names it, or names none.
@@ -209,10 +211,12 @@ fn of_selection(dataset: &Dataset, selection: Selection, context: Option<u32>) -
         .iter()
         .map(|&(cohort, evaluation)| {
             let cohort = &selection.cohorts[cohort];
+            let is_partly_absent = cohort.absent.iter().any(|absent| absent.evaluations.contains(&evaluation));
             let evaluation = &cohort.evaluations[evaluation];
             let matched = evaluation.files.iter().map(|at| positions[&cohort.files[*at].path]).collect();
             let relative = cohort.folder.strip_prefix(folder).unwrap_or(&cohort.folder);
-            planned(&evaluation.entry, context, Some(paths::show(relative)), matched, &files)
+            let planned = planned(&evaluation.entry, context, Some(paths::show(relative)), matched, &files);
+            PlannedEval { is_partly_absent, ..planned }
         })
         .collect();
     (evaluations, files)
@@ -253,6 +257,7 @@ pub(crate) fn planned(
         entry,
         cohort,
         files: matched,
+        is_partly_absent: false,
         is_asked_for: true,
     }
 }

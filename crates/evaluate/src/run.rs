@@ -22,7 +22,7 @@ use rs_pointsdb::schema::SCHEMA_VERSION;
 use crate::arguments::Arguments;
 use crate::batch::{batches, collect_batch, count_cached};
 use crate::explain::explain;
-use crate::old::{OldDatabase, Way, Ways, ids, reads_all, unusable, ways};
+use crate::old::{OldDatabase, Way, Ways, ids, is_lessened, reads_all, unusable, ways};
 use crate::plan::{Plan, PlannedEval};
 use crate::report::{Summary, SummaryRow};
 
@@ -88,13 +88,13 @@ fn refuse_without_files(plan: &Plan) -> Result<(), CommandError> {
 /// What becomes of rows that the raw files at hand do not explain.
 fn tell_of_kept_and_dropped(plan: &Plan, ways: &Ways<'_>, old: &OldDatabase, ui: &mut Ui) {
     for evaluation in &plan.evaluations {
-        let rows = old.evals.get(evaluation.eval_id.as_str()).filter(|_| evaluation.files.is_empty());
-        if let (Some(rows), Way::Reuse) = (rows, ways[&evaluation.eval_id]) {
-            ui.warn(&format!(
-                "{}: no raw file is here; its points ({}) stay as they were",
-                evaluation.eval_id, rows.n_points
-            ));
-        }
+        let Some(rows) = old.evals.get(evaluation.eval_id.as_str()) else { continue };
+        let why = match ways[&evaluation.eval_id] {
+            Way::Reuse if evaluation.files.is_empty() => "no raw file is here",
+            Way::Reuse if is_lessened(evaluation, rows) => "not all raw files are here",
+            _ => continue,
+        };
+        ui.warn(&format!("{}: {why}; its points ({}) stay as they were", evaluation.eval_id, rows.n_points));
     }
     let is_planned = |id: &str| plan.evaluations.iter().any(|evaluation| evaluation.eval_id.as_str() == id);
     let dropped: Vec<&str> = old.evals.keys().map(String::as_str).filter(|id| !is_planned(id)).collect();

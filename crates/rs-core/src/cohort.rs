@@ -480,6 +480,11 @@ pub fn find_cohorts_within(folder: &Path, levels: usize) -> Result<Vec<PathBuf>,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::{EvalBlobs, MANIFEST_FILE, Manifest, RunBlob};
+    use crate::monitor::Monitor;
+    use crate::pack;
+    use crate::presence::{Presence, presence};
+    use crate::store::{STORE_FOLDER, Store};
 
     fn write(root: &Path, path: &str, text: &str) {
         let path = root.join(path);
@@ -571,5 +576,172 @@ mod tests {
         }
         let found = find_cohorts(root.path()).expect("lists");
         assert_eq!(found, [root.path().join("a/N"), root.path().join("b/M")]);
+    }
+
+    /// Packs run folders of the cohort `data/set/M` into the store, names them in the manifest, and removes them.
+    fn pack_away(root: &Path, runs: &[&str]) -> Vec<RunBlob> {
+        let store = Store::new(root.join("data").join(STORE_FOLDER));
+        let cohort = root.join("data/set/M");
+        let pack_run = |run: &&str| {
+            let folder = cohort.join(run);
+            let files = pack::list_run(&folder).unwrap();
+            let packed = pack::store_run(&folder, &files, &store, &Monitor::default()).unwrap();
+            fs_err::remove_dir_all(folder).unwrap();
+            RunBlob::new(*run, &packed)
+        };
+        let runs: Vec<RunBlob> = runs.iter().map(pack_run).collect();
+        write_manifest(root, &runs);
+        runs
+    }
+
+    /// A manifest in which the evaluation m+t+s has these runs.
+    fn write_manifest(root: &Path, runs: &[RunBlob]) {
+        let eval = EvalBlobs {
+            identity: "m+t+s".into(),
+            cohort: "set/M".into(),
+            runs: runs.to_vec(),
+            others: serde_json::Map::new(),
+        };
+        let manifest = Manifest { evals: BTreeMap::from([("34c4dc".to_owned(), eval)]), ..Manifest::default() };
+        fs_err::write(root.join("data").join(MANIFEST_FILE), manifest.to_text()).unwrap();
+    }
+
+    /// What a cohort's files are, wherever their bytes.
+    fn listed(cohort: &Cohort) -> Vec<(String, String, String, Codec, u64, Vec<usize>)> {
+        let claimed = |at: usize| {
+            (0..cohort.evaluations.len()).filter(|eval| cohort.evaluations[*eval].files.contains(&at)).collect()
+        };
+        let file = |(at, file): (usize, &RawFile)| {
+            let path = paths::show(&file.path);
+            (path, file.logical.clone(), file.run.clone(), file.codec, file.size_bytes, claimed(at))
+        };
+        cohort.files.iter().enumerate().map(file).collect()
+    }
+
+    fn cohort_with_runs(glob: &str) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), "data/set/M/evals.json", &evals(glob));
+        for (file, text) in [
+            ("a/1.ndjson", "x"),
+            ("a/2.jsonl.zst", "xx"),
+            ("a/metadata.json", "\u{FEFF}{\"k\": 1}"),
+            ("a/sub/3.ndjson.gz", "xxx"),
+            ("a/sub/deep/4.ndjson", ""),
+            ("a/sub/metadata.json", "{\"k\": 2}"),
+            ("b/1.ndjson", "xxxxx"),
+            ("b/x.log", "x"),
+        ] {
+            write(root.path(), &format!("data/set/M/{file}"), text);
+        }
+        root
+    }
+
+    #[track_caller]
+    fn check_same_from_blobs(glob: &str, n_files: usize) {
+        let root = cohort_with_runs(glob);
+        let folder = root.path().join("data/set/M");
+        let before = Cohort::open(&folder).unwrap();
+        assert_eq!(before.evaluations[0].files.len(), n_files, "{glob}");
+        assert_eq!(presence(&before), Presence::Here);
+        pack_away(root.path(), &["a", "b"]);
+        let after = Cohort::open(&folder).unwrap();
+        assert_eq!(listed(&after), listed(&before), "{glob}");
+        assert_eq!((&after.warnings, &after.absent), (&before.warnings, &Vec::new()));
+        assert!(after.files.iter().all(|file| matches!(file.origin, Origin::Blob(_))));
+        assert_eq!(presence(&after), Presence::Blobs);
+        for (run, name) in [("a", "metadata.json"), ("a/sub", "metadata.json"), ("b", "metadata.json"), ("c", "x")] {
+            let expected = match (run, name) {
+                ("a", _) => Some("{\"k\": 1}".to_owned()),
+                ("a/sub", _) => Some("{\"k\": 2}".to_owned()),
+                _ => None,
+            };
+            assert_eq!(after.run_text(run, name).unwrap(), expected, "{run}");
+        }
+        // From somewhere else.
+        let below = Cohort::open(&folder.join("../../../data/set/M/evals.json")).unwrap();
+        assert_eq!(below.files.len(), before.files.len());
+    }
+
+    #[test]
+    fn blobs_are_listed_as_if_they_were_extracted() {
+        check_same_from_blobs("data/set/M/*/*", 3);
+        check_same_from_blobs("data/set/M/a/*", 2);
+        check_same_from_blobs("set/M/a/sub/*", 1);
+        check_same_from_blobs("set/M/a/**/*.ndjson", 3);
+        check_same_from_blobs("data/**", 5);
+        check_same_from_blobs("b/1.ndjson", 1);
+    }
+
+    #[test]
+    fn a_folder_wins_over_its_blob() {
+        let root = cohort_with_runs("data/set/M/*/*");
+        let folder = root.path().join("data/set/M");
+        pack_away(root.path(), &["a", "b"]);
+        write(root.path(), "data/set/M/a/9.ndjson", "");
+        let cohort = Cohort::open(&folder).unwrap();
+        let names: Vec<&str> = cohort.files.iter().map(|file| file.logical.as_str()).collect();
+        assert_eq!(names, ["a/9.ndjson", "b/1.ndjson"]);
+        assert_eq!(presence(&cohort), Presence::Here);
+        assert_eq!(cohort.run_text("a", "metadata.json").unwrap(), None);
+    }
+
+    #[test]
+    fn raw_data_that_is_elsewhere_is_told() {
+        let root = cohort_with_runs("data/set/M/*/*");
+        let folder = root.path().join("data/set/M");
+        let runs = pack_away(root.path(), &["a", "b"]);
+        let store = Store::new(root.path().join("data").join(STORE_FOLDER));
+        store.remove(&runs[0].blob).unwrap();
+        let cohort = Cohort::open(&folder).unwrap();
+        assert_eq!(cohort.absent, [AbsentRun { run: "a".into(), evaluations: vec![0] }]);
+        assert_eq!((cohort.files.len(), presence(&cohort)), (1, Presence::Partly));
+        let shown = folder.display();
+        assert_eq!(
+            cohort.warnings[1..],
+            [format!(
+                "{shown}: a run is neither extracted nor in the local store: a; `data pull cohort {shown}` fetches the raw data"
+            )]
+        );
+        store.remove(&runs[1].blob).unwrap();
+        let cohort = Cohort::open(&folder).unwrap();
+        assert_eq!((cohort.files.len(), cohort.absent.len(), presence(&cohort)), (0, 2, Presence::Blobs));
+        // An unknown key, and this.
+        assert_eq!(cohort.warnings.len(), 2);
+        assert!(cohort.warnings[1].contains(": 2 runs are neither extracted nor in the local store: a, b;"));
+    }
+
+    /// A blob that cannot be opened, and one that is another than the manifest says.
+    #[test]
+    fn a_blob_that_cannot_be_used_stands_for_its_files() {
+        let root = cohort_with_runs("data/set/M/*/*");
+        let folder = root.path().join("data/set/M");
+        let runs = pack_away(root.path(), &["a", "b"]);
+        let check = |what: &str| {
+            let cohort = Cohort::open(&folder).unwrap();
+            let file = &cohort.files[cohort.evaluations[0].files[0]];
+            assert_eq!((file.run.as_str(), &file.path), ("a", &folder.join("a")));
+            let Origin::Unusable(why) = &file.origin else { panic!("{:?}", file.origin) };
+            assert!(why.ends_with(what), "{why}");
+            assert!(why.contains("data/.blobs/"), "{why}");
+            assert_eq!(cohort.evaluations[0].files.len(), 2);
+        };
+        let other = RunBlob { n_files: 9, ..runs[0].clone() };
+        write_manifest(root.path(), &[other, runs[1].clone()]);
+        check("the number of its files is `6`, expected `9`");
+        let other = RunBlob { content: runs[1].content, ..runs[0].clone() };
+        write_manifest(root.path(), &[other, runs[1].clone()]);
+        check(&format!("its content is `{}`, expected `{}`", runs[0].content, runs[1].content));
+        write_manifest(root.path(), &runs);
+        let blob = Store::new(root.path().join("data").join(STORE_FOLDER)).path_of(&runs[0].blob);
+        fs_err::write(blob, "no blob").unwrap();
+        check("no seek table at its end: it is cut short, or something follows, or it is no blob");
+    }
+
+    #[test]
+    fn a_manifest_that_is_wrong_is_an_error() {
+        let root = cohort_with_runs("data/set/M/*/*");
+        write(root.path(), "data/manifest.json", "<<<<<<< HEAD");
+        let error = Cohort::open(&root.path().join("data/set/M")).unwrap_err();
+        assert!(matches!(error, CohortError::Library(_)), "{error}");
     }
 }

@@ -866,17 +866,18 @@ impl Parser<'_> {
     }
 
     fn unreadable(&mut self, error: &io::Error) {
-        let is_of_blob = error.get_ref().and_then(|inner| inner.downcast_ref::<PackError>()).is_some();
+        let of_blob = error.get_ref().and_then(|inner| inner.downcast_ref::<PackError>());
         let what = match self.context.files[self.part.file].codec {
-            Codec::Zstd if !is_of_blob => {
+            Codec::Zstd if of_blob.is_none() => {
                 format!("cannot be read to its end, the zstd data is damaged or cut off: {error}")
             }
-            Codec::Gzip if !is_of_blob => {
+            Codec::Gzip if of_blob.is_none() => {
                 format!("cannot be read to its end, the gzip data is damaged or cut off: {error}")
             }
             _ => format!("cannot be read to its end: {error}"),
         };
-        self.part.unreadable = Some(Unreadable { what, is_damaged_blob: is_of_blob });
+        let is_damaged_blob = of_blob.is_some_and(|error| !matches!(error, PackError::Io(_)));
+        self.part.unreadable = Some(Unreadable { what, is_damaged_blob });
     }
 
     /// The file's blob cannot be opened.

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::atomic_file;
 use crate::digest::{BlobId, ContentHash};
 use crate::document::{self, DocumentError};
-use crate::pack::{MAX_BYTES, MAX_FILES, NameProblem, check_name};
+use crate::pack::{MAX_BYTES, MAX_FILES, NameProblem, Packed, check_name};
 
 /// Name of the manifest in the folder of the cohorts' sets.
 pub const MANIFEST_FILE: &str = "manifest.json";
@@ -79,6 +79,15 @@ pub struct RunBlob {
     /// Keys that this version does not know.
     #[serde(skip)]
     pub others: Map<String, Value>,
+}
+
+impl RunBlob {
+    /// The run folder at a path relative to the cohort's, as it was packed.
+    #[must_use]
+    pub fn new(path: impl Into<String>, packed: &Packed) -> Self {
+        let Packed { blob, size_bytes, raw_bytes, n_files, content } = *packed;
+        Self { path: path.into(), blob, size: size_bytes, raw_size: raw_bytes, n_files, content, others: Map::new() }
+    }
 }
 
 /// A database as a blob.

@@ -30,7 +30,7 @@ pub use extract::{Existing, check_expected, extract_run, unpack_file};
 pub use names::{NameProblem, check_name};
 pub(crate) use read::{FrameDecoder, StepDecoder};
 pub use read::{Kind, Pack, PackReader};
-pub use write::{pack_file, pack_run};
+pub use write::{pack_file, pack_run, store_run};
 
 /// Bytes of input in each zstd frame but the last, which may have fewer.
 pub const FRAME_BYTES: u64 = 8 << 20;

@@ -220,10 +220,7 @@ impl Pushing<'_> {
         // Text shrinks to a tenth, packed files not at all: the store may need as much as there is.
         let progress = work::progress(ui, "packing", raw_bytes, self.monitor);
         let pack_one = |run: &Run, look: &Look| -> Result<Packed, PackError> {
-            let mut temporary = self.library.store.temporary()?;
-            let packed = pack::pack_run(&run.folder, &look.files, &mut temporary.file, self.monitor)?;
-            self.library.store.adopt(temporary.path(), &packed.blob)?;
-            Ok(packed)
+            pack::store_run(&run.folder, &look.files, &self.library.store, self.monitor)
         };
         // Small runs side by side, large ones each on all threads.
         let (large, small): (Vec<_>, Vec<_>) =

@@ -53,7 +53,7 @@ struct DatasetRow {
     /// the manifest only.
     db_state: Option<&'static str>,
     cohorts: u64,
-    /// Cohorts whose raw data is here, whole.
+    /// Cohorts whose raw data is here, whole: extracted or in blobs.
     cohorts_here: u64,
     /// Paths of cohorts that are not there at all, or wrong.
     missing_cohorts: Vec<String>,
@@ -73,6 +73,17 @@ struct CohortRow {
     states: States,
     /// With `--remote`: blobs of the manifest that the remote does not have whole.
     missing_in_remote: Option<u64>,
+}
+
+impl CohortRow {
+    /// Whether all of its raw data can be read.
+    fn is_here(&self) -> bool {
+        match self.raw {
+            Presence::Here => true,
+            Presence::Blobs => self.evaluations_here == self.evaluations && self.states.absent == 0,
+            Presence::Partly | Presence::Absent => false,
+        }
+    }
 }
 
 pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
@@ -216,7 +227,7 @@ impl Status {
         let (mut cohorts_here, mut missing_cohorts) = (0, Vec::new());
         for (position, (path, _)) in dataset.cohorts.iter().enumerate() {
             match self.cohort(path, ui)? {
-                Some(row) => cohorts_here += u64::from(row.raw == Presence::Here),
+                Some(row) => cohorts_here += u64::from(row.is_here()),
                 None => {
                     let path = paths::show(folder_of(path));
                     let file = dataset.file.display();

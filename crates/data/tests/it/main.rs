@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up should stop")]
 
 mod command_line;
+mod packed;
 mod project;
 mod remotes;
 mod status;

@@ -29,7 +29,7 @@ fn source() -> Option<PathBuf> {
 }
 
 /// A project with the real data in it.
-fn project() -> Option<Project> {
+pub(crate) fn project() -> Option<Project> {
     let source = source()?;
     let project = Project::empty();
     for folder in ["configs", "data"] {
@@ -190,6 +190,14 @@ fn unpacked(path: &Path) -> Vec<u8> {
     zstd::decode_all(&*fs_err::read(path).unwrap()).unwrap()
 }
 
+/// Unpacks all raw files of the project.
+pub(crate) fn unpack(project: &Project) {
+    change_files(project, |path| {
+        fs_err::write(path.with_extension(""), unpacked(path)).unwrap();
+        fs_err::remove_file(path).unwrap();
+    });
+}
+
 #[track_caller]
 fn check_rows(what: &str, found: &[Vec<Vec<String>>; 2], expected: &[Vec<Vec<String>>; 2]) {
     assert_eq!(expected[0].len(), N_POINTS);
@@ -209,10 +217,7 @@ fn threads_change_nothing() {
 fn packing_changes_nothing() {
     let Some(project) = project() else { return };
     let packed = rows(&project, "");
-    change_files(&project, |path| {
-        fs_err::write(path.with_extension(""), unpacked(path)).unwrap();
-        fs_err::remove_file(path).unwrap();
-    });
+    unpack(&project);
     check_rows("plain files", &rows(&project, ""), &packed);
 }
 

@@ -11,7 +11,7 @@ use super::{AbsentRun, Cohort, Entry, Found, FoundFiles, RawFile, is_hidden, mod
 use crate::document::{self, DocumentError};
 use crate::library::{Library, NamedRun};
 use crate::origin::{InBlob, Origin};
-use crate::pack::{self, Expected, Pack, PackError};
+use crate::pack::{self, Expected, Member, Pack, PackError};
 use crate::paths;
 use crate::reader::{Codec, raw_file_name};
 use crate::suggest;
@@ -43,14 +43,15 @@ pub(super) fn list(
     let within_reach: BTreeMap<&Path, &NamedRun> =
         searches.keys().flat_map(|search| library.runs_around(search)).collect();
     let runs: Vec<(&Path, &NamedRun)> = within_reach.into_iter().filter(|(path, _)| !path.exists()).collect();
-    let opened: Vec<Option<Result<Pack, PackError>>> = runs.par_iter().map(|(_, named)| open(library, named)).collect();
+    let members: Vec<Option<Result<Vec<Member>, PackError>>> =
+        runs.par_iter().map(|(_, named)| members(library, named)).collect();
     let mut packed = Packed::default();
-    for ((path, named), pack) in runs.into_iter().zip(opened) {
+    for ((path, named), members) in runs.into_iter().zip(members) {
         let below_cohort = paths::relative_to(path, folder);
         let run = slashes(&below_cohort);
         let evaluations = (0..ids.len()).filter(|at| named.evals.contains(&ids[*at])).collect();
-        let pack = match pack {
-            Some(Ok(pack)) => pack,
+        let members = match members {
+            Some(Ok(members)) => members,
             // Runs of others, which a glob may not even match, are theirs to miss.
             None if !named.evals.iter().any(|id| ids.contains(id)) => continue,
             None => {
@@ -74,7 +75,7 @@ pub(super) fn list(
         };
         let blob: Arc<Path> = library.store.path_of(&named.run.blob).into();
         let modified_nanos = fs_err::metadata(&blob).map_or(0, |metadata| modified_nanos(&metadata));
-        for member in pack.members() {
+        for member in members {
             let absolute = path.join(&member.name);
             let name = member.name.rsplit('/').next().unwrap_or_default();
             let Some((plain, codec)) = raw_file_name(name) else { continue };
@@ -103,13 +104,13 @@ pub(super) fn list(
     packed
 }
 
-/// Opens the blob of a run, which must be what the manifest says. `None` if it is not in the store.
-fn open(library: &Library, named: &NamedRun) -> Option<Result<Pack, PackError>> {
+/// The files in the blob of a run, which must be what the manifest says. `None` if it is not in the store.
+fn members(library: &Library, named: &NamedRun) -> Option<Result<Vec<Member>, PackError>> {
     let run = &named.run;
     library.store.has(&run.blob)?;
     let expected = Expected { content: run.content, raw_bytes: run.raw_size, n_files: run.n_files };
     let opened = Pack::open(&library.store.path_of(&run.blob));
-    Some(opened.and_then(|pack| pack::check_expected(&pack, &expected).map(|()| pack)))
+    Some(opened.and_then(|pack| pack::check_expected(&pack, &expected).map(|()| pack.into_members())))
 }
 
 /// Whether a search of the disk would come upon a file.

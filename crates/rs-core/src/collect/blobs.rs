@@ -116,16 +116,6 @@ pub(super) struct Scratch {
     line: Vec<u8>,
 }
 
-/// A part of a plain file.
-#[derive(Clone, Copy)]
-struct Piece<'a> {
-    /// Position in [`Context::files`].
-    file: usize,
-    /// Where in the file it begins.
-    from: u64,
-    bytes: &'a [u8],
-}
-
 impl Context<'_> {
     /// A blob that cannot be opened.
     pub(super) fn tell_unusable(&self, file: usize, shared: &Shared<'_>) {
@@ -193,8 +183,8 @@ impl Context<'_> {
             for file in input.files_at(member.offset) {
                 let codec = self.files[file].codec;
                 if codec == Codec::Plain {
-                    let piece = Piece { file, from: part.from, bytes: part.bytes };
-                    self.read_piece(piece, pack.steps(rest.clone(), steps), line, shared);
+                    let rest = pack.steps(rest.clone(), steps);
+                    self.read_piece(file, part.from, part.bytes, rest, line, shared);
                 } else if part.from == 0 {
                     let whole = part.bytes.chain(pack.reader(rest.clone()));
                     let block_bytes = self.pieces.stream_block_bytes;
@@ -207,10 +197,17 @@ impl Context<'_> {
     }
 
     /// Parses the lines of a plain file that begin in a piece of it: at its start if it is the file's, behind its first line
-    /// end otherwise, up to and with the one that begins right behind the piece. `rest` is what follows in the file, and
-    /// `line` room for what is in both.
-    fn read_piece(&self, piece: Piece<'_>, rest: impl Read, line: &mut Vec<u8>, shared: &Shared<'_>) {
-        let Piece { file, from, bytes } = piece;
+    /// end otherwise, up to and with the one that begins right behind the piece. `from` is where in the file the piece
+    /// begins, `rest` what follows it there, and `line` room for what is in both.
+    pub(super) fn read_piece(
+        &self,
+        file: usize,
+        from: u64,
+        bytes: &[u8],
+        rest: impl Read,
+        line: &mut Vec<u8>,
+        shared: &Shared<'_>,
+    ) {
         self.monitor.add(bytes.len() as u64);
         let first = match from {
             0 if bytes.starts_with(BYTE_ORDER_MARK) => BYTE_ORDER_MARK.len(),

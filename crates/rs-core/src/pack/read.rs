@@ -110,6 +110,12 @@ impl Pack {
         &self.members
     }
 
+    /// [`Pack::members`], once the blob is not needed open.
+    #[must_use]
+    pub fn into_members(self) -> Vec<Member> {
+        self.members
+    }
+
     /// What the table of contents promises of a run folder, which unpacking keeps or fails; `None` for a file by
     /// itself.
     #[must_use]

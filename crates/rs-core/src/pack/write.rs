@@ -14,6 +14,7 @@ use super::layout::{self, Layout, Part};
 use super::{
     BlobId, COMPRESSION_LEVEL, ContentHash, FRAME_BYTES, MAX_BYTES, Member, Monitor, PackError, Packed, RunFile, toc,
 };
+use crate::store::Store;
 
 /// Bytes that are read and hashed at a time, while they are in a core's cache.
 const READ_BYTES: usize = 256 << 10;
@@ -53,6 +54,17 @@ pub fn pack_run(
     sink.write(&toc)?;
     let content = identity(members.iter().map(|member| (member.name.as_str(), member.size_bytes, member.content)));
     sink.finish(files, content)
+}
+
+/// [`pack_run`] into a store.
+///
+/// # Errors
+/// As there, or the store cannot be written.
+pub fn store_run(folder: &Path, files: &[RunFile], store: &Store, monitor: &Monitor) -> Result<Packed, PackError> {
+    let mut temporary = store.temporary()?;
+    let packed = pack_run(folder, files, &mut temporary.file, monitor)?;
+    store.adopt(temporary.path(), &packed.blob)?;
+    Ok(packed)
 }
 
 /// Packs a file by itself, like a database, into `out`, on all threads of the current rayon pool. Counts raw bytes.
