@@ -257,15 +257,18 @@ impl Manifest {
         let mut spelt: HashMap<String, (&str, &str)> = HashMap::new();
         for (id, eval) in &self.evals {
             let key = format!("evals.{}", id.escape_debug());
+            if !(6..=64).contains(&id.len()) || !id.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
+                return Err((key, "an eval id has 6 to 64 hex digits".to_owned()));
+            }
             let refused = |key: String, path: &str, problem: &dyn fmt::Display| {
                 (key, format!("`{}` {problem}", path.escape_debug()))
             };
-            check_name(&eval.cohort).map_err(|problem| refused(format!("{key}.cohort"), &eval.cohort, &problem))?;
+            check_place(&eval.cohort).map_err(|problem| refused(format!("{key}.cohort"), &eval.cohort, &problem))?;
             let mut of_eval: HashMap<&str, usize> = HashMap::new();
             for (position, run) in eval.runs.iter().enumerate() {
                 let key = format!("{key}.runs[{position}]");
                 let path_key = || format!("{key}.path");
-                check_name(&run.path).map_err(|problem| refused(path_key(), &run.path, &problem))?;
+                check_place(&run.path).map_err(|problem| refused(path_key(), &run.path, &problem))?;
                 if let Some(before) = of_eval.insert(&run.path, position) {
                     return Err(refused(
                         path_key(),
@@ -306,6 +309,16 @@ impl Manifest {
         let lines: Vec<String> = sections.iter().map(|(key, text)| format!("{}:{text}", quoted(key))).collect();
         format!("{{\n{}\n}}\n", lines.join(",\n"))
     }
+}
+
+/// Checks the name of a cohort or run: it must lead to a place below the folder that it is relative to, and not be
+/// hidden; such folders are not the cohorts' but the store's, or git's.
+///
+/// # Errors
+/// It is refused; a lower-case fragment says why.
+pub fn check_place(name: &str) -> Result<(), String> {
+    check_name(name).map_err(|problem| problem.to_string())?;
+    if name.split('/').any(|part| part.starts_with('.')) { Err("has a hidden part".to_owned()) } else { Ok(()) }
 }
 
 fn same_folder(a: (&str, &str), b: (&str, &str)) -> bool {

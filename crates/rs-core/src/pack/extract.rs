@@ -18,6 +18,12 @@ use crate::lock::Lock;
 /// longer.
 const MAX_SYNCED_ONE_BY_ONE: usize = 500;
 
+/// What is written beside the place, and its lock: for run folders, and for files by themselves.
+const EXTRACTING: &str = ".extracting";
+const EXTRACTING_LOCK: &str = ".extracting.lock";
+const UNPACKING: &str = ".unpacking";
+const UNPACKING_LOCK: &str = ".unpacking.lock";
+
 /// Files written and hashed in pieces of this many bytes.
 const WRITE_BYTES: usize = 256 << 10;
 
@@ -42,8 +48,8 @@ pub fn extract_run(pack: &Path, into: &Path, expected: &Expected, monitor: &Moni
     check_expected(&pack, expected)?;
     check_free(into)?;
     fs_err::create_dir_all(folder_of(into))?;
-    let _lock = Lock::take(&beside(into, ".extracting.lock"))?;
-    let unfinished = Unfinished::new(beside(into, ".extracting"))?;
+    let _lock = Lock::take(&beside(into, EXTRACTING_LOCK))?;
+    let unfinished = Unfinished::new(beside(into, EXTRACTING))?;
     fs_err::create_dir(&unfinished.path)?;
     let folders = make_folders(pack.members(), &unfinished.path)?;
     let unpacker = Unpacker { pack: &pack, place: Place::Folder(&unfinished.path) };
@@ -82,8 +88,8 @@ pub fn unpack_file(
         Err(_) => Ok(()),
     };
     may_be_written()?;
-    let _lock = Lock::take(&beside(&place, ".unpacking.lock"))?;
-    let unfinished = Unfinished::new(beside(&place, ".unpacking"))?;
+    let _lock = Lock::take(&beside(&place, UNPACKING_LOCK))?;
+    let unfinished = Unfinished::new(beside(&place, UNPACKING))?;
     let file = fs_err::OpenOptions::new().write(true).create_new(true).open(&unfinished.path)?;
     let unpacker = Unpacker { pack: &pack, place: Place::File(&file) };
     unpacker.unpack(monitor)?;
@@ -91,6 +97,24 @@ pub fn unpack_file(
     may_be_written()?;
     fs_err::rename(&unfinished.path, &place)?;
     Ok(sync_folder(folder_of(&place))?)
+}
+
+/// Removes what unpacking into `into` has left in a process that was killed, unless another is at it now.
+///
+/// # Errors
+/// It cannot be removed; the error names the path.
+pub fn sweep_unpacked(into: &Path) -> io::Result<()> {
+    for (unfinished, lock) in [(EXTRACTING, EXTRACTING_LOCK), (UNPACKING, UNPACKING_LOCK)] {
+        let (unfinished, lock) = (beside(into, unfinished), beside(into, lock));
+        let is_there = |path: &Path| fs_err::symlink_metadata(path).is_ok();
+        if !is_there(&unfinished) && !is_there(&lock) {
+            continue;
+        }
+        if let Ok(_lock) = Lock::take(&lock) {
+            Unfinished::new(unfinished)?;
+        }
+    }
+    Ok(())
 }
 
 fn check_kind(pack: &Pack, expected: Kind) -> Result<(), PackError> {
