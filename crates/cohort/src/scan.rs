@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use rs_cli::{CommandError, DAMAGED_BLOBS, Ui};
 use rs_core::cohort::{Cohort, CohortError, find_cohorts_within};
-use rs_core::collect::{self, Collection, Input, Keep, Monitor, OnMalformed, Wanted};
+use rs_core::collect::{self, Collection, How, Input, Keep, Monitor, OnMalformed, Wanted};
 use rs_core::{paths, suggest};
 
 /// How deep near cohorts are looked for: from the project's root to `data/<set>/<Model>`, not through a whole disk.
@@ -75,7 +75,13 @@ pub(crate) fn count(cohort: &Cohort, ui: &mut Ui) -> Result<Collection, CommandE
     let mut progress = ui.progress(&format!("reading {}", cohort.folder.display()), cohort.size_bytes());
     let watched = Arc::clone(&monitor);
     progress.watch(move || watched.done_bytes.load(Ordering::Relaxed));
-    collect::collect(&wanted, &inputs, Keep::Counts, OnMalformed::Continue, &monitor).map_err(CommandError::environment)
+    collect::collect(
+        &wanted,
+        &inputs,
+        How { keep: Keep::Counts, on_malformed: OnMalformed::Continue, examiner: None, cache: None },
+        &monitor,
+    )
+    .map_err(CommandError::environment)
 }
 
 /// Tells what to do about blobs that could not be read.

@@ -8,7 +8,7 @@ use rs_core::cohort::EVALS_FILE;
 use rs_core::lock::{Lock, LockError};
 use rs_core::manifest::{EvalBlobs, MANIFEST_FILE, Manifest};
 use rs_core::store::{STORE_FOLDER, Store};
-use rs_core::{atomic_file, paths, suggest};
+use rs_core::{paths, suggest};
 
 use crate::remote::{self, Options, Remote};
 
@@ -89,7 +89,7 @@ impl Library {
         let mut manifest = Manifest::read(&self.file)?;
         change(&mut manifest);
         if manifest != self.manifest || !self.file.exists() {
-            atomic_file::write(&self.file, manifest.to_text().as_bytes())?;
+            manifest.write(&self.file)?;
         }
         self.manifest = manifest;
         Ok(())

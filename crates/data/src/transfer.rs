@@ -488,7 +488,7 @@ impl Fetch<'_> {
     }
 
     fn refused(&self, damage: Damage) -> TransferError {
-        let (what, key, remote) = (self.blob.what.clone(), self.blob.key.clone(), self.remote.shown());
+        let (what, key, remote) = (self.blob.what.clone(), self.blob.key, self.remote.shown());
         TransferError::Refused { what, key, remote, damage }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rs_cli::{CommandError, Ui};
 use rs_core::cohort::{Cohort, Entry, RawFile};
@@ -16,6 +17,7 @@ use rs_pointsdb::schema::SCHEMA_VERSION;
 use serde_json::json;
 
 use crate::arguments::Arguments;
+use crate::forensics::{self, Tokenizers};
 use crate::loose;
 use crate::run::db_error;
 
@@ -32,14 +34,13 @@ pub(crate) struct PlannedEval {
     pub files: Vec<usize>,
     /// Whether raw data of it is neither extracted nor in the local store, though the manifest names it.
     pub is_partly_absent: bool,
-    /// Hash of all that its rows depend on.
+    /// Hash of all that its rows depend on, forensics apart.
     pub fingerprint: String,
     /// Whether `--eval-id` names it, or names none.
     pub is_asked_for: bool,
 }
 
 /// What will be done.
-#[derive(Debug, Clone)]
 pub(crate) struct Plan {
     /// Name of the dataset, or what stands for it.
     pub dataset: String,
@@ -51,6 +52,12 @@ pub(crate) struct Plan {
     pub evaluations: Vec<PlannedEval>,
     /// All raw files, in order.
     pub files: Vec<RawFile>,
+    /// Where results of raw files are kept for the next run, if anywhere.
+    pub cache: Option<PathBuf>,
+    /// Where tokenizers are.
+    pub tokenizer_folder: PathBuf,
+    /// Those of the evaluations' models; `None` if there are to be no forensics.
+    pub tokenizers: Option<Arc<Tokenizers>>,
     /// The folders of cohorts with raw data that is elsewhere.
     pub absent: Vec<PathBuf>,
 }
@@ -64,6 +71,10 @@ impl Plan {
         plan.check_ids(ui)?;
         if !arguments.eval_id.is_empty() {
             plan.ask_for(&arguments.eval_id)?;
+        }
+        if !arguments.no_forensics {
+            let hf_ids = plan.evaluations.iter().filter_map(|evaluation| evaluation.entry.hf_id.as_deref());
+            plan.tokenizers = Some(Arc::new(Tokenizers::find(&plan.tokenizer_folder, hf_ids)?));
         }
         Ok(plan)
     }
@@ -88,7 +99,18 @@ impl Plan {
         if evaluations.is_empty() {
             return Err(CommandError::input(format!("dataset `{}` selects no evaluation", path.display())));
         }
-        Ok(Self { dataset: dataset.name, db, config, evaluations, files, absent })
+        let tokenizer_folder = tokenizer_folder(arguments, path);
+        Ok(Self {
+            dataset: dataset.name,
+            db,
+            config,
+            evaluations,
+            files,
+            tokenizer_folder,
+            tokenizers: None,
+            absent,
+            cache: dataset.cache,
+        })
     }
 
     /// One id must mean one evaluation. Under `--context` two that differ in their own context only become one.
@@ -139,6 +161,33 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+impl PlannedEval {
+    /// What is in `evals.fingerprint`: what its rows depend on, and, after a `+`, what its forensics do.
+    pub(crate) fn full_fingerprint(&self, tokenizers: Option<&Tokenizers>) -> String {
+        match tokenizers {
+            None => self.fingerprint.clone(),
+            Some(tokenizers) => {
+                let tokenizer = tokenizers.of(self.entry.hf_id.as_deref());
+                format!("{}+{}", self.fingerprint, forensics::fingerprint(tokenizer))
+            }
+        }
+    }
+
+    /// Whether rows with this fingerprint are what reading again would give; more than is asked for is fine.
+    pub(crate) fn is_current(&self, stored: &str, tokenizers: Option<&Tokenizers>) -> bool {
+        match tokenizers {
+            None => stored.split('+').next() == Some(&self.fingerprint),
+            Some(_) => stored == self.full_fingerprint(tokenizers),
+        }
+    }
+}
+
+/// The folder of the tokenizers: the one typed, else beside the dataset.
+pub(crate) fn tokenizer_folder(arguments: &Arguments, dataset: &Path) -> PathBuf {
+    let beside = || dataset.parent().unwrap_or(Path::new("")).join("tokenizers");
+    arguments.tokenizers.clone().unwrap_or_else(beside)
 }
 
 /// The evaluations of a dataset, every file once.

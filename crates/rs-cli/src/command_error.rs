@@ -190,6 +190,7 @@ impl From<ManifestError> for CommandError {
     fn from(error: ManifestError) -> Self {
         match error {
             ManifestError::Document(error) => error.into(),
+            ManifestError::Write(error) => Self::environment(error),
             other => Self::input(other),
         }
     }
@@ -200,7 +201,6 @@ impl From<LibraryError> for CommandError {
         match error {
             LibraryError::Manifest(error) => error.into(),
             LibraryError::CurrentFolder(_) => Self::environment(error),
-            LibraryError::PathRefused { .. } => Self::input(error),
         }
     }
 }

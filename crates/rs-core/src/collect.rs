@@ -5,6 +5,7 @@
 //! Files in blobs are read frame by frame ([`blobs`]).
 
 mod blobs;
+mod cache;
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
@@ -13,11 +14,14 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+pub use cache::{Cache, UseOfEntries};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{Diagnostic, Problem};
 use crate::eval_id::Identity;
+use crate::forensics::{Examiner, Spectrum, prompt_text};
 use crate::lexer::{LexError, RawString};
 pub use crate::monitor::Monitor;
 use crate::origin::Origin;
@@ -25,10 +29,11 @@ use crate::pack::{Pack, PackError, PackReader};
 use crate::params::{canonical_json, canonical_params};
 use crate::point::{self, Attributes, Point};
 use crate::reader::{Block, BlockReader, Codec, MAX_LINE_BYTES};
-use crate::record::{self, Controls, Record};
+use crate::record::{self, Controls, Outcome, Record};
 use crate::sample::Sample;
 use crate::shape::Shape;
 use blobs::{BlobInput, Scratch};
+use cache::{Known, Wishes};
 
 /// Plain files are read in ranges of this many bytes, so that several threads work on a large one.
 const RANGE_BYTES: u64 = 16 << 20;
@@ -96,6 +101,19 @@ pub enum OnMalformed {
     Stop,
 }
 
+/// How files are read.
+#[derive(Clone, Copy)]
+pub struct How<'a> {
+    /// How much of each record is kept.
+    pub keep: Keep,
+    /// What happens at a malformed line.
+    pub on_malformed: OnMalformed,
+    /// Who looks at the texts of records; by nobody they are skipped.
+    pub examiner: Option<&'a dyn Examiner>,
+    /// Results of earlier runs. Used where there is an examiner: without one, reading is as fast.
+    pub cache: Option<&'a Cache>,
+}
+
 /// Why there is no result.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectError {
@@ -108,7 +126,7 @@ pub enum CollectError {
 }
 
 /// Records of one kind in one file or evaluation, and their dates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Tally {
     /// Well-formed records.
     pub n_records: u64,
@@ -158,6 +176,8 @@ pub struct FileFindings {
     pub identities: BTreeMap<Identity, Tally>,
     /// Malformed lines (a torn one and a failure to read included).
     pub n_malformed: u64,
+    /// Whether all this comes from the cache.
+    pub is_from_cache: bool,
 }
 
 /// The result of a collection.
@@ -173,6 +193,8 @@ pub struct Collection {
     pub n_more_diagnostics: u64,
     /// Files that could not be read, or not to their end, because their blob is damaged.
     pub n_in_damaged_blobs: u64,
+    /// Why results could not be kept for the next time.
+    pub cache_problem: Option<String>,
 }
 
 /// Reads `files`, in (path, line) order as given, and makes the points of the evaluations wanted.
@@ -182,33 +204,98 @@ pub struct Collection {
 pub fn collect(
     wanted: &[Wanted],
     files: &[Input],
-    keep: Keep,
-    on_malformed: OnMalformed,
+    how: How<'_>,
     monitor: &Monitor,
 ) -> Result<Collection, CollectError> {
-    collect_in(Pieces::default(), wanted, files, keep, on_malformed, monitor)
+    collect_in(Pieces::default(), wanted, files, how, monitor)
 }
 
 fn collect_in(
     pieces: Pieces,
     wanted: &[Wanted],
     files: &[Input],
-    keep: Keep,
-    on_malformed: OnMalformed,
+    how: How<'_>,
     monitor: &Monitor,
 ) -> Result<Collection, CollectError> {
     let hasher = DefaultHashBuilder::default();
-    let blobs = blobs::inputs(files);
-    let context = Context { pieces, wanted, files, blobs, keep, on_malformed, monitor, hasher };
-    let parts = context.read_all();
+    let How { keep, on_malformed, examiner, cache } = how;
+    let mut kept = Kept::load(wanted, files, how, cache.filter(|_| keep == Keep::Points && examiner.is_some()));
+    let is_kept: Vec<bool> = kept.files.iter().map(|file| file.parts.is_some()).collect();
+    let blobs = blobs::inputs(files, &is_kept);
+    let context = Context { pieces, wanted, files, is_kept, blobs, keep, on_malformed, examiner, monitor, hasher };
+    let mut parts = context.read_all();
     if monitor.is_cancelled() {
         return Err(CollectError::Cancelled);
     }
-    let collection = context.put_together(parts);
+    let cache_problem = kept.store(files, &parts);
+    parts.extend(kept.files.iter_mut().filter_map(|file| file.parts.take()).flatten());
+    parts.sort_by_key(|part: &Part| (part.file, part.offset));
+    let mut collection = context.put_together(parts);
+    collection.cache_problem = cache_problem.map(|problem| problem.to_string());
+    for (findings, is_kept) in collection.files.iter_mut().zip(&context.is_kept) {
+        findings.is_from_cache = *is_kept;
+    }
     match collection.diagnostics.first() {
         Some(first) if on_malformed == OnMalformed::Stop => Err(CollectError::Malformed(first.clone())),
         _ => Ok(collection),
     }
+}
+
+/// What the cache knows of files.
+struct Kept<'a> {
+    cache: Option<&'a Cache>,
+    files: Vec<KeptFile>,
+}
+
+#[derive(Default)]
+struct KeptFile {
+    wishes: Wishes,
+    known: Option<Known>,
+    parts: Option<Vec<Part>>,
+}
+
+impl<'a> Kept<'a> {
+    fn load(wanted: &[Wanted], files: &[Input], how: How<'_>, cache: Option<&'a Cache>) -> Self {
+        let Some(cache) = cache else {
+            return Self { cache, files: files.iter().map(|_| KeptFile::default()).collect() };
+        };
+        let files = files.par_iter().enumerate().map(|(file, input)| {
+            let wishes = wishes(wanted, input, how.examiner);
+            let known = cache.content(input);
+            let parts = known.as_ref().and_then(|known| cache.load(known, &wishes, file));
+            KeptFile { wishes, known, parts }
+        });
+        Self { cache: Some(cache), files: files.collect() }
+    }
+
+    /// Keeps what was read. Returns the first problem; the work goes on without a cache.
+    fn store(&self, files: &[Input], parts: &[Part]) -> Option<io::Error> {
+        let cache = self.cache?;
+        let mut by_file: BTreeMap<usize, Vec<&Part>> = BTreeMap::new();
+        parts.iter().for_each(|part| by_file.entry(part.file).or_default().push(part));
+        let by_file: Vec<(usize, Vec<&Part>)> = by_file.into_iter().collect();
+        let store = |(file, parts): &(usize, Vec<&Part>)| {
+            let kept = &self.files[*file];
+            kept.known.as_ref().map_or(Ok(()), |known| cache.store(&files[*file], known, &kept.wishes, parts))
+        };
+        by_file.par_iter().map(store).find_map_first(Result::err)
+    }
+}
+
+/// Whose records are wanted of a file, and what their results depend on.
+fn wishes(wanted: &[Wanted], input: &Input, examiner: Option<&dyn Examiner>) -> Wishes {
+    let mut wishes = Wishes::new();
+    for &evaluation in &input.evaluations {
+        let depends_on = examiner.map(|examiner| examiner.fingerprint(evaluation)).unwrap_or_default();
+        wishes.entry(wanted[evaluation].identity.clone()).or_insert(depends_on);
+    }
+    wishes
+}
+
+/// Which of these files the cache knows without reading them.
+#[must_use]
+pub fn find_kept(wanted: &[Wanted], files: &[Input], examiner: &dyn Examiner, cache: &Cache) -> Vec<bool> {
+    files.par_iter().map(|input| cache.would_load(input, &wishes(wanted, input, Some(examiner)))).collect()
 }
 
 /// A piece of work.
@@ -236,10 +323,13 @@ struct Context<'a> {
     pieces: Pieces,
     wanted: &'a [Wanted],
     files: &'a [Input],
+    /// Which of them need not be read: the cache knows what they give.
+    is_kept: Vec<bool>,
     /// The blobs that some of them lie in.
     blobs: Vec<BlobInput<'a>>,
     keep: Keep,
     on_malformed: OnMalformed,
+    examiner: Option<&'a dyn Examiner>,
     monitor: &'a Monitor,
     hasher: DefaultHashBuilder,
 }
@@ -253,6 +343,8 @@ struct Part {
     points: Vec<PartPoint>,
     /// What samples carry besides their results.
     attributes: Vec<Attributes>,
+    /// What was found of prompts.
+    spectra: Vec<Spectrum>,
     n_malformed: u64,
     diagnostics: Vec<PlacedProblem>,
     /// Why the file could not be read, or not to its end.
@@ -267,7 +359,9 @@ struct Unreadable {
 /// An evaluation, a task, and params: what a point is found by.
 type Coordinate<'a> = (usize, &'a str, &'a str);
 
-/// Samples of one coordinate, in line order; their attributes are positions in [`Part::attributes`].
+/// Samples of one coordinate, in line order; their attributes and spectra are positions in [`Part::attributes`] and
+/// [`Part::spectra`].
+#[derive(Clone, Serialize, Deserialize)]
 struct PartPoint {
     identity: usize,
     base_task: String,
@@ -275,6 +369,7 @@ struct PartPoint {
     samples: Vec<Sample>,
 }
 
+#[derive(Clone, Serialize, Deserialize)]
 struct PlacedProblem {
     line: Line,
     column: Option<usize>,
@@ -283,7 +378,7 @@ struct PlacedProblem {
 }
 
 /// Where a line is: counted from a place whose own line number is known (compressed files) or found later (plain).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 enum Line {
     Number(u64),
     AtOffset(u64),
@@ -324,7 +419,7 @@ impl<'a> Context<'a> {
     /// All work, the longest first: a compressed file is one piece however large, and takes longest for its size.
     fn units(&self) -> Vec<Unit> {
         let mut units = Vec::new();
-        for (file, input) in self.files.iter().enumerate() {
+        for (file, input) in self.files.iter().enumerate().filter(|(file, _)| !self.is_kept[*file]) {
             match (&input.origin, input.codec) {
                 (Origin::File, Codec::Plain) => {}
                 (Origin::File, Codec::Zstd | Codec::Gzip) => {
@@ -507,6 +602,7 @@ impl<'a> Context<'a> {
                 identities: Vec::new(),
                 points: Vec::new(),
                 attributes: Vec::new(),
+                spectra: Vec::new(),
                 n_malformed: 0,
                 diagnostics: Vec::new(),
                 unreadable: None,
@@ -517,6 +613,8 @@ impl<'a> Context<'a> {
             by_coordinate: HashTable::new(),
             raw_key: Vec::new(),
             shape: Shape::default(),
+            trace: Vec::new(),
+            last_prompt: None,
             last: None,
         }
     }
@@ -573,32 +671,41 @@ impl<'a> Context<'a> {
     fn make_points(&self, parts: &[Part], evaluations: &mut [Collected]) {
         let all_attributes: Vec<&Attributes> = parts.iter().flat_map(|part| &part.attributes).collect();
         // Pieces of each point of each evaluation in (path, line) order, with where their part's attributes begin.
-        let mut gathered: BTreeMap<Coordinate<'_>, Vec<(&PartPoint, u32)>> = BTreeMap::new();
-        let mut n_attributes = 0_usize;
+        let all_spectra: Vec<&Spectrum> = parts.iter().flat_map(|part| &part.spectra).collect();
+        let mut gathered: BTreeMap<Coordinate<'_>, Vec<(&PartPoint, Firsts)>> = BTreeMap::new();
+        let (mut n_attributes, mut n_spectra) = (0_usize, 0_usize);
         for part in parts {
             let claimants: Vec<Vec<usize>> =
                 part.identities.iter().map(|(identity, _)| self.claimants(part.file, identity)).collect();
-            let first = u32::try_from(n_attributes).unwrap_or(u32::MAX);
+            let first = |count| u32::try_from(count).unwrap_or(u32::MAX);
+            let firsts = Firsts { attributes: first(n_attributes), spectra: first(n_spectra) };
             for piece in &part.points {
                 for &evaluation in &claimants[piece.identity] {
-                    gathered.entry((evaluation, &piece.base_task, &piece.params)).or_default().push((piece, first));
+                    gathered.entry((evaluation, &piece.base_task, &piece.params)).or_default().push((piece, firsts));
                 }
             }
             n_attributes += part.attributes.len();
+            n_spectra += part.spectra.len();
         }
-        let gathered: Vec<(Coordinate<'_>, Vec<(&PartPoint, u32)>)> = gathered.into_iter().collect();
+        let gathered: Vec<(Coordinate<'_>, Vec<(&PartPoint, Firsts)>)> = gathered.into_iter().collect();
         let counted: Vec<(usize, Point, u64)> = gathered
             .into_par_iter()
             .map(|((evaluation, base_task, params), pieces)| {
                 let mut samples = Vec::with_capacity(pieces.iter().map(|(piece, _)| piece.samples.len()).sum());
-                for (piece, first) in pieces {
-                    let placed = |sample: &Sample| Sample { attributes: first + sample.attributes, ..*sample };
+                for (piece, firsts) in pieces {
+                    let placed = |sample: &Sample| Sample {
+                        attributes: firsts.attributes + sample.attributes,
+                        spectrum: sample.spectrum.map(|at| firsts.spectra + at),
+                        ..*sample
+                    };
                     samples.extend(piece.samples.iter().map(placed));
                 }
                 let context_tokens = self.wanted[evaluation].context_tokens;
                 let attributes = |at: u32| all_attributes[at as usize].clone();
+                let spectra = |at: u32| all_spectra.get(at as usize).copied();
+                let (base_task, params) = (base_task.to_owned(), params.to_owned());
                 let (point, n_duplicates) =
-                    point::count(base_task.to_owned(), params.to_owned(), samples, context_tokens, attributes);
+                    point::count(base_task, params, samples, context_tokens, attributes, spectra);
                 (evaluation, point, n_duplicates)
             })
             .collect();
@@ -609,6 +716,13 @@ impl<'a> Context<'a> {
             collected.points.push(point);
         }
     }
+}
+
+/// Where a part's attributes and spectra begin among those of all parts.
+#[derive(Clone, Copy)]
+struct Firsts {
+    attributes: u32,
+    spectra: u32,
 }
 
 /// What it costs to read a compressed file of this size: one piece however large, that takes longest for its size.
@@ -656,8 +770,8 @@ enum Place {
 struct Parser<'a> {
     context: &'a Context<'a>,
     part: Part,
-    /// Raw texts of the identities, beside [`Part::identities`], and whether anybody wants their records.
-    identity_keys: Vec<(Vec<u8>, bool)>,
+    /// Beside [`Part::identities`].
+    identity_keys: Vec<IdentityKey>,
     /// Everything that was written for a coordinate and its attributes; beside [`Part::attributes`].
     spellings: Vec<Spelling>,
     /// Positions in `spellings` by raw key.
@@ -666,8 +780,29 @@ struct Parser<'a> {
     by_coordinate: HashTable<usize>,
     raw_key: Vec<u8>,
     shape: Shape,
+    /// The trace at hand, decoded.
+    trace: Vec<u8>,
+    /// Repetitions have one prompt.
+    last_prompt: Option<LastPrompt>,
     /// Where the record before belongs: most records follow one of their own point.
     last: Option<Belonging>,
+}
+
+/// An identity met in a range or block.
+struct IdentityKey {
+    /// Its raw texts.
+    key: Vec<u8>,
+    /// The first evaluation that wants its records, if any does.
+    wanted_by: Option<usize>,
+}
+
+/// The prompt whose spectrum was found last.
+struct LastPrompt {
+    identity: usize,
+    /// As it is written.
+    text: Vec<u8>,
+    /// Position in [`Part::spectra`]; `None` if it has no spectrum.
+    spectrum: Option<u32>,
 }
 
 /// Where a record belongs.
@@ -787,14 +922,44 @@ impl Parser<'_> {
         if let Some(spelling) = belonging.spelling {
             let point = self.spellings[spelling].point;
             let attributes = u32::try_from(spelling).unwrap_or(u32::MAX);
-            self.part.points[point].samples.push(Sample::new(record, attributes));
+            let mut sample = Sample::new(record, attributes);
+            if let Some(examiner) = self.context.examiner {
+                self.examine(examiner, belonging.identity, record, &mut sample);
+            }
+            self.part.points[point].samples.push(sample);
         }
         Ok(())
     }
 
+    /// Looks at the texts of a record. Errors are no samples: nobody asks what they look like.
+    fn examine(&mut self, examiner: &dyn Examiner, identity: usize, record: &Record<'_>, sample: &mut Sample) {
+        if sample.outcome == Outcome::Error {
+            return;
+        }
+        self.trace.clear();
+        for text in [record.reasoning, record.response].into_iter().flatten() {
+            text.decode_into(&mut self.trace);
+        }
+        sample.compressed_bytes = Some(examiner.compressed_bytes(&self.trace));
+        let wanted_by = self.identity_keys[identity].wanted_by.filter(|evaluation| examiner.has_spectra(*evaluation));
+        let Some((evaluation, prompt)) = wanted_by.zip(record.prompt) else { return };
+        if let Some(last) = &self.last_prompt
+            && last.identity == identity
+            && last.text == prompt
+        {
+            sample.spectrum = last.spectrum;
+            return;
+        }
+        if let Some(spectrum) = prompt_text(prompt).and_then(|text| examiner.spectrum(evaluation, &text)) {
+            sample.spectrum = u32::try_from(self.part.spectra.len()).ok();
+            self.part.spectra.push(spectrum);
+        }
+        self.last_prompt = Some(LastPrompt { identity, text: prompt.to_vec(), spectrum: sample.spectrum });
+    }
+
     fn belonging(&mut self, record: &Record<'_>) -> Result<Belonging, LexError> {
         let identity = self.identity(record);
-        let is_kept = self.context.keep == Keep::Points && self.identity_keys[identity].1;
+        let is_kept = self.context.keep == Keep::Points && self.identity_keys[identity].wanted_by.is_some();
         let spelling = if is_kept { Some(self.spelling(identity, record)?) } else { None };
         Ok(Belonging { identity, spelling })
     }
@@ -803,15 +968,15 @@ impl Parser<'_> {
     #[inline]
     fn identity(&mut self, record: &Record<'_>) -> usize {
         let names = [record.model.raw, record.template.raw, record.sampler.raw];
-        let found = self.identity_keys.iter().position(|(key, _)| key_equals(key, &names));
+        let found = self.identity_keys.iter().position(|known| key_equals(&known.key, &names));
         found.unwrap_or_else(|| {
             let identity = Identity {
                 model: record.model.decode().into_owned(),
                 template: record.template.decode().into_owned(),
                 sampler: record.sampler.decode().into_owned(),
             };
-            let is_wanted = !self.context.claimants(self.part.file, &identity).is_empty();
-            self.identity_keys.push((key_of(&names), is_wanted));
+            let wanted_by = self.context.claimants(self.part.file, &identity).first().copied();
+            self.identity_keys.push(IdentityKey { key: key_of(&names), wanted_by });
             self.part.identities.push((identity, Tally::default()));
             self.part.identities.len() - 1
         })

@@ -15,6 +15,7 @@ pub mod digest;
 pub mod document;
 pub mod eval_id;
 pub mod filters;
+pub mod forensics;
 mod hashing;
 pub mod lexer;
 pub mod library;

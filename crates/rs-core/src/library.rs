@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::manifest::{MANIFEST_FILE, Manifest, ManifestError, RunBlob};
-use crate::pack::{NameProblem, check_name};
 use crate::paths;
 use crate::store::{STORE_FOLDER, Store};
 
@@ -40,18 +39,6 @@ pub enum LibraryError {
     /// The current folder is not there.
     #[error("no current folder: {0}")]
     CurrentFolder(#[from] io::Error),
-    /// A path in its manifest is refused.
-    #[error("{}: `evals.{eval_id}`: the path `{}` {problem}", file.display(), path.escape_debug())]
-    PathRefused {
-        /// The manifest.
-        file: PathBuf,
-        /// The evaluation.
-        eval_id: String,
-        /// A cohort's or run's path.
-        path: String,
-        /// Why.
-        problem: NameProblem,
-    },
 }
 
 /// A run folder that a manifest names.
@@ -82,21 +69,12 @@ impl Library {
     /// Reads the manifest of the library in `folder`; one that is not there is empty.
     ///
     /// # Errors
-    /// The manifest is wrong or names a path outside the library, or the folder is relative to one that is not there.
+    /// The manifest is wrong, or the folder is relative to one that is not there.
     pub fn open(folder: &Path) -> Result<Self, LibraryError> {
         let manifest = Manifest::read(&folder.join(MANIFEST_FILE))?;
         let mut runs: BTreeMap<PathBuf, NamedRun> = BTreeMap::new();
         let absolute = paths::absolute(folder)?;
         for (id, eval) in &manifest.evals {
-            let paths_in_it = std::iter::once(&eval.cohort).chain(eval.runs.iter().map(|run| &run.path));
-            for path in paths_in_it {
-                check_name(path).map_err(|problem| LibraryError::PathRefused {
-                    file: folder.join(MANIFEST_FILE),
-                    eval_id: id.clone(),
-                    path: path.clone(),
-                    problem,
-                })?;
-            }
             for run in &eval.runs {
                 let path = absolute.join(&eval.cohort).join(&run.path);
                 let new = || NamedRun { run: run.clone(), cohort: eval.cohort.clone(), evals: BTreeSet::new() };
@@ -188,7 +166,7 @@ mod tests {
             let manifest = format!("{{\"version\":1,\"evals\":{{\"000000\":{eval}}}}}");
             fs_err::write(root.path().join(MANIFEST_FILE), manifest).unwrap();
             let error = Library::open(root.path()).unwrap_err().to_string();
-            assert!(error.contains(&format!("manifest.json: `evals.000000`: the path `{path}` ")), "{error}");
+            assert!(error.contains(&format!("manifest.json: `evals.000000.cohort`: `{path}` ")), "{error}");
         }
     }
 

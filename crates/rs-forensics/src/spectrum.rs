@@ -4,12 +4,7 @@ use std::cell::RefCell;
 use std::f64::consts::PI;
 
 use realfft::RealFftPlanner;
-
-/// Values of a spectrum.
-pub const N_BINS: usize = 128;
-
-/// Magnitudes at [`N_BINS`] equally spaced frequencies from 0 to 0.5 cycles a token, both included.
-pub type Spectrum = [f32; N_BINS];
+use rs_core::forensics::{SPECTRUM_BINS, Spectrum};
 
 thread_local! {
     /// Plans for lengths met before.
@@ -38,10 +33,10 @@ pub fn spectrum(ids: &[u32]) -> Option<Spectrum> {
     let mut output = transform.make_output_vec();
     transform.process(&mut signal, &mut output).ok()?;
     let magnitudes: Vec<f64> = output.iter().map(|value| value.norm() / length as f64).collect();
-    let mut spectrum = [0.0; N_BINS];
+    let mut spectrum = [0.0; SPECTRUM_BINS];
     for (bin, value) in spectrum.iter_mut().enumerate() {
         // The last magnitude of an odd length lies below 0.5; beyond it there is nothing to interpolate with.
-        let place = (0.5 * bin as f64 / (N_BINS - 1) as f64 * length as f64).min((magnitudes.len() - 1) as f64);
+        let place = (0.5 * bin as f64 / (SPECTRUM_BINS - 1) as f64 * length as f64).min((magnitudes.len() - 1) as f64);
         let (below, share) = (place.floor(), place.fract());
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in `magnitudes`")]
         let below = below as usize;
@@ -75,8 +70,8 @@ mod tests {
     fn a_period_of_four_peaks_at_a_quarter() {
         let ids: Vec<u32> = (0..256).map(|at| [10, 20, 30, 20][at % 4]).collect();
         let spectrum = spectrum(&ids).expect("is defined");
-        let peak = (0..N_BINS).max_by(|a, b| spectrum[*a].total_cmp(&spectrum[*b])).expect("has values");
-        assert!((peak as f64 / (N_BINS - 1) as f64 * 0.5 - 0.25).abs() < 0.005, "{peak}");
+        let peak = (0..SPECTRUM_BINS).max_by(|a, b| spectrum[*a].total_cmp(&spectrum[*b])).expect("has values");
+        assert!((peak as f64 / (SPECTRUM_BINS - 1) as f64 * 0.5 - 0.25).abs() < 0.005, "{peak}");
     }
 
     proptest! {

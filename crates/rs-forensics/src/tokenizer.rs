@@ -1,6 +1,7 @@
 //! Tokenizers of the models: `tokenizer.json` files in Hugging Face's format, and o200k for `openai/gpt-oss-*`.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Name of a tokenizer's file, in a folder named like the model.
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
@@ -8,63 +9,75 @@ pub const TOKENIZER_FILE: &str = "tokenizer.json";
 /// Models whose tokenizer is built in, by the beginning of their Hugging Face ids.
 const O200K_MODELS: &str = "openai/gpt-oss-";
 
-/// Turns text into token ids.
+/// Turns text into token ids. Loaded when it is first used: some take a second.
 pub struct Tokenizer {
-    kind: Kind,
+    source: Source,
     fingerprint: String,
+    loaded: OnceLock<Result<Loaded, TokenizerError>>,
 }
 
-enum Kind {
+enum Source {
+    File(PathBuf),
+    O200k,
+}
+
+enum Loaded {
     HuggingFace(Box<tokenizers::Tokenizer>),
     O200k(&'static bpe_openai::Tokenizer),
 }
 
-/// A tokenizer's file that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum TokenizerError {
-    /// It cannot be read; the error names the path.
-    #[error(transparent)]
-    Io(#[from] std::io::Error),
-    /// It is no tokenizer.
-    #[error("{}: {why}", path.display())]
-    Wrong {
-        /// The file.
-        path: PathBuf,
-        /// What the tokenizers' library says.
-        why: String,
-    },
+/// A tokenizer's file that cannot be used: where it is, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}: no tokenizer can be made of it: {why}", path.display())]
+pub struct TokenizerError {
+    /// The file.
+    pub path: PathBuf,
+    /// A fragment: the system's words, or the tokenizers' library's.
+    pub why: String,
 }
 
 impl Tokenizer {
     /// The tokenizer of a model: `<folder>/<hf_id>/tokenizer.json`, else a built-in one. `None` if there is neither.
     ///
     /// # Errors
-    /// There is a file, and it cannot be used.
+    /// There is a file, and it cannot be read.
     pub fn find(folder: &Path, hf_id: &str) -> Result<Option<Self>, TokenizerError> {
         let file = folder.join(hf_id).join(TOKENIZER_FILE);
-        if is_plain(hf_id) && file.is_file() {
-            return Self::read(&file).map(Some);
-        }
-        if hf_id.starts_with(O200K_MODELS) {
-            let kind = Kind::O200k(bpe_openai::o200k_base());
-            return Ok(Some(Self { kind, fingerprint: "o200k".to_owned() }));
-        }
-        Ok(None)
+        let (source, fingerprint) = if is_plain(hf_id) && file.is_file() {
+            let bytes =
+                fs_err::read(&file).map_err(|error| TokenizerError { path: file.clone(), why: error.to_string() })?;
+            (Source::File(file), blake3::hash(&bytes).to_hex().to_string())
+        } else if hf_id.starts_with(O200K_MODELS) {
+            (Source::O200k, "o200k".to_owned())
+        } else {
+            return Ok(None);
+        };
+        Ok(Some(Self { source, fingerprint, loaded: OnceLock::new() }))
     }
 
-    /// Reads a `tokenizer.json`.
+    fn loaded(&self) -> Result<&Loaded, &TokenizerError> {
+        self.loaded
+            .get_or_init(|| match &self.source {
+                Source::O200k => Ok(Loaded::O200k(bpe_openai::o200k_base())),
+                Source::File(path) => {
+                    let wrong =
+                        |error: tokenizers::Error| TokenizerError { path: path.clone(), why: error.to_string() };
+                    let mut tokenizer = tokenizers::Tokenizer::from_file(path).map_err(wrong)?;
+                    // Whole prompts are wanted, whatever the file says.
+                    tokenizer.with_truncation(None).map_err(wrong)?;
+                    tokenizer.with_padding(None);
+                    Ok(Loaded::HuggingFace(Box::new(tokenizer)))
+                }
+            })
+            .as_ref()
+    }
+
+    /// Finds out whether it can be used, which loads it.
     ///
     /// # Errors
-    /// It cannot be read, or is no tokenizer.
-    pub fn read(file: &Path) -> Result<Self, TokenizerError> {
-        let bytes = fs_err::read(file)?;
-        let wrong = |error: tokenizers::Error| TokenizerError::Wrong { path: file.to_owned(), why: error.to_string() };
-        let mut tokenizer = tokenizers::Tokenizer::from_bytes(&bytes).map_err(wrong)?;
-        // Whole prompts are wanted, whatever the file says.
-        tokenizer.with_truncation(None).map_err(wrong)?;
-        tokenizer.with_padding(None);
-        let fingerprint = blake3::hash(&bytes).to_hex().to_string();
-        Ok(Self { kind: Kind::HuggingFace(Box::new(tokenizer)), fingerprint })
+    /// It cannot.
+    pub fn check(&self) -> Result<(), TokenizerError> {
+        self.loaded().map(|_| ()).map_err(Clone::clone)
     }
 
     /// Tells tokenizers apart: the hash of the file, or the name of a built-in one.
@@ -73,14 +86,14 @@ impl Tokenizer {
         &self.fingerprint
     }
 
-    /// The token ids of a text, without special tokens around it. `None` if the tokenizer has none for it.
+    /// The token ids of a text, without special tokens around it. `None` if it cannot be used, or has none for it.
     #[must_use]
     pub fn ids(&self, text: &str) -> Option<Vec<u32>> {
-        match &self.kind {
-            Kind::HuggingFace(tokenizer) => {
+        match self.loaded().ok()? {
+            Loaded::HuggingFace(tokenizer) => {
                 tokenizer.encode_fast(text, false).ok().map(|encoding| encoding.get_ids().to_vec())
             }
-            Kind::O200k(tokenizer) => Some(tokenizer.encode(text)),
+            Loaded::O200k(tokenizer) => Some(tokenizer.encode(text)),
         }
     }
 }
@@ -119,7 +132,9 @@ mod tests {
         assert_eq!(tokenizer.ids("b a c a"), Some(vec![2, 1, 0, 1]));
         assert_eq!(tokenizer.fingerprint().len(), 64);
         fs_err::write(place.join(TOKENIZER_FILE), "{").expect("is written");
-        let Err(error) = Tokenizer::find(folder.path(), "openai/gpt-oss-20b") else { panic!("is taken") };
+        let tokenizer = Tokenizer::find(folder.path(), "openai/gpt-oss-20b").expect("is read").expect("is there");
+        assert_eq!(tokenizer.ids("a"), None);
+        let error = tokenizer.check().expect_err("is refused");
         assert!(error.to_string().contains("openai/gpt-oss-20b/tokenizer.json: "), "{error}");
     }
 }

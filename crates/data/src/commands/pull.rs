@@ -180,7 +180,7 @@ fn plan<'a>(what: &'a What, ui: &mut Ui) -> Result<Plan<'a>, CommandError> {
             match library.manifest.databases.get(&dataset.name) {
                 Some(database) => planned.add_database(&dataset, database, ui)?,
                 None if *raw => {
-                    ui.note(&format!("{} has no database of `{}`", paths::show(&library.file), dataset.name))
+                    ui.note(&format!("{} has no database of `{}`", paths::show(&library.file), dataset.name));
                 }
                 None => {
                     let names: Vec<&str> = library.manifest.databases.keys().map(String::as_str).collect();

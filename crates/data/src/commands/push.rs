@@ -11,7 +11,7 @@ use rs_core::dataset::Dataset;
 use rs_core::eval_id::identity_text;
 use rs_core::manifest::{DatabaseBlob, EvalBlobs, RunBlob};
 use rs_core::monitor::Monitor;
-use rs_core::pack::{self, Content, FRAME_BYTES, PackError, Packed};
+use rs_core::pack::{self, Content, ContentHash, FRAME_BYTES, PackError, Packed};
 use rs_core::store::BlobId;
 use rs_core::{document, paths};
 use serde::Serialize;
@@ -332,14 +332,21 @@ impl Pushing<'_> {
             raw_size: content.raw_bytes,
             content: Some(content.hash),
             dataset: dataset_hash(&dataset.file)?,
+            others: self
+                .library
+                .manifest
+                .databases
+                .get(&dataset.name)
+                .map(|old| old.others.clone())
+                .unwrap_or_default(),
         };
         Ok((row, database))
     }
 }
 
 /// BLAKE3 of the dataset's file.
-pub(crate) fn dataset_hash(file: &Path) -> Result<String, CommandError> {
-    Ok(BlobId::of(document::read_text(file)?.as_bytes()).to_string())
+pub(crate) fn dataset_hash(file: &Path) -> Result<ContentHash, CommandError> {
+    Ok(ContentHash::of(document::read_text(file)?.as_bytes()))
 }
 
 /// The manifest's entries of a cohort. Runs whose folder is not here stay as they were.
@@ -348,14 +355,13 @@ fn entries(library: &Library, name: &str, cohort: &Cohort, stored: &Stored) -> B
     let mut entries = BTreeMap::new();
     for (position, evaluation) in cohort.evaluations.iter().enumerate() {
         let id = evaluation.entry.eval_id().to_string();
-        let mut runs: BTreeMap<String, RunBlob> = BTreeMap::new();
-        for run in library.manifest.evals.get(&id).map_or(&[][..], |eval| &eval.runs) {
-            if !stored.contains_key(&run.path) {
-                runs.insert(run.path.clone(), run.clone());
-            }
-        }
+        let old = library.manifest.evals.get(&id);
+        let mut runs: BTreeMap<String, RunBlob> =
+            old.into_iter().flat_map(|eval| &eval.runs).map(|run| (run.path.clone(), run.clone())).collect();
         for run in here.iter().filter(|run| run.evaluations.contains(&position)) {
             let Some((content, blob, size)) = stored.get(&run.path) else { continue };
+            // What other versions have noted stays.
+            let others = runs.remove(&run.path).map(|run| run.others).unwrap_or_default();
             runs.insert(
                 run.path.clone(),
                 RunBlob {
@@ -365,14 +371,24 @@ fn entries(library: &Library, name: &str, cohort: &Cohort, stored: &Stored) -> B
                     raw_size: content.raw_bytes,
                     n_files: content.n_files,
                     content: content.hash,
+                    others,
                 },
             );
         }
+        // A run folder that is here, and none of this evaluation's any more, is of others.
+        runs.retain(|path, _| {
+            here.iter().find(|run| run.path == *path).is_none_or(|run| run.evaluations.contains(&position))
+        });
         if runs.is_empty() {
             continue;
         }
-        let identity = identity_text(&evaluation.entry.filters, evaluation.entry.context);
-        entries.insert(id, EvalBlobs { identity, cohort: name.to_owned(), runs: runs.into_values().collect() });
+        let eval = EvalBlobs {
+            identity: identity_text(&evaluation.entry.filters, evaluation.entry.context),
+            cohort: name.to_owned(),
+            runs: runs.into_values().collect(),
+            others: old.map(|eval| eval.others.clone()).unwrap_or_default(),
+        };
+        entries.insert(id, eval);
     }
     entries
 }

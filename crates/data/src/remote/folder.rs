@@ -218,7 +218,7 @@ mod tests {
         remote.put(&key, &file, &Monitor::default()).expect("is stored again");
         assert_eq!(monitor.done_bytes.load(Ordering::Relaxed), 6);
         fs_err::write(folder.path().join("remote/README"), "a stranger").expect("is written");
-        assert_eq!(remote.list().expect("is listed"), [(key.clone(), 6)]);
+        assert_eq!(remote.list().expect("is listed"), [(key, 6)]);
         let mut body = remote.get(&key, 4).expect("is there");
         let mut text = String::new();
         body.reader.read_to_string(&mut text).expect("is read");

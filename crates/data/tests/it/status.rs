@@ -145,9 +145,11 @@ fn two_evaluations() -> Project {
 
 /// A manifest that names blobs of both evaluations, with keys that nobody knows.
 const MANIFEST: &str = r#"{
-"databases":{"d":{"blob":"00","size":1,"raw_size":2,"dataset":"11"}},
+"databases":{"d":{"blob":"0000000000000000000000000000000000000000000000000000000000000000","size":1,"raw_size":2,"dataset":"1111111111111111111111111111111111111111111111111111111111111111"}},
 "evals":{
-"34c4dc":{"identity":"m+t+s","cohort":"set/M","runs":[{"path":"run","blob":"22","size":3,"raw_size":4,"n_files":1,"content":"33"}]},
+"34c4dc":{"identity":"m+t+s","cohort":"set/M","runs":[
+{"path":"run","blob":"2222222222222222222222222222222222222222222222222222222222222222","size":3,"raw_size":4,"n_files":1,"content":"3333333333333333333333333333333333333333333333333333333333333333"}
+]},
 "7d262a":{"identity":"n+t+s","cohort":"set/M","runs":[],"note":"by hand"}
 },
 "remotes":{"origin":{"url":"file:/blobs"}},
@@ -196,17 +198,22 @@ fn a_broken_manifest_is_told_with_place_and_key() {
     insta::assert_snapshot!(status(&MANIFEST.replace("\"size\":3", "\"size\":-3")), @"
     exit code 2
     ----- stderr
-    error: data/manifest.json:4:89: `evals.34c4dc.runs[0].size`: invalid value: integer `-3`, expected u64
+    error: data/manifest.json:5:97: `evals.34c4dc.runs[0].size`: invalid value: integer `-3`, expected u64
     ");
     insta::assert_snapshot!(status(&MANIFEST.replace("\"identity\":\"m+t+s\",", "")), @"
     exit code 2
     ----- stderr
-    error: data/manifest.json:4:112: `evals.34c4dc`: missing field `identity`
+    error: data/manifest.json:6:2: `evals.34c4dc`: missing field `identity`
+    ");
+    insta::assert_snapshot!(status(&MANIFEST.replace("\"path\":\"run\"", "\"path\":\"../../run\"")), @"
+    exit code 2
+    ----- stderr
+    error: data/manifest.json: `evals.34c4dc.runs[0].path`: `../../run` has a part that is empty, `.` or `..`
     ");
     insta::assert_snapshot!(status(&MANIFEST.replace("\"signature\"", "signature")), @"
     exit code 2
     ----- stderr
-    error: data/manifest.json:8:1: key must be a string
+    error: data/manifest.json:10:1: key must be a string
     ");
     insta::assert_snapshot!(status(&MANIFEST.replace("\"version\":1", "\"version\":2")), @"
     exit code 2

@@ -37,6 +37,7 @@ fn pack_away(project: &Project, is_wanted: impl Fn(&str) -> bool) -> Manifest {
                 identity: "m+t+s".into(),
                 cohort: folder.strip_prefix(project.path("data")).unwrap().to_str().unwrap().to_owned(),
                 runs: own.into_iter().filter_map(|run| runs.get(run).cloned()).collect(),
+                others: serde_json::Map::new(),
             };
             manifest.evals.insert(evaluation.entry.eval_id().to_string(), eval);
         }

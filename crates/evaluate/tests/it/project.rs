@@ -219,6 +219,7 @@ pub(crate) struct SummaryRow {
     pub(crate) errors: u64,
     pub(crate) malformed: u64,
     pub(crate) foreign: u64,
+    pub(crate) cached_files: u64,
     pub(crate) reused: bool,
 }
 

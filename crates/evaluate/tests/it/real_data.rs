@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use flate2::write::GzEncoder;
-use rs_core::collect::{self, Input, Keep, Monitor, OnMalformed, Wanted};
+use rs_core::collect::{self, How, Input, Keep, Monitor, OnMalformed, Wanted};
 use rs_core::dataset::Dataset;
 use serde::Deserialize;
 use walkdir::WalkDir;
@@ -282,7 +282,14 @@ fn the_order_in_which_files_are_given_changes_nothing() {
         }
     }
     let collect = |inputs: &[Input]| {
-        collect::collect(&wanted, inputs, Keep::Points, OnMalformed::Continue, &Monitor::default()).unwrap().evaluations
+        collect::collect(
+            &wanted,
+            inputs,
+            How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner: None, cache: None },
+            &Monitor::default(),
+        )
+        .unwrap()
+        .evaluations
     };
     let in_order = collect(&inputs);
     assert_eq!(in_order.iter().map(|found| found.points.len()).sum::<usize>(), N_POINTS);

@@ -30,10 +30,10 @@ pub(super) struct BlobInput<'a> {
     opened: Mutex<Weak<Pack>>,
 }
 
-/// The blobs that files lie in.
-pub(super) fn inputs(files: &[Input]) -> Vec<BlobInput<'_>> {
+/// The blobs that files lie in, less those files that need not be read.
+pub(super) fn inputs<'a>(files: &'a [Input], is_kept: &[bool]) -> Vec<BlobInput<'a>> {
     let mut blobs: BTreeMap<&Path, Vec<(u64, usize)>> = BTreeMap::new();
-    for (file, input) in files.iter().enumerate() {
+    for (file, input) in files.iter().enumerate().filter(|(file, _)| !is_kept[*file]) {
         if let Origin::Blob(place) = &input.origin {
             blobs.entry(&place.blob).or_default().push((place.offset, file));
         }

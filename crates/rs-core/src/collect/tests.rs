@@ -65,7 +65,10 @@ fn line(members: &str) -> String {
 fn collect_so(wanted: &[Wanted], inputs: &[Input], pieces: Pieces, n_threads: usize) -> Collection {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
     let (keep, on_malformed) = (Keep::Points, OnMalformed::Continue);
-    pool.install(|| collect_in(pieces, wanted, inputs, keep, on_malformed, &Monitor::default())).unwrap()
+    pool.install(|| {
+        collect_in(pieces, wanted, inputs, How { keep, on_malformed, examiner: None, cache: None }, &Monitor::default())
+    })
+    .unwrap()
 }
 
 /// Collects the evaluation of the model `m`.
@@ -387,7 +390,13 @@ fn a_large_file_is_its_lines() {
 fn a_long_line_is_read_about_once() {
     let files = Files::plain([line("") + &line(&format!(r#","response":"{}""#, "x".repeat(80 << 20))) + &line("")]);
     let monitor = Monitor::default();
-    let found = collect(&[wanted("m", None)], &files.inputs, Keep::Points, OnMalformed::Continue, &monitor).unwrap();
+    let found = collect(
+        &[wanted("m", None)],
+        &files.inputs,
+        How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner: None, cache: None },
+        &monitor,
+    )
+    .unwrap();
     assert_eq!(found.evaluations[0].points[0].samples.len(), 3);
     let read_bytes = monitor.done_bytes.load(Ordering::Relaxed);
     let most = 2 * files.inputs[0].size_bytes + (1 << 20);
@@ -419,7 +428,12 @@ fn cancelling_stops() {
     let files = Files::plain([many_lines(100, 10)]);
     let monitor = Monitor::default();
     monitor.cancel.store(true, Ordering::Relaxed);
-    let result = collect(&[wanted("m", None)], &files.inputs, Keep::Points, OnMalformed::Continue, &monitor);
+    let result = collect(
+        &[wanted("m", None)],
+        &files.inputs,
+        How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner: None, cache: None },
+        &monitor,
+    );
     assert!(matches!(result, Err(CollectError::Cancelled)), "{result:?}");
     assert_eq!(monitor.done_bytes.load(Ordering::Relaxed), 0);
 }
@@ -440,7 +454,12 @@ fn cancelling_stops_in_the_middle() {
                 }
                 monitor.cancel.store(true, Ordering::Relaxed);
             });
-            collect(&[wanted("m", None)], &files.inputs, Keep::Points, OnMalformed::Continue, &monitor)
+            collect(
+                &[wanted("m", None)],
+                &files.inputs,
+                How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner: None, cache: None },
+                &monitor,
+            )
         });
         assert!(matches!(result, Err(CollectError::Cancelled)), "{codec:?}");
         assert!(monitor.done_bytes.load(Ordering::Relaxed) < 100_000 * size_bytes, "{codec:?}");
@@ -453,7 +472,12 @@ fn a_malformed_line_stops_where_that_is_asked() {
         let mut files = Files::new();
         files.add(codec, (line("") + "\n{}\n" + &line("")).as_bytes(), 1);
         let monitor = Monitor::default();
-        match collect(&[wanted("m", None)], &files.inputs, Keep::Points, OnMalformed::Stop, &monitor) {
+        match collect(
+            &[wanted("m", None)],
+            &files.inputs,
+            How { keep: Keep::Points, on_malformed: OnMalformed::Stop, examiner: None, cache: None },
+            &monitor,
+        ) {
             Err(CollectError::Malformed(problem)) => {
                 assert_eq!((problem.line, problem.what.as_str()), (Some(3), "missing key `model`"));
             }
@@ -473,8 +497,14 @@ fn the_first_malformed_line_is_told() {
         for n_threads in [1, 2, 4] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
             let (keep, monitor) = (Keep::Points, Monitor::default());
-            let found =
-                pool.install(|| collect(&[wanted("m", None)], &files.inputs, keep, OnMalformed::Stop, &monitor));
+            let found = pool.install(|| {
+                collect(
+                    &[wanted("m", None)],
+                    &files.inputs,
+                    How { keep, on_malformed: OnMalformed::Stop, examiner: None, cache: None },
+                    &monitor,
+                )
+            });
             match found {
                 Err(CollectError::Malformed(problem)) => {
                     let path = files.inputs[1].path.display().to_string();
@@ -518,7 +548,12 @@ fn evaluations_share_files() {
 fn counts_alone_are_the_same_counts() {
     let text = line(r#","timestamp":"2026-01-02T00:00:00""#) + &line(r#","timestamp":"2026-01-01T00:00:00""#) + "{}\n";
     let files = Files::plain([text]);
-    let counts = collect(&[wanted("m", None)], &files.inputs, Keep::Counts, OnMalformed::Continue, &Monitor::default());
+    let counts = collect(
+        &[wanted("m", None)],
+        &files.inputs,
+        How { keep: Keep::Counts, on_malformed: OnMalformed::Continue, examiner: None, cache: None },
+        &Monitor::default(),
+    );
     let counts = counts.unwrap();
     let points = collect_m(&files);
     assert_eq!(counts.files, points.files);
@@ -555,9 +590,11 @@ fn collect_cut(wanted: &[Wanted], files: &Files, text: &[u8], cuts: &[usize], pi
         pieces,
         wanted,
         files: &files.inputs,
+        is_kept: vec![false],
         blobs: Vec::new(),
         keep: Keep::Points,
         on_malformed: OnMalformed::Continue,
+        examiner: None,
         monitor: &monitor,
         hasher: DefaultHashBuilder::default(),
     };
@@ -683,7 +720,8 @@ fn blobs_give_what_files_do() {
     }
     // What is done comes to what there is.
     let monitor = Monitor::default();
-    collect(&wanted, &in_blob, Keep::Counts, OnMalformed::Continue, &monitor).unwrap();
+    let how = How { keep: Keep::Counts, on_malformed: OnMalformed::Continue, examiner: None, cache: None };
+    collect(&wanted, &in_blob, how, &monitor).unwrap();
     let total: u64 = in_blob.iter().map(|input| input.size_bytes).sum();
     assert_eq!(monitor.done_bytes.into_inner(), total);
 }
@@ -697,8 +735,8 @@ fn the_first_malformed_line_in_blobs_is_told() {
     let in_blob = in_blob(&files, &folder.path().join("blob"));
     for n_threads in [1, 2, 4] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
-        let (keep, monitor) = (Keep::Points, Monitor::default());
-        let found = pool.install(|| collect(&[wanted("m", None)], &in_blob, keep, OnMalformed::Stop, &monitor));
+        let how = How { keep: Keep::Points, on_malformed: OnMalformed::Stop, examiner: None, cache: None };
+        let found = pool.install(|| collect(&[wanted("m", None)], &in_blob, how, &Monitor::default()));
         let Err(CollectError::Malformed(problem)) = found else { panic!("{found:?}") };
         assert_eq!((problem.path, problem.line), (files.inputs[2].path.display().to_string(), Some(2501)));
     }

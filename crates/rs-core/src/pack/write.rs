@@ -115,6 +115,8 @@ impl Packer<'_> {
         for file in self.files.iter().filter(|file| file.size_bytes == 0) {
             check_unchanged(file, &fs_err::File::open(&file.path)?)?;
         }
+        // Buffers are used again, or the allocator would hold twice as many.
+        let spare = Mutex::new(Vec::new());
         Line::run(
             self.layout.n_frames(),
             monitor,
@@ -126,13 +128,17 @@ impl Packer<'_> {
             },
             |scratch, frame, turns| {
                 self.read(frame, &mut scratch.raw, turns, monitor)?;
-                let mut stored = Vec::with_capacity(zstd_safe::compress_bound(scratch.raw.len()));
+                let mut stored: Vec<u8> = unpoisoned(spare.lock()).pop().unwrap_or_default();
+                stored.clear();
+                stored.reserve_exact(zstd_safe::compress_bound(scratch.raw.len()));
                 scratch.compressor.compress_to_buffer(&scratch.raw, &mut stored)?;
                 Ok(Packaged { stored, raw_bytes: scratch.raw.len() as u32 })
             },
             |frame| {
                 sink.frames.push([frame.stored.len() as u32, frame.raw_bytes]);
-                sink.write(&frame.stored)
+                sink.write(&frame.stored)?;
+                unpoisoned(spare.lock()).push(frame.stored);
+                Ok(())
             },
         )
     }

@@ -347,7 +347,7 @@ fn remotes_are_checked_without_keeping_anything() {
         })
         .collect();
     assert_eq!(outcomes, ["whole", "whole", "refused", "missing", "whole"]);
-    let keys: Vec<_> = all.iter().map(|blob| blob.key.clone()).collect();
+    let keys: Vec<_> = all.iter().map(|blob| blob.key).collect();
     let sizes = transfer::sizes_of(&*remote, &keys, &options(), &Monitor::default());
     let sizes: Vec<Option<u64>> = sizes.into_iter().map(Result::unwrap).collect();
     assert_eq!(sizes, [Some(20_000), Some(20_000), Some(20_000), None, Some(20_000)]);

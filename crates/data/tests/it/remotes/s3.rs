@@ -84,7 +84,7 @@ fn blobs_go_and_come_back() {
         assert_eq!(send(&*remote, &to_send, &options, &monitor).unwrap(), Sent::Stored { n_tries: 1 });
         assert_eq!(send(&*remote, &to_send, &options, &monitor).unwrap(), Sent::AlreadyThere);
         assert_eq!(fs_err::read(buckets.stored(place, &blob)).unwrap(), blob);
-        assert_eq!(remote.list().unwrap(), [(to_send.key.clone(), 700_000)]);
+        assert_eq!(remote.list().unwrap(), [(to_send.key, 700_000)]);
 
         let store = Store::new();
         let fetched = fetch(&*remote, &wanted(&blob), &store, &options).unwrap();
