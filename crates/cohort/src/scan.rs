@@ -75,13 +75,8 @@ pub(crate) fn count(cohort: &Cohort, ui: &mut Ui) -> Result<Collection, CommandE
     let mut progress = ui.progress(&format!("reading {}", cohort.folder.display()), cohort.size_bytes());
     let watched = Arc::clone(&monitor);
     progress.watch(move || watched.done_bytes.load(Ordering::Relaxed));
-    collect::collect(
-        &wanted,
-        &inputs,
-        How { keep: Keep::Counts, on_malformed: OnMalformed::Continue, examiner: None, cache: None },
-        &monitor,
-    )
-    .map_err(CommandError::environment)
+    let how = How { keep: Keep::Counts, on_malformed: OnMalformed::Continue, examiner: None, cache: None };
+    collect::collect(&wanted, &inputs, how, &monitor).map_err(CommandError::environment)
 }
 
 /// Tells what to do about blobs that could not be read.

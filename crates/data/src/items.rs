@@ -14,9 +14,8 @@ use rs_core::pack::{self, Content, ContentHash, Existing, Expected, PackError};
 use rs_core::paths;
 use rs_core::store::Store;
 
-use crate::commands::push::dataset_hash;
 use crate::key::Key;
-use crate::library::{Library, shown_database, shown_run};
+use crate::library::{Library, dataset_hash, shown_database, shown_run};
 use crate::seen::{Look, Seen};
 use crate::transfer::Destination;
 use crate::work;
@@ -129,14 +128,13 @@ impl Items {
     pub(crate) fn add_evals(&mut self, library: &Library, cohort: &str, evals: &[&EvalBlobs]) {
         let runs: BTreeMap<&str, &RunBlob> =
             evals.iter().flat_map(|eval| &eval.runs).map(|run| (run.path.as_str(), run)).collect();
-        let folder = library.cohort_folder(cohort);
         for run in runs.into_values() {
             let expected = Expected { content: run.content, raw_bytes: run.raw_size, n_files: run.n_files };
             self.items.push(Item {
                 group: self.groups.len(),
                 what: shown_run(cohort, &run.path),
                 seen_as: format!("{cohort}/{}", run.path),
-                place: paths::join(&folder, Path::new(&run.path)),
+                place: library.run_folder(cohort, &run.path),
                 blob: run.blob,
                 size_bytes: run.size,
                 contents: Contents::Run(expected),
@@ -157,9 +155,7 @@ pub(crate) fn look(
         .par_iter()
         .map(|item| match &item.contents {
             Contents::Run(_) if item.place.is_dir() => Look::at_run(&item.place).map(Some),
-            Contents::Database { .. } if item.place.is_file() => {
-                pack::list_file(&item.place).map(|file| Some(Look::at(vec![file])))
-            }
+            Contents::Database { .. } if item.place.is_file() => Look::at_database(&item.place).map(Some),
             _ => Ok(None),
         })
         .collect::<Result<_, _>>()
@@ -216,16 +212,16 @@ pub(crate) fn unpack(store: &Store, item: &Item, monitor: &Monitor) -> Result<()
 
 /// Notes what was unpacked, so that nobody hashes it again.
 pub(crate) fn learn(item: &Item, seen: &mut Seen) -> Result<(), PackError> {
-    let (look, content) = match &item.contents {
+    let look = match &item.contents {
+        Contents::Run(_) => Look::at_run(&item.place)?,
+        Contents::Database { .. } => Look::at_database(&item.place)?,
+    };
+    let content = match &item.contents {
         Contents::Run(expected) => {
-            let content = Content { hash: expected.content, raw_bytes: expected.raw_bytes, n_files: expected.n_files };
-            (Look::at_run(&item.place)?, content)
+            Content { hash: expected.content, raw_bytes: expected.raw_bytes, n_files: expected.n_files }
         }
-        Contents::Database { .. } => {
-            let look = Look::at(vec![pack::list_file(&item.place)?]);
-            let content = pack::content_of(&look.files, &Monitor::default())?;
-            (look, content)
-        }
+        // Its blob was what it should be; whether the manifest says right what it holds, nobody has looked.
+        Contents::Database { .. } => look.content(&Monitor::default())?,
     };
     seen.learn(&item.seen_as, &look, &content, Some((item.blob, item.size_bytes)));
     Ok(())

@@ -1,4 +1,4 @@
-//! `data`: shows what is here of cohorts and datasets. One file per command in `commands/`.
+//! `data`: keeps raw data and databases as blobs, here and in remotes. One file per command in `commands/`.
 
 mod commands;
 #[doc(hidden)]
@@ -8,6 +8,7 @@ pub mod disk;
 mod items;
 #[doc(hidden)]
 pub mod key;
+mod leftovers;
 mod library;
 #[doc(hidden)]
 pub mod monitor;
@@ -24,10 +25,10 @@ mod work;
 use clap::{Parser, Subcommand};
 use rs_cli::{CommandError, CommonArgs, Exit, Program, Ui};
 
-/// Looks after raw data and databases.
+/// Keeps raw data and databases as blobs, here and in remotes.
 ///
-/// Exit codes: 0 done; 1 done, and a dataset or cohort is missing or wrong; 2 the input is wrong; 3 the disk failed; 70 a
-/// bug.
+/// Exit codes: 0 done; 1 done, and something is missing, wrong, changed, damaged or different; 2 the input is wrong; 3 a
+/// disk, remote or lock failed, or it was stopped; 70 a bug.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "data", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
 pub struct Arguments {

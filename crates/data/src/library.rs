@@ -1,21 +1,32 @@
 //! A folder of cohorts' sets (`data/`) with its manifest, its store of blobs, and its remotes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rs_cli::{CommandError, Environment};
 use rs_core::cohort::EVALS_FILE;
+use rs_core::dataset::Dataset;
 use rs_core::lock::{Lock, LockError};
 use rs_core::manifest::{EvalBlobs, MANIFEST_FILE, Manifest};
-use rs_core::store::{STORE_FOLDER, Store};
-use rs_core::{paths, suggest};
+use rs_core::pack::ContentHash;
+use rs_core::store::{BlobId, STORE_FOLDER, Store};
+use rs_core::{atomic_file, document, manifest, paths, suggest};
 
 use crate::remote::{self, Options, Remote};
 
 /// The remote that is meant where none is named.
 const USUAL_REMOTE: &str = "origin";
 
+/// How long a command waits for another one: some only note what they have seen.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+const LOCK_TICK: Duration = Duration::from_millis(20);
+
 /// The folder that a manifest speaks of.
+///
+/// **Invariant:** the manifest and everything in the store are written under the lock. Whoever has it may clear away what
+/// others have left half-done.
 pub(crate) struct Library {
     /// As the user would type it.
     pub(crate) folder: PathBuf,
@@ -42,9 +53,23 @@ impl Library {
         Self::open(folder)
     }
 
-    /// The one of a cohort (`data/<set>/<Model>`).
+    /// The one of a cohort (`data/<set>/<Model>`): the nearest folder with a manifest or a store, else the nearest
+    /// called `data`, else two above.
     pub(crate) fn of_cohort(cohort: &Path) -> Result<Self, CommandError> {
         Self::open(&rs_core::library::find(cohort))
+    }
+
+    /// The one of a cohort that was pushed, by its folder or its `evals.json`.
+    pub(crate) fn of_pushed_cohort(cohort: &Path) -> Result<Self, CommandError> {
+        let library = Self::of_cohort(folder_of(cohort))?;
+        if library.file.is_file() {
+            return Ok(library);
+        }
+        Err(CommandError::input(format!(
+            "no {MANIFEST_FILE} for cohort `{}`: neither in its folder nor in the two above",
+            paths::show(cohort)
+        ))
+        .hint("a cohort's folder is like `data/<set>/<Model>`"))
     }
 
     /// The one of a dataset: its folder.
@@ -56,7 +81,7 @@ impl Library {
     pub(crate) fn name_of(&self, cohort: &Path) -> Result<String, CommandError> {
         let (folder, cohort_folder) = (paths::absolute(&self.folder)?, paths::absolute(folder_of(cohort))?);
         let name = paths::show(&paths::relative_to(&cohort_folder, &folder));
-        rs_core::pack::check_name(&name).map_err(|problem| {
+        manifest::check_place(&name).map_err(|problem| {
             CommandError::input(format!(
                 "cohort `{}` cannot be in {}: {problem}",
                 paths::show(cohort),
@@ -71,17 +96,81 @@ impl Library {
         paths::join(&self.folder, Path::new(name))
     }
 
-    /// Keeps other processes from changing the manifest and the store until it is dropped.
-    pub(crate) fn lock(&self) -> Result<Lock, CommandError> {
+    /// Where a run of a cohort of the manifest lies.
+    pub(crate) fn run_folder(&self, cohort: &str, run: &str) -> PathBuf {
+        paths::join(&self.cohort_folder(cohort), Path::new(run))
+    }
+
+    /// Keeps other processes from changing the manifest, the store and the run folders until it is dropped. Reads the
+    /// manifest again, which another may have changed meanwhile, and clears away what was being written in processes that
+    /// were killed.
+    pub(crate) fn lock(&mut self) -> Result<Lock, CommandError> {
         fs_err::create_dir_all(self.store.folder())?;
-        Lock::take(&self.store.folder().join(".lock")).map_err(|error| match error {
-            LockError::Locked { holder, .. } => {
-                let who = holder.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
-                CommandError::environment(format!("{who} is changing `{}`", paths::show(&self.folder)))
-                    .hint("wait until it is done, then run the same again")
+        let began = Instant::now();
+        let lock = loop {
+            match Lock::take(&self.lock_file()) {
+                Ok(lock) => break lock,
+                Err(LockError::Locked { .. }) if began.elapsed() < LOCK_PATIENCE => std::thread::sleep(LOCK_TICK),
+                Err(LockError::Locked { holder, .. }) => {
+                    let who = holder.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
+                    return Err(CommandError::environment(format!(
+                        "{who} is changing `{}`",
+                        paths::show(&self.folder)
+                    ))
+                    .hint("wait until it is done, then run the same again"));
+                }
+                Err(LockError::Io(error)) => return Err(CommandError::environment(error)),
             }
-            LockError::Io(error) => CommandError::environment(error),
-        })
+        };
+        self.sweep().map_err(CommandError::environment)?;
+        self.manifest = Manifest::read(&self.file)?;
+        Ok(lock)
+    }
+
+    /// Writes something into the store that is worth keeping and not worth waiting for: under the lock that is held, or
+    /// one that is free; else not at all.
+    pub(crate) fn note(&self, held: Option<&Lock>, write: impl FnOnce(&Lock) -> io::Result<()>) -> io::Result<()> {
+        if let Some(lock) = held {
+            return write(lock);
+        }
+        fs_err::create_dir_all(self.store.folder())?;
+        match Lock::take(&self.lock_file()) {
+            Ok(lock) => write(&lock),
+            Err(LockError::Locked { .. }) => Ok(()),
+            Err(LockError::Io(error)) => Err(error),
+        }
+    }
+
+    fn lock_file(&self) -> PathBuf {
+        self.store.folder().join(".lock")
+    }
+
+    fn sweep(&self) -> io::Result<()> {
+        self.store.sweep()?;
+        for file in [&self.file, &self.seen_file(), &self.verified_file()] {
+            atomic_file::sweep(file)?;
+        }
+        Ok(())
+    }
+
+    /// Where it is noted what has been hashed.
+    pub(crate) fn seen_file(&self) -> PathBuf {
+        self.store.folder().join("seen.json")
+    }
+
+    /// Where it is noted what has been verified.
+    pub(crate) fn verified_file(&self) -> PathBuf {
+        self.store.folder().join("verify.json")
+    }
+
+    /// The datasets in the folder, those that can be read, in the order of their files' names.
+    pub(crate) fn datasets(&self) -> io::Result<Vec<Dataset>> {
+        let files: io::Result<Vec<PathBuf>> =
+            fs_err::read_dir(or_here(&self.folder))?.map(|item| Ok(item?.file_name().into())).collect();
+        let mut files: Vec<PathBuf> =
+            files?.into_iter().filter(|name| name.extension().is_some_and(|extension| extension == "json")).collect();
+        files.sort();
+        Ok(files.iter().filter_map(|name| Dataset::open(&self.folder.join(name)).ok()).collect())
     }
 
     /// Changes the manifest as it is on disk now, at once and as a whole. The lock is held by the caller.
@@ -149,7 +238,7 @@ impl Library {
     }
 
     /// Everything that blobs are wanted for: what each holds, for people, and its stored bytes.
-    pub(crate) fn wanted_blobs(&self) -> BTreeMap<rs_core::store::BlobId, (String, u64)> {
+    pub(crate) fn wanted_blobs(&self) -> BTreeMap<BlobId, (String, u64)> {
         let mut wanted = BTreeMap::new();
         for eval in self.manifest.evals.values() {
             for run in &eval.runs {
@@ -161,6 +250,16 @@ impl Library {
         }
         wanted
     }
+}
+
+/// BLAKE3 of a dataset's file, in hex.
+pub(crate) fn dataset_hash(file: &Path) -> Result<ContentHash, CommandError> {
+    Ok(ContentHash::of(document::read_text(file)?.as_bytes()))
+}
+
+/// The current folder for the empty path.
+fn or_here(folder: &Path) -> &Path {
+    if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
 }
 
 /// A remote and what the manifest calls it.

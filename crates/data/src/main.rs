@@ -1,4 +1,4 @@
-//! `data`: shows what is here of cohorts and datasets.
+//! `data`: keeps raw data and databases as blobs, here and in remotes.
 
 use std::process::ExitCode;
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rs_cli::CommandError;
 use rs_core::cohort::Cohort;
 use rs_core::origin::Origin;
-use rs_core::{pack, paths};
+use rs_core::{manifest, paths};
 
 /// A run folder that is here.
 #[derive(Debug, Clone)]
@@ -20,7 +20,7 @@ pub(crate) struct Run {
 }
 
 /// The run folders with files of the cohort's evaluations, in order. A run folder inside another is part of it.
-pub(crate) fn runs_of(cohort: &Cohort) -> Result<Vec<Run>, CommandError> {
+pub(crate) fn runs_of(cohort: &Cohort) -> Vec<Run> {
     let mut evaluations: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
     for (position, evaluation) in cohort.evaluations.iter().enumerate() {
         // What is read out of blobs is in the store already.
@@ -38,12 +38,23 @@ pub(crate) fn runs_of(cohort: &Cohort) -> Result<Vec<Run>, CommandError> {
             continue;
         }
         let folder = paths::join(&cohort.folder, Path::new(path));
-        pack::check_name(path).map_err(|problem| {
-            let place = if path.is_empty() { paths::show(&cohort.folder) } else { paths::show(&folder) };
-            CommandError::input(format!("raw files in `{place}` cannot be stored as a run of the cohort: {problem}"))
-                .hint("blobs hold run folders; move the files into a folder below the cohort's")
-        })?;
         runs.push(Run { path: path.to_owned(), folder, evaluations });
     }
-    Ok(runs)
+    runs
+}
+
+/// Refuses what no manifest could name: files directly in the cohort's folder, or outside of it.
+pub(crate) fn check_runs(cohort: &Cohort, runs: &[Run]) -> Result<(), CommandError> {
+    for run in runs {
+        manifest::check_place(&run.path).map_err(|problem| {
+            let (place, why) = match run.path.as_str() {
+                "" => (&cohort.folder, "they lie in no run folder".to_owned()),
+                path if path.starts_with("..") => (&run.folder, "they lie outside of the cohort's folder".to_owned()),
+                _ => (&run.folder, format!("the name {problem}")),
+            };
+            CommandError::input(format!("raw files in `{}` cannot be stored: {why}", paths::show(place)))
+                .hint("blobs hold run folders; move the files into a folder below the cohort's")
+        })?;
+    }
+    Ok(())
 }

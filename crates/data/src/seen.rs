@@ -2,17 +2,17 @@
 //! files. Losing it costs time and nothing else.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rs_core::atomic_file;
+use rs_core::lock::Lock;
 use rs_core::pack::{self, Content, ContentHash, Monitor, PackError, RunFile};
 use rs_core::store::BlobId;
 use serde::{Deserialize, Serialize};
 
-/// Name of the file in the store.
-const FILE: &str = "seen.json";
+use crate::library::Library;
+
 const VERSION: u32 = 1;
 /// A file that changed so shortly before it was looked at may have changed again within the clock's grain.
 const GRAIN_NANOS: i128 = 1_000_000_000;
@@ -42,10 +42,18 @@ struct SeenFile {
     known: BTreeMap<String, Known>,
 }
 
-/// A folder or file as it was looked at.
+/// What makes the identity of a content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Run,
+    Database,
+}
+
+/// A run folder or database as it was looked at.
 pub(crate) struct Look {
     /// Its files, sorted.
     pub(crate) files: Vec<RunFile>,
+    kind: Kind,
     fingerprint: String,
     /// Whether the fingerprint tells: nothing changed just before.
     is_settled: bool,
@@ -54,14 +62,26 @@ pub(crate) struct Look {
 impl Look {
     /// Lists a run folder.
     pub(crate) fn at_run(folder: &Path) -> Result<Self, PackError> {
-        Ok(Self::at(pack::list_run(folder)?))
+        Ok(Self::of(Kind::Run, pack::list_run(folder)?))
     }
 
-    /// Looks at files that were listed.
-    pub(crate) fn at(files: Vec<RunFile>) -> Self {
+    /// Looks at a database.
+    pub(crate) fn at_database(file: &Path) -> Result<Self, PackError> {
+        Ok(Self::of(Kind::Database, vec![pack::list_file(file)?]))
+    }
+
+    fn of(kind: Kind, files: Vec<RunFile>) -> Self {
         let fingerprint = pack::fingerprint(&files);
         let latest = files.iter().map(|file| file.changed_nanos.max(file.modified_nanos)).max().unwrap_or(0);
-        Self { is_settled: latest < now_nanos() - GRAIN_NANOS, files, fingerprint }
+        Self { is_settled: latest < now_nanos() - GRAIN_NANOS, files, kind, fingerprint }
+    }
+
+    /// Hashes the files.
+    pub(crate) fn content(&self, monitor: &Monitor) -> Result<Content, PackError> {
+        match self.kind {
+            Kind::Run => pack::content_of(&self.files, monitor),
+            Kind::Database => pack::content_of_file(&self.files[0], monitor),
+        }
     }
 
     /// Bytes of the files.
@@ -77,9 +97,9 @@ fn now_nanos() -> i128 {
 }
 
 impl Seen {
-    /// Reads what a store knows; a file that is not there, or not understood, is nothing known.
-    pub(crate) fn read(store: &Path) -> Self {
-        let file = store.join(FILE);
+    /// Reads what a library knows; a file that is not there, or not understood, is nothing known.
+    pub(crate) fn read(library: &Library) -> Self {
+        let file = library.seen_file();
         let known = fs_err::read(&file)
             .ok()
             .and_then(|text| serde_json::from_slice::<SeenFile>(&text).ok())
@@ -88,18 +108,15 @@ impl Seen {
         Self { file, known: known.unwrap_or_default(), is_changed: false }
     }
 
-    /// Writes what has been learnt.
-    pub(crate) fn save(&mut self) -> io::Result<()> {
+    /// Writes what has been learnt; not at all while another process changes the store. What cannot be kept is hashed
+    /// again: that is no failure.
+    pub(crate) fn save(&mut self, library: &Library, held: Option<&Lock>) {
         if !self.is_changed {
-            return Ok(());
-        }
-        if let Some(folder) = self.file.parent() {
-            fs_err::create_dir_all(folder)?;
+            return;
         }
         let known = SeenFile { version: VERSION, known: self.known.clone() };
-        atomic_file::write(&self.file, &serde_json::to_vec(&known)?)?;
-        self.is_changed = false;
-        Ok(())
+        let Ok(text) = serde_json::to_vec(&known) else { return };
+        self.is_changed = library.note(held, |_| atomic_file::write(&self.file, &text)).is_err();
     }
 
     /// The content at a path, if it is known and nothing has changed there.
@@ -108,12 +125,18 @@ impl Seen {
         Some(Content { hash: known.content, raw_bytes: known.raw_bytes, n_files: known.n_files })
     }
 
+    /// Whether what was seen at a path last had the same size.
+    pub(crate) fn has_size(&self, path: &str, look: &Look) -> bool {
+        let is_same = |known: &Known| (known.raw_bytes, known.n_files) == (look.raw_bytes(), look.files.len() as u64);
+        self.known.get(path).is_some_and(is_same)
+    }
+
     /// The content at a path, hashed if need be.
     pub(crate) fn content_or_hash(&mut self, path: &str, look: &Look, monitor: &Monitor) -> Result<Content, PackError> {
         if let Some(content) = self.content(path, look) {
             return Ok(content);
         }
-        let content = pack::content_of(&look.files, monitor)?;
+        let content = look.content(monitor)?;
         self.learn(path, look, &content, None);
         Ok(content)
     }

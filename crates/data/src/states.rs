@@ -69,7 +69,7 @@ pub(crate) fn states(
     ui: &Ui,
 ) -> Result<States, CommandError> {
     let known = known_runs(library, name);
-    let here: Vec<_> = runs_of(cohort)?.into_iter().filter(|run| run.folder.is_dir()).collect();
+    let here: Vec<_> = runs_of(cohort).into_iter().filter(|run| run.folder.is_dir()).collect();
     let mut states = States::default();
     let (pushed, new): (Vec<_>, Vec<_>) = here.iter().partition(|run| known.contains_key(run.path.as_str()));
     states.not_pushed = new.len() as u64;

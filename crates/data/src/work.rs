@@ -1,5 +1,6 @@
 //! What long commands share: progress, stopping, and what becomes of failures.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -9,6 +10,9 @@ use rs_core::pack::PackError;
 
 use crate::remote::RemoteError;
 use crate::transfer::TransferError;
+
+/// Failures that are told one by one where they are not the answer: a full disk has as many as there are blobs.
+const MAX_TOLD: usize = 10;
 
 /// A monitor that Ctrl-C stops.
 pub(crate) fn stoppable() -> Result<Arc<Monitor>, CommandError> {
@@ -31,6 +35,9 @@ pub(crate) fn progress(ui: &Ui, what: &str, total_bytes: u64, monitor: &Arc<Moni
 pub(crate) fn pack_error(error: PackError) -> CommandError {
     match error {
         PackError::Cancelled => stopped(),
+        PackError::Io(error) if error.kind() == io::ErrorKind::StorageFull => {
+            CommandError::environment(error).hint("make room, then run the same again")
+        }
         error @ (PackError::Io(_) | PackError::Locked(_)) => CommandError::environment(error),
         error @ (PackError::Unpackable { .. } | PackError::Changed { .. } | PackError::Occupied { .. }) => {
             CommandError::input(error)
@@ -53,7 +60,7 @@ pub(crate) fn stopped() -> CommandError {
     CommandError::environment("stopped before the end").hint("run the same again, and it goes on where it stopped")
 }
 
-/// Tells of each failure, then fails: refused blobs are an answer, all else is the environment's.
+/// Tells of failures, then fails: refused blobs are an answer, all else is the environment's.
 pub(crate) fn fail_if_any(
     failures: Vec<TransferError>,
     n_all: usize,
@@ -66,9 +73,15 @@ pub(crate) fn fail_if_any(
     if failures.is_empty() {
         return Ok(());
     }
-    failures.iter().for_each(|failure| ui.problem(&failure.to_string()));
+    let is_refused = |failure: &&TransferError| matches!(failure, TransferError::Refused { .. });
+    let (refused, others): (Vec<_>, Vec<_>) = failures.iter().partition(is_refused);
+    refused.iter().chain(others.iter().take(MAX_TOLD)).for_each(|failure| ui.problem(&failure.to_string()));
+    if others.len() > MAX_TOLD {
+        ui.problem(&format!("and {} more", others.len() - MAX_TOLD));
+    }
     let what = format!("{} of {n_all} blobs were not {done}", failures.len());
-    let is_answer = failures.iter().all(|failure| matches!(failure, TransferError::Refused { .. }));
-    let kind = if is_answer { Kind::Negative } else { Kind::Environment };
-    Err(CommandError::new(kind, what).hint("the others are done; run the same again for these"))
+    let kind = if others.is_empty() { Kind::Negative } else { Kind::Environment };
+    let hint =
+        if failures.len() < n_all { "the others are done; run the same again for these" } else { "run the same again" };
+    Err(CommandError::new(kind, what).hint(hint))
 }

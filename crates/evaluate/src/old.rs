@@ -81,6 +81,11 @@ pub(crate) fn ways<'a>(plan: &'a Plan, arguments: &Arguments, old: &OldDatabase)
     plan.evaluations.iter().map(|evaluation| (&evaluation.eval_id, way(evaluation))).collect()
 }
 
+/// Whether rows are of files that are elsewhere now.
+pub(crate) fn is_lessened(evaluation: &PlannedEval, old: &EvalSummary) -> bool {
+    evaluation.is_partly_absent && old.n_points > 0 && old.n_files > evaluation.files.len() as u64
+}
+
 /// What becomes of an evaluation, and why, for people.
 pub(crate) fn reasoned_way(
     evaluation: &PlannedEval,
@@ -115,11 +120,6 @@ pub(crate) fn reasoned_way(
     } else {
         (Way::Read, "its entry or raw files have changed")
     }
-}
-
-/// Whether rows are of more files than are here, because some are elsewhere.
-pub(crate) fn is_lessened(evaluation: &PlannedEval, rows: &EvalSummary) -> bool {
-    evaluation.is_partly_absent && rows.n_points > 0 && rows.n_files > evaluation.files.len() as u64
 }
 
 /// The evaluations that go this way.

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 /// Permissions of new files before the user's mask: those that any program gives a new file.
 const NEW_FILE_MODE: u32 = 0o666;
 
-/// Writes a file beside `path`, syncs it, renames it over `path` and syncs the folder. A link stays one: what it leads to is
-/// replaced. The permissions of an old file are kept.
+/// Writes a file beside `path`, syncs it, renames it over `path` and syncs the folder. A link stays one: what it leads
+/// to is replaced. The permissions of an old file are kept.
 ///
 /// # Errors
 /// The folder cannot be written; the old content stays. The error names the path.
@@ -16,12 +16,37 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let place = resolve_link(path)?;
     let folder = folder_of(&place);
     let mode = fs_err::metadata(&place).map_or(NEW_FILE_MODE, |old| old.permissions().mode());
-    let mut file = new_beside(folder, &format!(".{}.", name_of(&place)), mode)?;
+    let mut file = new_beside(folder, &unfinished_prefix(&place), mode)?;
     let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot write `{}`: {error}", path.display()));
     file.as_file_mut().write_all(content).map_err(named)?;
     file.as_file().sync_all().map_err(named)?;
     fs_err::rename(file.path(), &place)?;
     sync_folder(folder)
+}
+
+/// Removes what [`write()`] has left beside `path` in processes that were killed. The caller knows that nobody writes it now.
+///
+/// # Errors
+/// The folder cannot be listed, or a file not removed; the error names the path.
+pub fn sweep(path: &Path) -> io::Result<()> {
+    let place = resolve_link(path)?;
+    let prefix = unfinished_prefix(&place);
+    let items = match fs_err::read_dir(folder_of(&place)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        items => items?,
+    };
+    for item in items {
+        let item = item?;
+        if item.file_name().to_string_lossy().starts_with(&prefix) {
+            fs_err::remove_file(item.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// How the names of unfinished files beside `place` begin.
+fn unfinished_prefix(place: &Path) -> String {
+    format!(".{}.new-", name_of(place))
 }
 
 /// A new file in `folder` that is removed when dropped, readable by whoever may read the user's files.
@@ -89,6 +114,22 @@ mod tests {
         assert_eq!(fs_err::read(&path).unwrap(), b"two");
         assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 1);
         assert!(write(&folder.path().join("none/a.json"), b"").unwrap_err().to_string().contains("none"));
+    }
+
+    #[test]
+    fn what_was_left_is_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        write(&path, b"one").unwrap();
+        for name in [".a.json.new-x1Y2z3", ".a.json.backup", "b.json", ".b.json.new-x1Y2z3"] {
+            fs_err::write(folder.path().join(name), "x").unwrap();
+        }
+        sweep(&path).unwrap();
+        let names = fs_err::read_dir(folder.path()).unwrap().map(|item| item.unwrap().file_name());
+        let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+        names.sort();
+        assert_eq!(names, [".a.json.backup", ".b.json.new-x1Y2z3", "a.json", "b.json"]);
+        sweep(&folder.path().join("none/a.json")).unwrap();
     }
 
     #[test]

@@ -596,8 +596,12 @@ mod tests {
 
     /// A manifest in which the evaluation m+t+s has these runs.
     fn write_manifest(root: &Path, runs: &[RunBlob]) {
-        let (identity, cohort, others) = ("m+t+s".to_owned(), "set/M".to_owned(), serde_json::Map::new());
-        let eval = EvalBlobs { identity, cohort, runs: runs.to_vec(), others };
+        let eval = EvalBlobs {
+            identity: "m+t+s".into(),
+            cohort: "set/M".into(),
+            runs: runs.to_vec(),
+            others: serde_json::Map::new(),
+        };
         let manifest = Manifest { evals: BTreeMap::from([("34c4dc".to_owned(), eval)]), ..Manifest::default() };
         fs_err::write(root.join("data").join(MANIFEST_FILE), manifest.to_text()).unwrap();
     }

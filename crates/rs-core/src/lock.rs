@@ -62,6 +62,17 @@ impl Lock {
     }
 }
 
+/// Opens a file that one process at a time writes, with the content that another has left, or as a new one; `None` if
+/// somebody is at it, or the file system knows no locks. The lock goes with the file.
+///
+/// # Errors
+/// The file cannot be made; the error names the path.
+pub fn open_alone(path: &Path) -> io::Result<Option<fs_err::File>> {
+    let file = fs_err::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    let is_ours = file.file().try_lock().is_ok() && is_still_at(&file, path);
+    Ok(is_ours.then_some(file))
+}
+
 /// Whether the open file is the one that stands at `path` now.
 fn is_still_at(file: &fs_err::File, path: &Path) -> bool {
     let (Ok(open), Ok(there)) = (file.file().metadata(), fs_err::metadata(path)) else { return false };
@@ -87,5 +98,19 @@ mod tests {
         fs_err::write(&path, "1").unwrap();
         drop(Lock::take(&path).unwrap());
         assert!(matches!(Lock::take(&folder.path().join("no/such/folder")), Err(LockError::Io(_))));
+    }
+
+    #[test]
+    fn a_file_for_one_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        fs_err::write(&path, "left by another").unwrap();
+        let mut file = open_alone(&path).unwrap().unwrap();
+        assert!(open_alone(&path).unwrap().is_none());
+        let mut text = String::new();
+        file.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "left by another");
+        drop(file);
+        assert!(open_alone(&path).unwrap().is_some());
     }
 }

@@ -86,8 +86,7 @@ impl RunBlob {
     #[must_use]
     pub fn new(path: impl Into<String>, packed: &Packed) -> Self {
         let Packed { blob, size_bytes, raw_bytes, n_files, content } = *packed;
-        let path = path.into();
-        Self { path, blob, size: size_bytes, raw_size: raw_bytes, n_files, content, others: Map::new() }
+        Self { path: path.into(), blob, size: size_bytes, raw_size: raw_bytes, n_files, content, others: Map::new() }
     }
 }
 
@@ -258,15 +257,18 @@ impl Manifest {
         let mut spelt: HashMap<String, (&str, &str)> = HashMap::new();
         for (id, eval) in &self.evals {
             let key = format!("evals.{}", id.escape_debug());
+            if !(6..=64).contains(&id.len()) || !id.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
+                return Err((key, "an eval id has 6 to 64 hex digits".to_owned()));
+            }
             let refused = |key: String, path: &str, problem: &dyn fmt::Display| {
                 (key, format!("`{}` {problem}", path.escape_debug()))
             };
-            check_name(&eval.cohort).map_err(|problem| refused(format!("{key}.cohort"), &eval.cohort, &problem))?;
+            check_place(&eval.cohort).map_err(|problem| refused(format!("{key}.cohort"), &eval.cohort, &problem))?;
             let mut of_eval: HashMap<&str, usize> = HashMap::new();
             for (position, run) in eval.runs.iter().enumerate() {
                 let key = format!("{key}.runs[{position}]");
                 let path_key = || format!("{key}.path");
-                check_name(&run.path).map_err(|problem| refused(path_key(), &run.path, &problem))?;
+                check_place(&run.path).map_err(|problem| refused(path_key(), &run.path, &problem))?;
                 if let Some(before) = of_eval.insert(&run.path, position) {
                     return Err(refused(
                         path_key(),
@@ -307,6 +309,16 @@ impl Manifest {
         let lines: Vec<String> = sections.iter().map(|(key, text)| format!("{}:{text}", quoted(key))).collect();
         format!("{{\n{}\n}}\n", lines.join(",\n"))
     }
+}
+
+/// Checks the name of a cohort or run: it must lead to a place below the folder that it is relative to, and not be
+/// hidden; such folders are not the cohorts' but the store's, or git's.
+///
+/// # Errors
+/// It is refused; a lower-case fragment says why.
+pub fn check_place(name: &str) -> Result<(), String> {
+    check_name(name).map_err(|problem| problem.to_string())?;
+    if name.split('/').any(|part| part.starts_with('.')) { Err("has a hidden part".to_owned()) } else { Ok(()) }
 }
 
 fn same_folder(a: (&str, &str), b: (&str, &str)) -> bool {
@@ -428,6 +440,15 @@ mod tests {
         let text = parsed.to_text();
         assert_eq!(serde_json::from_str::<Value>(&text).expect("is JSON"), value);
         assert_eq!(Manifest::parse(&text, Path::new("m")).expect("reads"), parsed);
+    }
+
+    #[test]
+    fn numbers_that_nobody_knows_do_not_drift() {
+        for number in ["4.4444444444444445e92", &"4".repeat(93), "0.1", "-0.0", "5e-324", "18446744073709551616"] {
+            let once = Manifest::parse(&format!("{{\"version\": 1, \"x\": {number}}}"), Path::new("m")).expect("reads");
+            let again = Manifest::parse(&once.to_text(), Path::new("m")).expect("reads");
+            assert_eq!(once, again);
+        }
     }
 
     /// Two people add runs to one evaluation, and git puts both in.

@@ -17,6 +17,9 @@ pub const STORE_FOLDER: &str = ".blobs";
 /// Name of the folder in a store for what is not whole yet.
 const PARTIAL_FOLDER: &str = ".partial";
 
+/// How the names of files begin that [`Store::temporary`] makes.
+const NEW_PREFIX: &str = "new-";
+
 /// Why a blob cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -91,7 +94,7 @@ impl Store {
     pub fn temporary(&self) -> io::Result<Temporary> {
         let folder = self.folder.join(PARTIAL_FOLDER);
         fs_err::create_dir_all(&folder)?;
-        let (file, path) = atomic_file::new_in(&folder, "new-")?.into_parts();
+        let (file, path) = atomic_file::new_in(&folder, NEW_PREFIX)?.into_parts();
         Ok(Temporary { file: fs_err::File::from_parts(file, path.to_path_buf()), path })
     }
 
@@ -105,8 +108,8 @@ impl Store {
         Ok(folder)
     }
 
-    /// Syncs a file on the store's file system, whose BLAKE3 the caller has found to be `id`, and moves it into its place. A
-    /// blob that is there already is replaced by the same bytes.
+    /// Syncs a file on the store's file system, whose BLAKE3 the caller has found to be `id`, and moves it into its
+    /// place. A blob that is there already is replaced by the same bytes.
     ///
     /// # Errors
     /// The disk failed; the error names the path. The file is where it was, or in its place.
@@ -141,7 +144,8 @@ impl Store {
         Ok(found)
     }
 
-    /// What lies in the folder for what is not whole yet, with its bytes, sorted: leftovers, unless somebody is at work.
+    /// What lies in the folder for what is not whole yet, with its bytes, sorted: leftovers, unless somebody is at
+    /// work.
     ///
     /// # Errors
     /// The folder cannot be listed; the error names the path.
@@ -155,6 +159,17 @@ impl Store {
         let mut found: Vec<_> = sized.collect();
         found.sort_unstable();
         Ok(found)
+    }
+
+    /// Removes the files of [`Store::temporary`] that processes left which were killed. The caller knows that nobody is
+    /// at work on one.
+    ///
+    /// # Errors
+    /// The folder cannot be listed, or a file not removed; the error names the path.
+    pub fn sweep(&self) -> io::Result<()> {
+        let is_new = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(NEW_PREFIX));
+        let partials = self.partials()?.into_iter().map(|(path, _)| path);
+        partials.filter(|path| is_new(path)).try_for_each(fs_err::remove_file)
     }
 
     /// Removes a blob, if it is here.

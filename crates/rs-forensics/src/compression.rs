@@ -54,6 +54,20 @@ mod tests {
         assert!(compressed_bytes(&noise) as usize > noise.len());
     }
 
+    #[track_caller]
+    fn check(trace: &str, bytes: usize, compressed: u32) {
+        assert_eq!((trace.len(), compressed_bytes(trace.as_bytes())), (bytes, compressed));
+    }
+
+    /// Sizes that another binding of the C library gives (PyPI's `deflate`, `gzip_compress(trace, 6)`).
+    #[test]
+    fn vectors() {
+        check(&"The quick brown fox jumps over the lazy dog. ".repeat(40), 1800, 81);
+        check(&"Wait, let me check that again. ".repeat(1000), 31_000, 142);
+        check(&(0..2000).map(|number| (number * number).to_string()).collect::<String>(), 12_537, 5294);
+        check(&"Ein Rätsel: ∑ 1/n² = π²/6 – warum? ".repeat(25), 1075, 74);
+    }
+
     #[test]
     fn what_came_before_does_not_matter() {
         let text = b"The answer is 42, because six times seven is forty-two.";

@@ -74,6 +74,35 @@ mod tests {
         assert!((peak as f64 / (SPECTRUM_BINS - 1) as f64 * 0.5 - 0.25).abs() < 0.005, "{peak}");
     }
 
+    /// Values at some bins, as numpy and scipy give them: `hann(n, sym=True)`, `rfft`, `interp` at `linspace(0, 0.5, 128)`.
+    #[track_caller]
+    fn check(length: u64, expected: [f32; 9]) {
+        let ids: Vec<u32> = (0..length).map(|at| ((at * at * 7919 + 13 * at) % 50_021) as u32).collect();
+        let found = spectrum(&ids).expect("is defined");
+        for (bin, expected) in [0, 1, 2, 17, 63, 64, 100, 126, 127].into_iter().zip(expected) {
+            let difference = (found[bin] - expected).abs();
+            assert!(difference <= 1e-6 * expected, "{length} tokens, bin {bin}: {} for {expected}", found[bin]);
+        }
+    }
+
+    #[test]
+    fn vectors() {
+        check(
+            61,
+            [
+                1027.42637, 1117.08088, 1206.73539, 1625.48852, 717.251401, 767.955439, 2400.64677, 2754.59283,
+                2754.59283,
+            ],
+        );
+        check(
+            400,
+            [
+                206.265551, 299.383054, 814.890262, 358.315709, 546.554073, 681.035233, 529.085585, 126.182798,
+                19.4674841,
+            ],
+        );
+    }
+
     proptest! {
         #[test]
         fn the_level_of_the_ids_does_not_matter(ids in proptest::collection::vec(0_u32..1000, 3..200), level in 0_u32..1000) {

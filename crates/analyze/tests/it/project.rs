@@ -104,10 +104,10 @@ impl Project {
                     runs.entry(run).or_insert_with(new).clone()
                 };
                 let eval = EvalBlobs {
+                    others: serde_json::Map::new(),
                     identity: "m+t+s".into(),
                     cohort: folder.strip_prefix(self.path("data")).unwrap().to_str().unwrap().to_owned(),
                     runs: own.into_iter().map(&mut pack).collect(),
-                    others: serde_json::Map::new(),
                 };
                 manifest.evals.insert(evaluation.entry.eval_id().to_string(), eval);
             }

@@ -108,8 +108,8 @@ fn with_remote(library: &Library, name: Option<&str>) -> Result<DiffReport, Comm
     Ok(DiffReport { schema: "data.diff/1", left: paths::show(&library.file), right: remote.shown(), differences })
 }
 
-/// What an entry of a manifest holds: contents, blob, stored bytes.
-type Entry = (String, String, u64);
+/// What an entry of a manifest holds: contents, blob, and stored bytes if it has any.
+type Entry = (String, String, Option<u64>);
 
 fn entries(file: &Path) -> Result<BTreeMap<String, Entry>, CommandError> {
     if !file.is_file() {
@@ -119,16 +119,16 @@ fn entries(file: &Path) -> Result<BTreeMap<String, Entry>, CommandError> {
     let mut entries = BTreeMap::new();
     for (id, eval) in &manifest.evals {
         for run in &eval.runs {
-            let entry = (run.content.to_string(), run.blob.to_string(), run.size);
+            let entry = (run.content.to_string(), run.blob.to_string(), Some(run.size));
             entries.insert(format!("{id}: {}", shown_run(&eval.cohort, &run.path)), entry);
         }
     }
     for (name, database) in &manifest.databases {
         let content = database.content.map_or_else(|| database.blob.to_string(), |content| content.to_string());
-        entries.insert(shown_database(name), (content, database.blob.to_string(), database.size));
+        entries.insert(shown_database(name), (content, database.blob.to_string(), Some(database.size)));
     }
     for (name, remote) in &manifest.remotes {
-        entries.insert(format!("remote {name}"), (remote.url.clone(), String::new(), 0));
+        entries.insert(format!("remote {name}"), (remote.url.clone(), String::new(), None));
     }
     Ok(entries)
 }
@@ -146,7 +146,7 @@ fn manifests(left: &Path, right: &Path) -> Result<DiffReport, CommandError> {
             (Some(left), Some(right)) if left.1 != right.1 => Difference::Packing,
             _ => continue,
         };
-        let bytes = |entry: Option<&Entry>| entry.map(|entry| entry.2);
+        let bytes = |entry: Option<&Entry>| entry.and_then(|entry| entry.2);
         differences.push(Row { what: what.clone(), difference, left_bytes: bytes(left), right_bytes: bytes(right) });
     }
     Ok(DiffReport { schema: "data.diff/1", left: paths::show(left), right: paths::show(right), differences })

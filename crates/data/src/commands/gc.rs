@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use rs_cli::{Cell, Column, CommandError, Exit, OutputArgs, Report, Table, Ui};
 use rs_core::lock::Lock;
 use rs_core::manifest::RunBlob;
+use rs_core::monitor::Monitor;
 use rs_core::paths;
 use serde::Serialize;
 
+use crate::leftovers::{self, beside_run, bytes_in, remove_run};
 use crate::library::{Library, NamedRemote};
 use crate::remote::Options;
 use crate::seen::{Look, Seen};
@@ -58,8 +60,12 @@ struct Row {
 
 pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     args.output.check()?;
-    let library = Library::open_named(&args.data)?;
-    let _lock: Option<Lock> = if args.dry_run { None } else { Some(library.lock()?) };
+    let monitor = work::stoppable()?;
+    let mut library = Library::open_named(&args.data)?;
+    // Whatever is wrong with what was typed is found before any work.
+    let open = || library.remote(args.remote.as_deref(), &Options::default());
+    let remote = args.drop_extracted.then(open).transpose()?;
+    let lock: Option<Lock> = if args.dry_run { None } else { Some(library.lock()?) };
     let mut report = GcReport { schema: "data.gc/1", dry_run: args.dry_run, total_bytes: 0, freed: Vec::new() };
     let wanted = library.wanted_blobs();
     for (blob, bytes) in library.store.blobs()? {
@@ -68,42 +74,55 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
             report.freed.push(Row { kind: "blob", what, bytes, path });
         }
     }
+    add_leftovers(&library, &mut report.freed, ui)?;
+    if let Some(remote) = &remote {
+        let mut seen = Seen::read(&library);
+        add_extracted(&library, remote, &mut seen, &mut report.freed, &monitor, ui)?;
+        if lock.is_some() {
+            seen.save(&library, lock.as_ref());
+        }
+    }
+    if !args.dry_run {
+        for row in &report.freed {
+            if monitor.is_cancelled() {
+                return Err(work::stopped());
+            }
+            free(row)?;
+        }
+    }
+    report.total_bytes = report.freed.iter().map(|row| row.bytes).sum();
+    args.output.print(ui, &report)?;
+    let verb = if args.dry_run { "would be freed" } else { "freed" };
+    ui.note(&format!("{} {verb}", Cell::Bytes(report.total_bytes).for_people()));
+    Ok(Exit::Done)
+}
+
+fn free(row: &Row) -> Result<(), CommandError> {
+    if row.kind == "run" {
+        remove_run(&row.path)?;
+    } else if row.path.is_dir() {
+        leftovers::remove_if_there(&row.path)?;
+    } else {
+        fs_err::remove_file(&row.path)?;
+    }
+    Ok(())
+}
+
+/// What broken-off work has left: parts of blobs in the store, and folders beside run folders.
+fn add_leftovers(library: &Library, freed: &mut Vec<Row>, ui: &mut Ui) -> Result<(), CommandError> {
     for (path, bytes) in library.store.partials()? {
         // Whoever is at work on a file holds a lock on it.
         if is_in_use(&path) {
             ui.note(&format!("{} is being written, and stays", paths::show(&path)));
             continue;
         }
-        report.freed.push(Row { kind: "leftover", what: paths::show(&path), bytes, path });
+        freed.push(Row { kind: "leftover", what: paths::show(&path), bytes, path });
     }
-    if args.drop_extracted {
-        let remote = library.remote(args.remote.as_deref(), &Options::default())?;
-        add_extracted(&library, &remote, &mut report.freed, ui)?;
-    }
-    report.total_bytes = report.freed.iter().map(|row| row.bytes).sum();
-    if !args.dry_run {
-        for row in &report.freed {
-            free(row)?;
-        }
-    }
-    args.output.print(ui, &report)?;
-    let (total, n) = (Cell::Bytes(report.total_bytes).for_people(), report.freed.len());
-    let verb = if args.dry_run { "would be freed" } else { "freed" };
-    ui.note(&format!("{n} things, {total} {verb}"));
-    Ok(Exit::Done)
-}
-
-/// A run folder goes at once: what is left of it after a crash is hidden and no run any more.
-fn free(row: &Row) -> Result<(), CommandError> {
-    if row.kind == "run" {
-        let going = rs_core::atomic_file::beside(&row.path, ".going");
-        if going.exists() {
-            fs_err::remove_dir_all(&going)?;
-        }
-        fs_err::rename(&row.path, &going)?;
-        fs_err::remove_dir_all(&going)?;
-    } else {
-        fs_err::remove_file(&row.path)?;
+    let evals = library.manifest.evals.values();
+    let runs: BTreeSet<PathBuf> =
+        evals.flat_map(|eval| eval.runs.iter().map(|run| library.run_folder(&eval.cohort, &run.path))).collect();
+    for path in runs.iter().flat_map(|run| beside_run(run)) {
+        freed.push(Row { kind: "leftover", what: paths::show(&path), bytes: bytes_in(&path)?, path });
     }
     Ok(())
 }
@@ -116,11 +135,11 @@ fn is_in_use(path: &Path) -> bool {
 fn add_extracted(
     library: &Library,
     remote: &NamedRemote,
+    seen: &mut Seen,
     freed: &mut Vec<Row>,
+    monitor: &Monitor,
     ui: &mut Ui,
 ) -> Result<(), CommandError> {
-    let monitor = work::stoppable()?;
-    let mut seen = Seen::read(library.store.folder());
     let mut distinct = BTreeSet::new();
     let runs: Vec<(&str, &RunBlob)> = library
         .manifest
@@ -130,7 +149,7 @@ fn add_extracted(
         .filter(|(cohort, run)| distinct.insert((*cohort, run.path.as_str())))
         .collect();
     for (cohort, run) in runs {
-        let folder = paths::join(&library.cohort_folder(cohort), Path::new(&run.path));
+        let folder = library.run_folder(cohort, &run.path);
         if !folder.is_dir() {
             continue;
         }
@@ -141,7 +160,7 @@ fn add_extracted(
         }
         let look = Look::at_run(&folder).map_err(work::pack_error)?;
         if (look.raw_bytes(), look.files.len() as u64) != (run.raw_size, run.n_files)
-            || seen.content_or_hash(&format!("{cohort}/{}", run.path), &look, &monitor).map_err(work::pack_error)?.hash
+            || seen.content_or_hash(&format!("{cohort}/{}", run.path), &look, monitor).map_err(work::pack_error)?.hash
                 != run.content
         {
             ui.note(&format!("{what} has changed since it was pushed, and stays"));
@@ -158,7 +177,6 @@ fn add_extracted(
         }
         freed.push(Row { kind: "run", what, bytes: look.raw_bytes(), path: folder });
     }
-    seen.save()?;
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use rs_core::dataset::Dataset;
 use rs_core::library::Libraries;
 use rs_core::monitor::Monitor;
 use rs_core::presence::{Presence, presence};
-use rs_core::{document, pack, paths};
+use rs_core::{document, paths};
 use serde::Serialize;
 
 use crate::library::{Library, folder_of, shown_database};
@@ -53,7 +53,7 @@ struct DatasetRow {
     /// the manifest only.
     db_state: Option<&'static str>,
     cohorts: u64,
-    /// Cohorts whose raw data is here, whole: extracted or in blobs.
+    /// Cohorts whose raw data is here, whole.
     cohorts_here: u64,
     /// Paths of cohorts that are not there at all, or wrong.
     missing_cohorts: Vec<String>,
@@ -73,17 +73,6 @@ struct CohortRow {
     states: States,
     /// With `--remote`: blobs of the manifest that the remote does not have whole.
     missing_in_remote: Option<u64>,
-}
-
-impl CohortRow {
-    /// Whether all of its raw data can be read.
-    fn is_here(&self) -> bool {
-        match self.raw {
-            Presence::Here => true,
-            Presence::Blobs => self.evaluations_here == self.evaluations && self.states.absent == 0,
-            Presence::Partly | Presence::Absent => false,
-        }
-    }
 }
 
 pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
@@ -116,9 +105,8 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
         return Err(CommandError::input(format!("no folder, cohort or dataset `{}`", target.display()))
             .hint("data status [DIR|FILE]"));
     }
-    for (_, seen) in status.libraries.values_mut() {
-        // What could not be kept is hashed again.
-        let _ = seen.save();
+    for (library, seen) in status.libraries.values_mut() {
+        seen.save(library, None);
     }
     args.output.print(ui, &status.report)?;
     Ok(if status.has_wrong { Exit::Negative } else { Exit::Done })
@@ -161,7 +149,7 @@ impl Status {
     /// Remembers a library, so that its manifest is read once.
     fn library(&mut self, library: Library) -> &mut (Library, Seen) {
         self.libraries.entry(library.folder.clone()).or_insert_with(|| {
-            let seen = Seen::read(library.store.folder());
+            let seen = Seen::read(&library);
             (library, seen)
         })
     }
@@ -175,7 +163,7 @@ impl Status {
             return Ok(known.map(|_| "absent"));
         }
         let Some(known) = known else { return Ok(Some("not_pushed")) };
-        let look = Look::at(vec![pack::list_file(&dataset.db).map_err(work::pack_error)?]);
+        let look = Look::at_database(&dataset.db).map_err(work::pack_error)?;
         let is_same = look.raw_bytes() == known.raw_size && {
             let content = seen.content_or_hash(&shown_database(&dataset.name), &look, &monitor);
             let content = content.map_err(work::pack_error)?;
@@ -227,7 +215,7 @@ impl Status {
         let (mut cohorts_here, mut missing_cohorts) = (0, Vec::new());
         for (position, (path, _)) in dataset.cohorts.iter().enumerate() {
             match self.cohort(path, ui)? {
-                Some(row) => cohorts_here += u64::from(row.is_here()),
+                Some(row) => cohorts_here += u64::from(row.raw == Presence::Here),
                 None => {
                     let path = paths::show(folder_of(path));
                     let file = dataset.file.display();

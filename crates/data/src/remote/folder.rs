@@ -5,6 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
+use rs_core::atomic_file;
+use rs_core::lock::open_alone;
 use rs_core::paths::show;
 
 use super::{Body, Capabilities, Remote, RemoteError, key_at, object_path};
@@ -64,12 +66,7 @@ impl FolderRemote {
         let parent = path.parent().unwrap_or(&self.folder);
         let here = |error: io::Error| remote_error(&path, &error);
         fs_err::create_dir_all(parent).map_err(here)?;
-        let mut temporary = tempfile::Builder::new()
-            .prefix(".new-")
-            // Others read the folder too: what the umask allows.
-            .permissions(std::fs::Permissions::from_mode(0o666))
-            .tempfile_in(parent)
-            .map_err(here)?;
+        let mut temporary = temporary(&path).map_err(here)?;
         let mut hasher = blake3::Hasher::new();
         let mut buffer = vec![0; COPY_BYTES];
         loop {
@@ -167,6 +164,24 @@ impl Remote for FolderRemote {
     }
 }
 
+/// A new file beside `path`, which this process alone writes. Its name is always the same, so that what a process left that
+/// was killed is used by the next; only where several store one blob at once do the others take another.
+fn temporary(path: &Path) -> io::Result<tempfile::NamedTempFile<fs_err::File>> {
+    let usual = atomic_file::beside(path, ".new");
+    if let Some(file) = open_alone(&usual)? {
+        file.set_len(0)?;
+        return Ok(tempfile::NamedTempFile::from_parts(file, tempfile::TempPath::try_from_path(usual)?));
+    }
+    let (file, path) = tempfile::Builder::new()
+        .prefix(".new-")
+        // Others read the folder too: what the umask allows.
+        .permissions(std::fs::Permissions::from_mode(0o666))
+        .tempfile_in(atomic_file::folder_of(path))?
+        .into_parts();
+    let file = fs_err::File::from_parts(file, path.to_path_buf());
+    Ok(tempfile::NamedTempFile::from_parts(file, path))
+}
+
 fn entries(folder: &Path) -> Result<Vec<fs_err::DirEntry>, RemoteError> {
     let listed = fs_err::read_dir(folder).and_then(Iterator::collect);
     listed.map_err(|error: io::Error| remote_error(folder, &error))
@@ -241,6 +256,21 @@ mod tests {
         assert!(matches!(remote.put(&key, &file, &monitor), Err(RemoteError::Cancelled)));
         let below = fs_err::read_dir(remote.path_of(&key).parent().expect("a folder")).expect("is there");
         assert_eq!(below.count(), 0, "temporary files are gone");
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_used_again() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let remote = FolderRemote::new(folder.path().to_owned());
+        let (file, key) = (folder.path().join("blob"), key_of(b"abcdef"));
+        fs_err::write(&file, b"abcdef").expect("is written");
+        let place = remote.path_of(&key);
+        let parent = atomic_file::folder_of(&place);
+        fs_err::create_dir_all(parent).expect("is made");
+        fs_err::write(atomic_file::beside(&place, ".new"), b"longer than the blob").expect("is written");
+        remote.put(&key, &file, &Monitor::default()).expect("is stored");
+        assert_eq!(fs_err::read(&place).expect("is there"), b"abcdef");
+        assert_eq!(fs_err::read_dir(parent).expect("is there").count(), 1);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 mod breaker;
 mod faults;
-mod faulty_server;
+pub(crate) mod faulty_server;
 mod nginx;
 mod s3;
 mod secrets;

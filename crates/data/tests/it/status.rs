@@ -21,6 +21,7 @@ struct DatasetRow {
     name: String,
     db: String,
     db_bytes: Option<u64>,
+    db_state: Option<String>,
     cohorts: u64,
     cohorts_here: u64,
     missing_cohorts: Vec<String>,
@@ -36,6 +37,18 @@ struct CohortRow {
     files: u64,
     bytes: u64,
     raw: String,
+    states: States,
+    missing_in_remote: Option<u64>,
+}
+
+#[derive(Debug, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct States {
+    pushed: u64,
+    changed: u64,
+    not_pushed: u64,
+    packed: u64,
+    absent: u64,
 }
 
 fn cohort_rows(expected: &Expected) -> Vec<CohortRow> {
@@ -47,6 +60,12 @@ fn cohort_rows(expected: &Expected) -> Vec<CohortRow> {
         files: cohort.runs.iter().map(|run| run.n_files).sum(),
         bytes: cohort.runs.iter().map(|run| run.bytes).sum(),
         raw: "here".to_owned(),
+        // A folder that belongs to no evaluation is never pushed.
+        states: States {
+            not_pushed: cohort.runs.iter().filter(|run| !run.eval_ids.is_empty()).count() as u64,
+            ..States::default()
+        },
+        missing_in_remote: None,
     });
     rows.collect()
 }
@@ -57,6 +76,7 @@ fn dataset_row(name: &str, db_bytes: Option<u64>) -> DatasetRow {
         name: name.to_owned(),
         db: format!("data/pointsdb-{name}.db"),
         db_bytes,
+        db_state: db_bytes.map(|_| "not_pushed".to_owned()),
         cohorts: 4,
         cohorts_here: 4,
         missing_cohorts: Vec::new(),
@@ -95,42 +115,42 @@ fn for_people() {
     insta::assert_snapshot!(project.data(&["status"]), @"
     exit code 0
     ----- stdout
-    dataset                    database                            bytes  cohorts here
-    data/r12-leaderboard.json  data/pointsdb-r12-leaderboard.db  missing  4 of 4
-    data/r12.json              data/pointsdb-r12.db                 13 B  4 of 4
+    dataset                    database                            bytes  pushed  cohorts here
+    data/r12-leaderboard.json  data/pointsdb-r12-leaderboard.db  missing  -       4 of 4
+    data/r12.json              data/pointsdb-r12.db                 13 B  no      4 of 4
 
-    cohort                             evals here  runs  files    bytes  raw data
-    data/r12/GPT-OSS-120B              2 of 2         4     20  1.16 MB  here
-    data/r12/Llama-Nemotron-Super-49B  2 of 2         4     25  1.31 MB  here
-    data/r12/Qwen3-32B                 4 of 4         6     27  1.76 MB  here
-    data/r12/Seed-OSS-36B              3 of 3         5     30  1.33 MB  here
+    cohort                             evals here  runs  files    bytes  raw data  pushed
+    data/r12/GPT-OSS-120B              2 of 2         4     20  1.16 MB  here      no
+    data/r12/Llama-Nemotron-Super-49B  2 of 2         4     25  1.31 MB  here      no
+    data/r12/Qwen3-32B                 4 of 4         6     27  1.76 MB  here      no
+    data/r12/Seed-OSS-36B              3 of 3         5     30  1.33 MB  here      no
     ");
     insta::assert_snapshot!(project.data(&["status", "data/r12/Qwen3-32B", "--format", "markdown"]), @"
     exit code 0
     ----- stdout
-    | cohort | evals here | runs | files | bytes | raw data |
-    | --- | --- | ---: | ---: | ---: | --- |
-    | data/r12/Qwen3-32B | 4 of 4 | 6 | 27 | 1.76 MB | here |
+    | cohort | evals here | runs | files | bytes | raw data | pushed |
+    | --- | --- | ---: | ---: | ---: | --- | --- |
+    | data/r12/Qwen3-32B | 4 of 4 | 6 | 27 | 1.76 MB | here | no |
     ");
     insta::assert_snapshot!(project.data(&["status", "--format", "csv"]), @"
     exit code 0
     ----- stdout
-    dataset,database,bytes,cohorts here
-    data/r12-leaderboard.json,data/pointsdb-r12-leaderboard.db,missing,4 of 4
-    data/r12.json,data/pointsdb-r12.db,13,4 of 4
+    dataset,database,bytes,pushed,cohorts here
+    data/r12-leaderboard.json,data/pointsdb-r12-leaderboard.db,missing,-,4 of 4
+    data/r12.json,data/pointsdb-r12.db,13,no,4 of 4
     ");
     insta::assert_snapshot!(project.data_in("data/r12", &["status", ".."]), @"
     exit code 0
     ----- stdout
-    dataset                  database                          bytes  cohorts here
-    ../r12-leaderboard.json  ../pointsdb-r12-leaderboard.db  missing  4 of 4
-    ../r12.json              ../pointsdb-r12.db                 13 B  4 of 4
+    dataset                  database                          bytes  pushed  cohorts here
+    ../r12-leaderboard.json  ../pointsdb-r12-leaderboard.db  missing  -       4 of 4
+    ../r12.json              ../pointsdb-r12.db                 13 B  no      4 of 4
 
-    cohort                           evals here  runs  files    bytes  raw data
-    ../r12/GPT-OSS-120B              2 of 2         4     20  1.16 MB  here
-    ../r12/Llama-Nemotron-Super-49B  2 of 2         4     25  1.31 MB  here
-    ../r12/Qwen3-32B                 4 of 4         6     27  1.76 MB  here
-    ../r12/Seed-OSS-36B              3 of 3         5     30  1.33 MB  here
+    cohort                           evals here  runs  files    bytes  raw data  pushed
+    ../r12/GPT-OSS-120B              2 of 2         4     20  1.16 MB  here      no
+    ../r12/Llama-Nemotron-Super-49B  2 of 2         4     25  1.31 MB  here      no
+    ../r12/Qwen3-32B                 4 of 4         6     27  1.76 MB  here      no
+    ../r12/Seed-OSS-36B              3 of 3         5     30  1.33 MB  here      no
     ");
 }
 
@@ -147,9 +167,7 @@ fn two_evaluations() -> Project {
 const MANIFEST: &str = r#"{
 "databases":{"d":{"blob":"0000000000000000000000000000000000000000000000000000000000000000","size":1,"raw_size":2,"dataset":"1111111111111111111111111111111111111111111111111111111111111111"}},
 "evals":{
-"34c4dc":{"identity":"m+t+s","cohort":"set/M","runs":[
-{"path":"run","blob":"2222222222222222222222222222222222222222222222222222222222222222","size":3,"raw_size":4,"n_files":1,"content":"3333333333333333333333333333333333333333333333333333333333333333"}
-]},
+"34c4dc":{"identity":"m+t+s","cohort":"set/M","runs":[{"path":"run","blob":"2222222222222222222222222222222222222222222222222222222222222222","size":3,"raw_size":4,"n_files":1,"content":"3333333333333333333333333333333333333333333333333333333333333333"}]},
 "7d262a":{"identity":"n+t+s","cohort":"set/M","runs":[],"note":"by hand"}
 },
 "remotes":{"origin":{"url":"file:/blobs"}},
@@ -175,7 +193,7 @@ fn raw_data_is_here_partly_here_in_blobs_or_absent() {
             assert!(status.datasets.iter().all(|dataset| dataset.cohorts_here == cohorts_here), "{target}");
         }
         let run = project.data(&["status"]);
-        assert!(run.stdout.trim_end().ends_with(shown), "{run}");
+        assert!(run.stdout.contains(&format!("  {shown}  ")), "{run}");
     };
     check("absent", "absent", 0, 0);
     project.write("data/manifest.json", MANIFEST.replace("\"7d262a\"", "\"ffffff\""));
@@ -198,22 +216,17 @@ fn a_broken_manifest_is_told_with_place_and_key() {
     insta::assert_snapshot!(status(&MANIFEST.replace("\"size\":3", "\"size\":-3")), @"
     exit code 2
     ----- stderr
-    error: data/manifest.json:5:97: `evals.34c4dc.runs[0].size`: invalid value: integer `-3`, expected u64
+    error: data/manifest.json:4:151: `evals.34c4dc.runs[0].size`: invalid value: integer `-3`, expected u64
     ");
     insta::assert_snapshot!(status(&MANIFEST.replace("\"identity\":\"m+t+s\",", "")), @"
     exit code 2
     ----- stderr
-    error: data/manifest.json:6:2: `evals.34c4dc`: missing field `identity`
-    ");
-    insta::assert_snapshot!(status(&MANIFEST.replace("\"path\":\"run\"", "\"path\":\"../../run\"")), @"
-    exit code 2
-    ----- stderr
-    error: data/manifest.json: `evals.34c4dc.runs[0].path`: `../../run` has a part that is empty, `.` or `..`
+    error: data/manifest.json:4:236: `evals.34c4dc`: missing field `identity`
     ");
     insta::assert_snapshot!(status(&MANIFEST.replace("\"signature\"", "signature")), @"
     exit code 2
     ----- stderr
-    error: data/manifest.json:10:1: key must be a string
+    error: data/manifest.json:8:1: key must be a string
     ");
     insta::assert_snapshot!(status(&MANIFEST.replace("\"version\":1", "\"version\":2")), @"
     exit code 2
@@ -235,22 +248,22 @@ fn a_dataset_with_a_missing_cohort() {
     insta::assert_snapshot!(project.data(&["status"]), @"
     exit code 1
     ----- stdout
-    dataset      database   bytes    cohorts here
-    data/d.json  data/d.db  missing  0 of 2
+    dataset      database   bytes    pushed  cohorts here
+    data/d.json  data/d.db  missing  -       0 of 2
 
-    cohort      evals here  runs  files  bytes  raw data
-    data/set/M  0 of 2         0      0    0 B  absent
+    cohort      evals here  runs  files  bytes  raw data  pushed
+    data/set/M  0 of 2         0      0    0 B  absent    -
     ----- stderr
     warning: data/d.json: cohorts[0]: no usable cohort at `data/set/N`
     ");
     insta::assert_snapshot!(project.data(&["status", "data/d.json"]), @"
     exit code 1
     ----- stdout
-    dataset      database   bytes    cohorts here
-    data/d.json  data/d.db  missing  0 of 2
+    dataset      database   bytes    pushed  cohorts here
+    data/d.json  data/d.db  missing  -       0 of 2
 
-    cohort      evals here  runs  files  bytes  raw data
-    data/set/M  0 of 2         0      0    0 B  absent
+    cohort      evals here  runs  files  bytes  raw data  pushed
+    data/set/M  0 of 2         0      0    0 B  absent    -
     ----- stderr
     warning: data/d.json: cohorts[0]: no usable cohort at `data/set/N`
     ");
@@ -272,12 +285,12 @@ fn what_is_wrong_does_not_hide_the_rest() {
     insta::assert_snapshot!(project.data(&["status"]), @"
     exit code 1
     ----- stdout
-    dataset         database   bytes    cohorts here
-    data/d.json     data/d.db  missing  0 of 1
-    data/typo.json  data/d.db  missing  0 of 1
+    dataset         database   bytes    pushed  cohorts here
+    data/d.json     data/d.db  missing  -       0 of 1
+    data/typo.json  data/d.db  missing  -       0 of 1
 
-    cohort      evals here  runs  files  bytes  raw data
-    data/set/M  0 of 2         0      0    0 B  absent
+    cohort      evals here  runs  files  bytes  raw data  pushed
+    data/set/M  0 of 2         0      0    0 B  absent    -
     ----- stderr
     warning: data/climbs.json: db: path `../../d.db` climbs out with `..`
     warning: data/comma.json:1:43: trailing comma
@@ -324,5 +337,81 @@ fn a_target_that_is_not_there() {
     exit code 0
     ----- stderr
     note: no dataset in `configs` and no cohort below it
+    ");
+}
+
+/// How many run folders of the cohort set/M are in which state.
+#[track_caller]
+fn check_states(project: &Project, expected: States) {
+    let status: Status = project.document(&["status", "data/set/M"]);
+    assert_eq!(status.cohorts[0].states, expected);
+}
+
+#[test]
+fn what_became_of_each_run_since_it_was_pushed() {
+    let project = Project::small();
+    check_states(&project, States { not_pushed: 3, ..States::default() });
+    project.data(&["push", "dataset", "data/d.json", "--raw"]).succeeds();
+    check_states(&project, States { pushed: 3, ..States::default() });
+    insta::assert_snapshot!(project.data(&["status", "--remote"]), @"
+    exit code 0
+    ----- stdout
+    dataset      database   bytes  pushed  cohorts here
+    data/d.json  data/d.db  900 B  yes     2 of 2
+
+    cohort      evals here  runs  files    bytes  raw data  pushed  remote
+    data/set/M  2 of 2         3      3    384 B  here      yes     whole
+    data/set/N  1 of 1         1      1  8.60 kB  here      yes     whole
+    ");
+    project.write("data/set/M/m-1/a.ndjson", record("m", ""));
+    project.write("data/set/M/m-3/a.ndjson", record("m", ""));
+    project.remove("data/set/M/m-2");
+    project.remove("data/set/M/n-1");
+    fs_err::remove_file(project.blob_of("n-1", "data/.blobs")).unwrap();
+    fs_err::remove_file(project.blob_of("n-1", "remote")).unwrap();
+    project.write("data/d.db", "another database");
+    check_states(&project, States { pushed: 0, changed: 1, not_pushed: 1, packed: 1, absent: 1 });
+    insta::assert_snapshot!(project.data(&["status", "--remote"]), @"
+    exit code 0
+    ----- stdout
+    dataset      database   bytes  pushed   cohorts here
+    data/d.json  data/d.db   16 B  changed  1 of 2
+
+    cohort      evals here  runs  files    bytes  raw data     pushed            remote
+    data/set/M  1 of 2         4      2    172 B  partly here  1 changed, 1 not  1 missing
+    data/set/N  1 of 1         1      1  8.60 kB  here         yes               whole
+    ");
+    let status: Status = project.document(&["status", "--remote", "origin"]);
+    let missing: Vec<Option<u64>> = status.cohorts.iter().map(|cohort| cohort.missing_in_remote).collect();
+    assert_eq!(missing, [Some(1), Some(0)]);
+    assert_eq!(status.datasets[0].db_state.as_deref(), Some("changed"));
+    project.remove_untracked();
+    check_states(&project, States { absent: 3, ..States::default() });
+    insta::assert_snapshot!(project.data(&["status"]), @"
+    exit code 0
+    ----- stdout
+    dataset      database   bytes    pushed  cohorts here
+    data/d.json  data/d.db  missing  yes     0 of 2
+
+    cohort      evals here  runs  files  bytes  raw data  pushed
+    data/set/M  0 of 2         3      0    0 B  as blobs  yes
+    data/set/N  0 of 1         1      0    0 B  as blobs  yes
+    ");
+}
+
+#[test]
+fn a_remote_that_cannot_be_asked() {
+    let project = Project::pushed();
+    insta::assert_snapshot!(project.data(&["status", "--remote", "orgin"]), @"
+    exit code 2
+    ----- stderr
+    error: no remote `orgin` in data/manifest.json
+    hint: did you mean `origin`?
+    ");
+    project.remove("remote");
+    insta::assert_snapshot!(project.shown(project.data(&["status", "data/set/N", "--remote"])), @"
+    exit code 3
+    ----- stderr
+    error: `remote` is not there
     ");
 }

@@ -34,10 +34,10 @@ fn pack_away(project: &Project, is_wanted: impl Fn(&str) -> bool) -> Manifest {
             let mut own: Vec<&str> = evaluation.files.iter().map(|at| cohort.files[*at].run.as_str()).collect();
             own.dedup();
             let eval = EvalBlobs {
+                others: serde_json::Map::new(),
                 identity: "m+t+s".into(),
                 cohort: folder.strip_prefix(project.path("data")).unwrap().to_str().unwrap().to_owned(),
                 runs: own.into_iter().filter_map(|run| runs.get(run).cloned()).collect(),
-                others: serde_json::Map::new(),
             };
             manifest.evals.insert(evaluation.entry.eval_id().to_string(), eval);
         }
@@ -266,7 +266,7 @@ fn a_table_of_contents_that_lies_is_not_believed() {
     told("data/set/M/run: cannot be read: blob `data/.blobs/");
     told("is refused: its content is ");
     // A manifest that lies with it.
-    run.content = Pack::open(&blob).unwrap().content().hash;
+    run.content = Pack::open(&blob).unwrap().content().unwrap().hash;
     write(&project, &manifest);
     told("data/set/M/run/a.ndjson: cannot be read to its end: blob `data/.blobs/");
     told("its tar has a size of ");

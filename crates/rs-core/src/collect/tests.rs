@@ -590,7 +590,7 @@ fn collect_cut(wanted: &[Wanted], files: &Files, text: &[u8], cuts: &[usize], pi
         pieces,
         wanted,
         files: &files.inputs,
-        is_kept: vec![false],
+        is_kept: vec![false; files.inputs.len()],
         blobs: Vec::new(),
         keep: Keep::Points,
         on_malformed: OnMalformed::Continue,
@@ -720,8 +720,13 @@ fn blobs_give_what_files_do() {
     }
     // What is done comes to what there is.
     let monitor = Monitor::default();
-    let how = How { keep: Keep::Counts, on_malformed: OnMalformed::Continue, examiner: None, cache: None };
-    collect(&wanted, &in_blob, how, &monitor).unwrap();
+    collect(
+        &wanted,
+        &in_blob,
+        How { keep: Keep::Counts, on_malformed: OnMalformed::Continue, examiner: None, cache: None },
+        &monitor,
+    )
+    .unwrap();
     let total: u64 = in_blob.iter().map(|input| input.size_bytes).sum();
     assert_eq!(monitor.done_bytes.into_inner(), total);
 }
@@ -735,8 +740,15 @@ fn the_first_malformed_line_in_blobs_is_told() {
     let in_blob = in_blob(&files, &folder.path().join("blob"));
     for n_threads in [1, 2, 4] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
-        let how = How { keep: Keep::Points, on_malformed: OnMalformed::Stop, examiner: None, cache: None };
-        let found = pool.install(|| collect(&[wanted("m", None)], &in_blob, how, &Monitor::default()));
+        let (keep, monitor) = (Keep::Points, Monitor::default());
+        let found = pool.install(|| {
+            collect(
+                &[wanted("m", None)],
+                &in_blob,
+                How { keep, on_malformed: OnMalformed::Stop, examiner: None, cache: None },
+                &monitor,
+            )
+        });
         let Err(CollectError::Malformed(problem)) = found else { panic!("{found:?}") };
         assert_eq!((problem.path, problem.line), (files.inputs[2].path.display().to_string(), Some(2501)));
     }

@@ -128,27 +128,38 @@ pub fn fingerprint(files: &[RunFile]) -> String {
 }
 
 /// The identity of files by their names and contents, on all threads of the current rayon pool: BLAKE3 over, for each
-/// file in the order of the names' bytes, the length of the name (8 bytes, the least first), the name, the length of the
-/// content (the same), and BLAKE3 of the content. Counts the bytes hashed.
+/// file in the order of the names' bytes, the length of the name (8 bytes, the least first), the name, the length of
+/// the content (the same), and BLAKE3 of the content. Counts the bytes hashed.
 ///
 /// # Errors
 /// A file cannot be read or changed since it was listed, or the work was cancelled.
 pub fn content_of(files: &[RunFile], monitor: &Monitor) -> Result<Content, PackError> {
     let is_large = |file: &RunFile| file.size_bytes >= LARGE_FILE_BYTES;
-    let hash = |file: &RunFile| {
-        let opened = fs_err::File::open(&file.path)?;
-        let hash = hashing::hash_range(&opened, file.size_bytes, monitor)
-            .map_err(|error| cut_short(file, error))?
-            .ok_or(PackError::Cancelled)?;
-        check_unchanged(file, &opened)?;
-        Ok(ContentHash::from(hash))
-    };
+    let hash = |file: &RunFile| hash_of(file, monitor);
     let large: Result<Vec<_>, PackError> = files.iter().filter(|file| is_large(file)).map(hash).collect();
     let small: Result<Vec<_>, PackError> = files.par_iter().filter(|file| !is_large(file)).map(hash).collect();
     let (mut large, mut small) = (large?.into_iter(), small?.into_iter());
     let hashes = files.iter().filter_map(|file| if is_large(file) { large.next() } else { small.next() });
     let hash = identity(files.iter().zip(hashes).map(|(file, hash)| (file.name.as_str(), file.size_bytes, hash)));
     Ok(Content { hash, raw_bytes: files.iter().map(|file| file.size_bytes).sum(), n_files: files.len() as u64 })
+}
+
+/// What a file by itself holds, a database: its identity is BLAKE3 of its bytes. Counts the bytes hashed.
+///
+/// # Errors
+/// The file cannot be read or changed since it was listed, or the work was cancelled.
+pub fn content_of_file(file: &RunFile, monitor: &Monitor) -> Result<Content, PackError> {
+    Ok(Content { hash: hash_of(file, monitor)?, raw_bytes: file.size_bytes, n_files: 1 })
+}
+
+fn hash_of(file: &RunFile, monitor: &Monitor) -> Result<ContentHash, PackError> {
+    let opened = fs_err::File::open(&file.path)?;
+    let hash_range = if file.size_bytes >= LARGE_FILE_BYTES { hashing::hash_range } else { hashing::hash_here };
+    let hash = hash_range(&opened, file.size_bytes, monitor)
+        .map_err(|error| cut_short(file, error))?
+        .ok_or(PackError::Cancelled)?;
+    check_unchanged(file, &opened)?;
+    Ok(hash.into())
 }
 
 /// The identity of files, given in order.

@@ -11,11 +11,18 @@ use super::frames::{Line, Turn, Turns};
 use super::layout::Part;
 use super::read::FrameDecoder;
 use super::{ContentHash, Expected, Kind, Member, Monitor, Pack, PackError};
-use crate::atomic_file::{beside, folder_of, sync_folder};
+use crate::atomic_file::{beside, folder_of, resolve_link, sync_folder};
 use crate::lock::Lock;
 
-/// With more files than this the whole file system is synced at once, where the system can: each by itself takes longer.
+/// With more files than this the whole file system is synced at once, where the system can: each by itself takes
+/// longer.
 const MAX_SYNCED_ONE_BY_ONE: usize = 500;
+
+/// What is written beside the place, and its lock: for run folders, and for files by themselves.
+const EXTRACTING: &str = ".extracting";
+const EXTRACTING_LOCK: &str = ".extracting.lock";
+const UNPACKING: &str = ".unpacking";
+const UNPACKING_LOCK: &str = ".unpacking.lock";
 
 /// Files written and hashed in pieces of this many bytes.
 const WRITE_BYTES: usize = 256 << 10;
@@ -29,8 +36,8 @@ pub enum Existing {
     Replace,
 }
 
-/// Unpacks the blob of a run folder, on all threads of the current rayon pool: into a hidden folder beside `into`, which is
-/// synced and renamed once it is whole. The folders above are made. Counts raw bytes.
+/// Unpacks the blob of a run folder, on all threads of the current rayon pool: into a hidden folder beside `into`,
+/// which is synced and renamed once it is whole. The folders above are made. Counts raw bytes.
 ///
 /// # Errors
 /// The blob is damaged, made to hurt, or not what is expected; `into` is there and no empty folder; another process
@@ -41,8 +48,8 @@ pub fn extract_run(pack: &Path, into: &Path, expected: &Expected, monitor: &Moni
     check_expected(&pack, expected)?;
     check_free(into)?;
     fs_err::create_dir_all(folder_of(into))?;
-    let _lock = Lock::take(&beside(into, ".extracting.lock"))?;
-    let unfinished = Unfinished::new(beside(into, ".extracting"))?;
+    let _lock = Lock::take(&beside(into, EXTRACTING_LOCK))?;
+    let unfinished = Unfinished::new(beside(into, EXTRACTING))?;
     fs_err::create_dir(&unfinished.path)?;
     let folders = make_folders(pack.members(), &unfinished.path)?;
     let unpacker = Unpacker { pack: &pack, place: Place::Folder(&unfinished.path) };
@@ -56,8 +63,8 @@ pub fn extract_run(pack: &Path, into: &Path, expected: &Expected, monitor: &Moni
     Ok(sync_folder(folder_of(into))?)
 }
 
-/// Unpacks the blob of a file by itself, on all threads of the current rayon pool: into a hidden file beside `into`, which
-/// is synced and renamed once it is whole. Counts raw bytes.
+/// Unpacks the blob of a file by itself, on all threads of the current rayon pool: into a hidden file beside `into`,
+/// which is synced and renamed once it is whole. A link at `into` stays one. Counts raw bytes.
 ///
 /// # Errors
 /// The blob is damaged, holds a run folder or not `raw_bytes`; `into` is there, under [`Existing::Refuse`], or is no
@@ -73,21 +80,41 @@ pub fn unpack_file(
     let pack = Pack::open(pack)?;
     check_kind(&pack, Kind::File)?;
     same(&pack, "its file has bytes", &pack.raw_bytes(), &raw_bytes)?;
-    let may_be_written = || match fs_err::symlink_metadata(into) {
+    // A link stays one: the file lies where it leads.
+    let place = resolve_link(into)?;
+    let may_be_written = || match fs_err::symlink_metadata(&place) {
         Ok(metadata) if existing == Existing::Replace && metadata.is_file() => Ok(()),
         Ok(_) => Err(occupied(into)),
         Err(_) => Ok(()),
     };
     may_be_written()?;
-    let _lock = Lock::take(&beside(into, ".unpacking.lock"))?;
-    let unfinished = Unfinished::new(beside(into, ".unpacking"))?;
+    let _lock = Lock::take(&beside(&place, UNPACKING_LOCK))?;
+    let unfinished = Unfinished::new(beside(&place, UNPACKING))?;
     let file = fs_err::OpenOptions::new().write(true).create_new(true).open(&unfinished.path)?;
     let unpacker = Unpacker { pack: &pack, place: Place::File(&file) };
     unpacker.unpack(monitor)?;
     file.sync_all()?;
     may_be_written()?;
-    fs_err::rename(&unfinished.path, into)?;
-    Ok(sync_folder(folder_of(into))?)
+    fs_err::rename(&unfinished.path, &place)?;
+    Ok(sync_folder(folder_of(&place))?)
+}
+
+/// Removes what unpacking into `into` has left in a process that was killed, unless another is at it now.
+///
+/// # Errors
+/// It cannot be removed; the error names the path.
+pub fn sweep_unpacked(into: &Path) -> io::Result<()> {
+    for (unfinished, lock) in [(EXTRACTING, EXTRACTING_LOCK), (UNPACKING, UNPACKING_LOCK)] {
+        let (unfinished, lock) = (beside(into, unfinished), beside(into, lock));
+        let is_there = |path: &Path| fs_err::symlink_metadata(path).is_ok();
+        if !is_there(&unfinished) && !is_there(&lock) {
+            continue;
+        }
+        if let Ok(_lock) = Lock::take(&lock) {
+            Unfinished::new(unfinished)?;
+        }
+    }
+    Ok(())
 }
 
 fn check_kind(pack: &Pack, expected: Kind) -> Result<(), PackError> {
@@ -98,14 +125,14 @@ fn check_kind(pack: &Pack, expected: Kind) -> Result<(), PackError> {
     same(pack, "it holds a", &name(pack.kind()), &name(expected))
 }
 
-/// Checks that the table of contents is of what the caller expects. Whether the frames hold what it says is seen when they
-/// are decoded.
+/// Checks that the table of contents is of what the caller expects. Whether the frames hold what it says is seen when
+/// they are decoded.
 ///
 /// # Errors
 /// It is of something else.
 pub fn check_expected(pack: &Pack, expected: &Expected) -> Result<(), PackError> {
     check_kind(pack, Kind::Run)?;
-    let found = pack.content();
+    let Some(found) = pack.content() else { return Ok(()) };
     same(pack, "the number of its files is", &found.n_files, &expected.n_files)?;
     same(pack, "its files have bytes", &found.raw_bytes, &expected.raw_bytes)?;
     same(pack, "its content is", &found.hash, &expected.content)

@@ -43,18 +43,18 @@ impl Pack {
     /// # Errors
     /// It cannot be read, is no blob, or its tables contradict themselves, the file, or what a run folder may hold.
     pub fn open(path: &Path) -> Result<Self, PackError> {
-        let file = fs_err::File::open(path)?;
         let fault = |fault: Fault| match fault {
             Fault::Io(error) => error.into(),
             Fault::Wrong(what) => PackError::Damaged { path: path.to_owned(), what },
             Fault::Version(found) => PackError::Version { path: path.to_owned(), found },
         };
         let damaged = |what: String| PackError::Damaged { path: path.to_owned(), what };
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
+        // Before it is opened: a pipe would wait for its other end.
+        if !fs_err::metadata(path)?.is_file() {
             return Err(damaged("it is no regular file".into()));
         }
-        let table = SeekTable::read(&file, metadata.len()).map_err(fault)?;
+        let file = fs_err::File::open(path)?;
+        let table = SeekTable::read(&file, file.metadata()?.len()).map_err(fault)?;
         let stream_bytes = table.stream_bytes();
         let Some(toc) = table.toc else {
             return Ok(Self {
@@ -116,12 +116,16 @@ impl Pack {
         self.members
     }
 
-    /// What the table of contents says that the blob holds: nothing is decoded.
+    /// What the table of contents promises of a run folder, which unpacking keeps or fails; `None` for a file by
+    /// itself.
     #[must_use]
-    pub fn content(&self) -> Content {
-        let members = &self.members;
-        let hash = identity(members.iter().map(|member| (member.name.as_str(), member.size_bytes, member.content)));
-        Content { hash, raw_bytes: self.raw_bytes, n_files: members.len() as u64 }
+    pub fn content(&self) -> Option<Content> {
+        let files = self.members.iter().map(|member| (member.name.as_str(), member.size_bytes, member.content));
+        (self.kind == Kind::Run).then(|| Content {
+            hash: identity(files),
+            raw_bytes: self.raw_bytes,
+            n_files: self.members.len() as u64,
+        })
     }
 
     /// Bytes of the files, as a manifest says them.
@@ -267,8 +271,8 @@ impl FrameDecoder {
         &self.buffer[..self.decoded_bytes]
     }
 
-    /// Decodes a frame for [`FrameDecoder::raw`]. It must be what the seek table says: one zstd frame with its size and
-    /// checksum, that no decoder needs more than [`FRAME_BYTES`] of memory for.
+    /// Decodes a frame for [`FrameDecoder::raw`]. It must be what the seek table says: one zstd frame with its size
+    /// and checksum, that no decoder needs more than [`FRAME_BYTES`] of memory for.
     pub(super) fn decode(&mut self, pack: &Pack, position: usize) -> Result<(), PackError> {
         self.decoded_bytes = 0;
         let frame = pack.frames[position];

@@ -458,6 +458,32 @@ fn leftovers_are_removed_and_others_waited_out() {
     assert_eq!(place.tree("precious"), [("x".to_owned(), Some(b"1".to_vec()))]);
 }
 
+#[test]
+fn a_link_to_a_database_stays_one() {
+    let place = Place::new();
+    place.write("x.db", b"new");
+    place.write("elsewhere/y.db", b"old");
+    fs_err::os::unix::fs::symlink("elsewhere/y.db", place.path("link.db")).unwrap();
+    let mut out = fs_err::File::create(place.path("blob")).unwrap();
+    pack_file(&place.path("x.db"), &mut out, &Monitor::default()).unwrap();
+    let (blob, link) = (place.path("blob"), place.path("link.db"));
+    assert!(unpack_file(&blob, &link, 3, Existing::Refuse, &Monitor::default()).is_err());
+    unpack_file(&blob, &link, 3, Existing::Replace, &Monitor::default()).unwrap();
+    assert!(link.is_symlink());
+    assert_eq!(place.tree("elsewhere"), [("y.db".to_owned(), Some(b"new".to_vec()))]);
+}
+
+#[test]
+fn what_is_no_file_is_no_blob() {
+    let place = Place::new();
+    assert!(Command::new("mkfifo").arg(place.path("pipe")).status().unwrap().success());
+    for name in ["pipe", "run"] {
+        let error = Pack::open(&place.path(name)).unwrap_err().to_string();
+        assert!(error.ends_with("is damaged or no blob: it is no regular file"), "{error}");
+    }
+    assert!(matches!(Pack::open(&place.path("none")), Err(PackError::Io(_))));
+}
+
 /// A blob made by hand, part by part.
 #[derive(Clone)]
 struct Forgery {
