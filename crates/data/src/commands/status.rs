@@ -53,7 +53,7 @@ struct DatasetRow {
     /// the manifest only.
     db_state: Option<&'static str>,
     cohorts: u64,
-    /// Cohorts whose raw data is here, whole.
+    /// Cohorts whose raw data can be read as a whole, extracted or out of blobs.
     cohorts_here: u64,
     /// Paths of cohorts that are not there at all, or wrong.
     missing_cohorts: Vec<String>,
@@ -115,6 +115,12 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
 impl Default for StatusReport {
     fn default() -> Self {
         Self { schema: "data.status/1", datasets: Vec::new(), cohorts: Vec::new() }
+    }
+}
+
+impl CohortRow {
+    fn is_readable(&self) -> bool {
+        self.evaluations_here == self.evaluations && matches!(self.raw, Presence::Here | Presence::Blobs)
     }
 }
 
@@ -215,7 +221,7 @@ impl Status {
         let (mut cohorts_here, mut missing_cohorts) = (0, Vec::new());
         for (position, (path, _)) in dataset.cohorts.iter().enumerate() {
             match self.cohort(path, ui)? {
-                Some(row) => cohorts_here += u64::from(row.raw == Presence::Here),
+                Some(row) => cohorts_here += u64::from(row.is_readable()),
                 None => {
                     let path = paths::show(folder_of(path));
                     let file = dataset.file.display();

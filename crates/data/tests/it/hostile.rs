@@ -143,8 +143,8 @@ fn blobs_that_hold_something_else() {
     };
     // The blob of m-2, with its size, for the run m-1: as many bytes as the manifest says, and other files.
     let swapped = text.replacen(&field("m-1", "blob"), &field("m-2", "blob"), 1).replacen(
-        &format!("\"size\":{},", field("m-1", "size")),
-        &format!("\"size\":{},", field("m-2", "size")),
+        &format!("\"size\":{}}}", field("m-1", "size")),
+        &format!("\"size\":{}}}", field("m-2", "size")),
         1,
     );
     project.write("data/manifest.json", &swapped);
@@ -155,7 +155,7 @@ fn blobs_that_hold_something_else() {
     pulled        runs  here  fetched  bytes  unpacked   raw  kept  failed
     cohort set/M     2     0        1  340 B         1  96 B     0       1
     ----- stderr
-    cohort set/M, run m-1: blob `data/.blobs/[m-2]`: the number of its files is `1`, expected `2`
+    cohort set/M, run m-1: blob `data/.blobs/[m-2]` is refused: the number of its files is `1`, expected `2`
     ");
     assert!(!project.path("data/set/M/m-1").exists() && project.path("data/set/M/m-2").is_dir());
     // A run folder in the place of the database.
