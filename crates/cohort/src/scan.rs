@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rs_cli::{CommandError, Ui};
+use rs_cli::{CommandError, DAMAGED_BLOBS, Ui};
 use rs_core::cohort::{Cohort, CohortError, find_cohorts_within};
-use rs_core::collect::{self, Collection, Input, Keep, Monitor, OnMalformed, Wanted};
+use rs_core::collect::{self, Collection, How, Input, Keep, Monitor, OnMalformed, Wanted};
 use rs_core::{paths, suggest};
 
 /// How deep near cohorts are looked for: from the project's root to `data/<set>/<Model>`, not through a whole disk.
@@ -67,6 +67,7 @@ pub(crate) fn count(cohort: &Cohort, ui: &mut Ui) -> Result<Collection, CommandE
             path: file.path.clone(),
             codec: file.codec,
             size_bytes: file.size_bytes,
+            origin: file.origin.clone(),
             evaluations: (0..wanted.len()).filter(|eval| cohort.evaluations[*eval].files.contains(&at)).collect(),
         })
         .collect();
@@ -74,5 +75,13 @@ pub(crate) fn count(cohort: &Cohort, ui: &mut Ui) -> Result<Collection, CommandE
     let mut progress = ui.progress(&format!("reading {}", cohort.folder.display()), cohort.size_bytes());
     let watched = Arc::clone(&monitor);
     progress.watch(move || watched.done_bytes.load(Ordering::Relaxed));
-    collect::collect(&wanted, &inputs, Keep::Counts, OnMalformed::Continue, &monitor).map_err(CommandError::environment)
+    let how = How { keep: Keep::Counts, on_malformed: OnMalformed::Continue, examiner: None, cache: None };
+    collect::collect(&wanted, &inputs, how, &monitor).map_err(CommandError::environment)
+}
+
+/// Tells what to do about blobs that could not be read.
+pub(crate) fn tell_of_damaged_blobs(found: &Collection, ui: &mut Ui) {
+    if found.n_in_damaged_blobs > 0 {
+        ui.note(DAMAGED_BLOBS);
+    }
 }

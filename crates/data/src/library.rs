@@ -10,13 +10,12 @@ use rs_core::cohort::EVALS_FILE;
 use rs_core::dataset::Dataset;
 use rs_core::lock::{Lock, LockError};
 use rs_core::manifest::{EvalBlobs, MANIFEST_FILE, Manifest};
+use rs_core::pack::ContentHash;
 use rs_core::store::{BlobId, STORE_FOLDER, Store};
 use rs_core::{atomic_file, document, manifest, paths, suggest};
 
 use crate::remote::{self, Options, Remote};
 
-/// Name of the folder of cohorts' sets, where nothing else tells which it is.
-const USUAL_NAME: &str = "data";
 /// The remote that is meant where none is named.
 const USUAL_REMOTE: &str = "origin";
 
@@ -57,14 +56,7 @@ impl Library {
     /// The one of a cohort (`data/<set>/<Model>`): the nearest folder with a manifest or a store, else the nearest
     /// called `data`, else two above.
     pub(crate) fn of_cohort(cohort: &Path) -> Result<Self, CommandError> {
-        let above = |levels| paths::join(cohort, &std::iter::repeat_n("..", levels).collect::<PathBuf>());
-        let folders: Vec<PathBuf> = (0..=2).map(above).collect();
-        let is_library = |folder: &&PathBuf| folder.join(MANIFEST_FILE).is_file() || folder.join(STORE_FOLDER).is_dir();
-        let is_usual = |folder: &&PathBuf| {
-            paths::absolute(folder).is_ok_and(|folder| folder.file_name().is_some_and(|name| name == USUAL_NAME))
-        };
-        let found = folders.iter().find(is_library).or_else(|| folders.iter().find(is_usual)).unwrap_or(&folders[2]);
-        Self::open(found)
+        Self::open(&rs_core::library::find(cohort))
     }
 
     /// The one of a cohort that was pushed, by its folder or its `evals.json`.
@@ -186,7 +178,7 @@ impl Library {
         let mut manifest = Manifest::read(&self.file)?;
         change(&mut manifest);
         if manifest != self.manifest || !self.file.exists() {
-            atomic_file::write(&self.file, manifest.to_text().as_bytes())?;
+            manifest.write(&self.file)?;
         }
         self.manifest = manifest;
         Ok(())
@@ -261,8 +253,8 @@ impl Library {
 }
 
 /// BLAKE3 of a dataset's file, in hex.
-pub(crate) fn dataset_hash(file: &Path) -> Result<String, CommandError> {
-    Ok(BlobId::of(document::read_text(file)?.as_bytes()).to_string())
+pub(crate) fn dataset_hash(file: &Path) -> Result<ContentHash, CommandError> {
+    Ok(ContentHash::of(document::read_text(file)?.as_bytes()))
 }
 
 /// The current folder for the empty path.

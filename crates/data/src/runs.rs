@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rs_cli::CommandError;
 use rs_core::cohort::Cohort;
+use rs_core::origin::Origin;
 use rs_core::{manifest, paths};
 
 /// A run folder that is here.
@@ -22,8 +23,10 @@ pub(crate) struct Run {
 pub(crate) fn runs_of(cohort: &Cohort) -> Vec<Run> {
     let mut evaluations: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
     for (position, evaluation) in cohort.evaluations.iter().enumerate() {
-        for &file in &evaluation.files {
-            evaluations.entry(cohort.files[file].run.as_str()).or_default().insert(position);
+        // What is read out of blobs is in the store already.
+        let extracted = evaluation.files.iter().map(|at| &cohort.files[*at]).filter(|file| file.origin == Origin::File);
+        for file in extracted {
+            evaluations.entry(file.run.as_str()).or_default().insert(position);
         }
     }
     let mut runs: Vec<Run> = Vec::new();

@@ -38,6 +38,15 @@ pub struct Arguments {
     /// Read everything again, changed or not.
     #[arg(long)]
     pub force: bool,
+    /// Do not compress traces and not look at prompts: the columns of forensics stay empty.
+    #[arg(long)]
+    pub no_forensics: bool,
+    /// Where tokenizers are, as `<hf_id>/tokenizer.json` [default: `tokenizers` beside the dataset].
+    #[arg(long, value_name = "DIR")]
+    pub tokenizers: Option<PathBuf>,
+    /// Tell what would be reused of each evaluation, and why not; evaluate nothing.
+    #[arg(long)]
+    pub explain: bool,
     /// Stop at the first malformed line; the old database stays.
     #[arg(long)]
     pub strict: bool,

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use globset::GlobBuilder;
 use rs_cli::{CommandError, Ui};
 use rs_core::cohort::{Entry, RawFile, Source, is_of_no_matter, modified_nanos};
-use rs_core::collect::{self, Input, Keep, Monitor, OnMalformed};
+use rs_core::collect::{self, How, Input, Keep, Monitor, OnMalformed};
 use rs_core::eval_id::Identity;
+use rs_core::origin::Origin;
 use rs_core::paths;
 use rs_core::reader::raw_file_name;
 use rs_pointsdb::builder::check_place;
 use walkdir::WalkDir;
 
 use crate::arguments::Arguments;
-use crate::plan::{Plan, planned};
+use crate::plan::{Plan, planned, tokenizer_folder};
 use crate::run::db_error;
 
 /// The plan for loose files. They are read once to learn whose records they hold.
@@ -41,6 +42,7 @@ pub(crate) fn plan(arguments: &Arguments, ui: &mut Ui) -> Result<Plan, CommandEr
             path: file.path.clone(),
             codec: file.codec,
             size_bytes: file.size_bytes,
+            origin: file.origin.clone(),
             evaluations: Vec::new(),
         })
         .collect();
@@ -48,8 +50,13 @@ pub(crate) fn plan(arguments: &Arguments, ui: &mut Ui) -> Result<Plan, CommandEr
     let mut progress = ui.progress("finding evaluations", inputs.iter().map(|input| input.size_bytes).sum());
     let watched = Arc::clone(&monitor);
     progress.watch(move || watched.done_bytes.load(std::sync::atomic::Ordering::Relaxed));
-    let found = collect::collect(&[], &inputs, Keep::Counts, OnMalformed::Continue, &monitor)
-        .map_err(CommandError::environment)?;
+    let found = collect::collect(
+        &[],
+        &inputs,
+        How { keep: Keep::Counts, on_malformed: OnMalformed::Continue, examiner: None, cache: None },
+        &monitor,
+    )
+    .map_err(CommandError::environment)?;
     drop(progress);
     let mut identities: Vec<&Identity> = found.files.iter().flat_map(|file| file.identities.keys()).collect();
     identities.sort();
@@ -75,7 +82,20 @@ pub(crate) fn plan(arguments: &Arguments, ui: &mut Ui) -> Result<Plan, CommandEr
             planned(&entry, arguments.context, None, (0..files.len()).filter(holds).collect(), &files)
         })
         .collect();
-    Ok(Plan { dataset: arguments.interview.join(" "), db, config: None, evaluations, files })
+    // Loose files name no model of Hugging Face's.
+    let tokenizer_folder = tokenizer_folder(arguments, Path::new("data/loose"));
+    let dataset = arguments.interview.join(" ");
+    Ok(Plan {
+        dataset,
+        db,
+        config: None,
+        evaluations,
+        files,
+        tokenizer_folder,
+        tokenizers: None,
+        absent: Vec::new(),
+        cache: None,
+    })
 }
 
 /// The raw files that a glob, file or folder names.
@@ -124,5 +144,6 @@ fn raw_file(path: &Path) -> Result<Option<RawFile>, CommandError> {
         codec,
         size_bytes: metadata.len(),
         modified_nanos: modified_nanos(&metadata),
+        origin: Origin::File,
     }))
 }

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rs_cli::{CommandError, Ui};
-use rs_core::cohort::{Entry, RawFile};
+use rs_core::cohort::{Cohort, Entry, RawFile};
 use rs_core::config::Config;
 use rs_core::dataset::{Dataset, Selection};
 use rs_core::eval_id::{EvalId, identity_text};
+use rs_core::origin::Origin;
 use rs_core::paths;
 use rs_core::suggest;
 use rs_pointsdb::builder::check_place;
@@ -15,6 +17,7 @@ use rs_pointsdb::schema::SCHEMA_VERSION;
 use serde_json::json;
 
 use crate::arguments::Arguments;
+use crate::forensics::{self, Tokenizers};
 use crate::loose;
 use crate::run::db_error;
 
@@ -29,14 +32,15 @@ pub(crate) struct PlannedEval {
     pub cohort: Option<String>,
     /// Positions in [`Plan::files`], ascending.
     pub files: Vec<usize>,
-    /// Hash of all that its rows depend on.
+    /// Whether raw data of it is neither extracted nor in the local store, though the manifest names it.
+    pub is_partly_absent: bool,
+    /// Hash of all that its rows depend on, forensics apart.
     pub fingerprint: String,
     /// Whether `--eval-id` names it, or names none.
     pub is_asked_for: bool,
 }
 
 /// What will be done.
-#[derive(Debug, Clone)]
 pub(crate) struct Plan {
     /// Name of the dataset, or what stands for it.
     pub dataset: String,
@@ -48,6 +52,14 @@ pub(crate) struct Plan {
     pub evaluations: Vec<PlannedEval>,
     /// All raw files, in order.
     pub files: Vec<RawFile>,
+    /// Where results of raw files are kept for the next run, if anywhere.
+    pub cache: Option<PathBuf>,
+    /// Where tokenizers are.
+    pub tokenizer_folder: PathBuf,
+    /// Those of the evaluations' models; `None` if there are to be no forensics.
+    pub tokenizers: Option<Arc<Tokenizers>>,
+    /// The folders of cohorts with raw data that is elsewhere.
+    pub absent: Vec<PathBuf>,
 }
 
 impl Plan {
@@ -59,6 +71,10 @@ impl Plan {
         plan.check_ids(ui)?;
         if !arguments.eval_id.is_empty() {
             plan.ask_for(&arguments.eval_id)?;
+        }
+        if !arguments.no_forensics {
+            let hf_ids = plan.evaluations.iter().filter_map(|evaluation| evaluation.entry.hf_id.as_deref());
+            plan.tokenizers = Some(Arc::new(Tokenizers::find(&plan.tokenizer_folder, hf_ids)?));
         }
         Ok(plan)
     }
@@ -77,11 +93,24 @@ impl Plan {
         selection.warnings.iter().for_each(|warning| ui.warn(warning));
         let db = arguments.db.clone().unwrap_or_else(|| dataset.db.clone());
         check_place(&db).map_err(db_error)?;
+        let is_absent = |cohort: &&Cohort| !cohort.absent.is_empty();
+        let absent = selection.cohorts.iter().filter(is_absent).map(|cohort| cohort.folder.clone()).collect();
         let (evaluations, files) = of_selection(&dataset, selection, arguments.context);
         if evaluations.is_empty() {
             return Err(CommandError::input(format!("dataset `{}` selects no evaluation", path.display())));
         }
-        Ok(Self { dataset: dataset.name, db, config, evaluations, files })
+        let tokenizer_folder = tokenizer_folder(arguments, path);
+        Ok(Self {
+            dataset: dataset.name,
+            db,
+            config,
+            evaluations,
+            files,
+            tokenizer_folder,
+            tokenizers: None,
+            absent,
+            cache: dataset.cache,
+        })
     }
 
     /// One id must mean one evaluation. Under `--context` two that differ in their own context only become one.
@@ -134,6 +163,33 @@ impl Plan {
     }
 }
 
+impl PlannedEval {
+    /// What is in `evals.fingerprint`: what its rows depend on, and, after a `+`, what its forensics do.
+    pub(crate) fn full_fingerprint(&self, tokenizers: Option<&Tokenizers>) -> String {
+        match tokenizers {
+            None => self.fingerprint.clone(),
+            Some(tokenizers) => {
+                let tokenizer = tokenizers.of(self.entry.hf_id.as_deref());
+                format!("{}+{}", self.fingerprint, forensics::fingerprint(tokenizer))
+            }
+        }
+    }
+
+    /// Whether rows with this fingerprint are what reading again would give; more than is asked for is fine.
+    pub(crate) fn is_current(&self, stored: &str, tokenizers: Option<&Tokenizers>) -> bool {
+        match tokenizers {
+            None => stored.split('+').next() == Some(&self.fingerprint),
+            Some(_) => stored == self.full_fingerprint(tokenizers),
+        }
+    }
+}
+
+/// The folder of the tokenizers: the one typed, else beside the dataset.
+pub(crate) fn tokenizer_folder(arguments: &Arguments, dataset: &Path) -> PathBuf {
+    let beside = || dataset.parent().unwrap_or(Path::new("")).join("tokenizers");
+    arguments.tokenizers.clone().unwrap_or_else(beside)
+}
+
 /// The evaluations of a dataset, every file once.
 fn of_selection(dataset: &Dataset, selection: Selection, context: Option<u32>) -> (Vec<PlannedEval>, Vec<RawFile>) {
     let mut by_path: BTreeMap<PathBuf, (String, RawFile)> = BTreeMap::new();
@@ -155,10 +211,12 @@ fn of_selection(dataset: &Dataset, selection: Selection, context: Option<u32>) -
         .iter()
         .map(|&(cohort, evaluation)| {
             let cohort = &selection.cohorts[cohort];
+            let is_partly_absent = cohort.absent.iter().any(|absent| absent.evaluations.contains(&evaluation));
             let evaluation = &cohort.evaluations[evaluation];
             let matched = evaluation.files.iter().map(|at| positions[&cohort.files[*at].path]).collect();
             let relative = cohort.folder.strip_prefix(folder).unwrap_or(&cohort.folder);
-            planned(&evaluation.entry, context, Some(paths::show(relative)), matched, &files)
+            let planned = planned(&evaluation.entry, context, Some(paths::show(relative)), matched, &files);
+            PlannedEval { is_partly_absent, ..planned }
         })
         .collect();
     (evaluations, files)
@@ -182,7 +240,14 @@ pub(crate) fn planned(
         .iter()
         .map(|at| &files[*at])
         .map(|file| {
-            json!([file.logical, format!("{:?}", file.codec), file.size_bytes, file.modified_nanos.to_string()])
+            let content = match &file.origin {
+                Origin::File => None,
+                Origin::Blob(place) => Some(place.content.to_string()),
+                Origin::Unusable(what) => Some(what.to_string()),
+            };
+            // A damaged blob is replaced by one of the same content: its time tells.
+            let modified = file.modified_nanos.to_string();
+            json!([file.logical, format!("{:?}", file.codec), file.size_bytes, modified, content])
         })
         .collect();
     let depends_on = json!([SCHEMA_VERSION, env!("CARGO_PKG_VERSION"), entry, cohort, sources]);
@@ -192,6 +257,7 @@ pub(crate) fn planned(
         entry,
         cohort,
         files: matched,
+        is_partly_absent: false,
         is_asked_for: true,
     }
 }

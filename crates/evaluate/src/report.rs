@@ -32,12 +32,60 @@ pub(crate) struct SummaryRow {
     pub errors: u64,
     pub malformed: u64,
     pub foreign: u64,
+    /// Files whose results came from the cache.
+    pub cached_files: u64,
     /// Whether its rows were taken over from the old database.
     pub reused: bool,
 }
 
+/// The document `evaluate.explain/1`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Explanation {
+    pub schema: &'static str,
+    pub dataset: String,
+    pub evaluations: Vec<ExplanationRow>,
+}
+
+/// What would become of an evaluation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct ExplanationRow {
+    pub eval_id: String,
+    pub label: String,
+    /// `made anew`, `taken over` or `left out`.
+    pub rows: &'static str,
+    pub reason: &'static str,
+    pub files: u64,
+    /// Those whose results are known by their sizes and times, where rows are made anew; other files are hashed, and may
+    /// be known then.
+    pub files_in_cache: Option<u64>,
+}
+
+impl Report for Explanation {
+    fn tables(&self) -> Vec<Table> {
+        let mut table = Table::new(vec![
+            Column::fixed("eval_id"),
+            Column::elastic("label", 16),
+            Column::fixed("rows").left(),
+            Column::elastic("because", 20),
+            Column::fixed("files"),
+            Column::fixed("in cache"),
+        ]);
+        for row in &self.evaluations {
+            table.rows.push(vec![
+                Cell::Text(row.eval_id.clone()),
+                Cell::Text(row.label.clone()),
+                Cell::Text(row.rows.into()),
+                Cell::Text(row.reason.into()),
+                Cell::Count(row.files),
+                Cell::option(row.files_in_cache, Cell::Count),
+            ]);
+        }
+        vec![table]
+    }
+}
+
 impl SummaryRow {
-    pub(crate) fn new(row: &EvalRow, points: u64, samples: u64, truncated: u64) -> Self {
+    pub(crate) fn new(row: &EvalRow, points: u64, samples: u64, truncated: u64, cached_files: u64) -> Self {
         Self {
             eval_id: row.eval_id.to_string(),
             label: row.label.clone(),
@@ -50,7 +98,18 @@ impl SummaryRow {
             errors: row.n_errors,
             malformed: row.n_malformed,
             foreign: row.n_foreign,
+            cached_files,
             reused: false,
+        }
+    }
+
+    /// Where its rows came from.
+    fn source(&self) -> &'static str {
+        match self.cached_files {
+            _ if self.reused => "database",
+            0 => "files",
+            all if all == self.files => "cache",
+            _ => "both",
         }
     }
 
@@ -67,6 +126,7 @@ impl SummaryRow {
             errors: summary.n_errors,
             malformed: summary.n_malformed,
             foreign: summary.n_foreign,
+            cached_files: 0,
             reused: true,
         }
     }
@@ -99,7 +159,7 @@ impl Report for Summary {
                 Cell::Count(row.malformed),
                 Cell::Count(row.errors),
                 Cell::Count(row.foreign),
-                Cell::Text(if row.reused { "database" } else { "files" }.into()),
+                Cell::Text(row.source().into()),
             ]);
         }
         vec![table]

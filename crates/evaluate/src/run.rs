@@ -7,49 +7,38 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use rs_cli::{CommandError, Exit, Kind, Ui};
-use rs_core::collect::{self, CollectError, Collected, Collection, Input, Keep, Monitor, OnMalformed, Wanted};
+use rs_cli::{CommandError, DAMAGED_BLOBS, Exit, Kind, Ui};
+use rs_core::collect::{Cache, Collected, Collection, Monitor, OnMalformed, UseOfEntries};
 use rs_core::diagnostic::Diagnostic;
 use rs_core::eval_id::EvalId;
-use rs_core::reader::Codec;
 use rs_core::statistics::CONFIDENCE_LEVEL;
 use rs_core::{suggest, timestamp};
+use rs_forensics::compression::COMPRESSOR;
 use rs_pointsdb::PointsDbError;
 use rs_pointsdb::builder::{Builder, EvalRow, Old};
-use rs_pointsdb::connection::{Limits, open_to_read};
-use rs_pointsdb::queries::{self, EvalSummary};
+use rs_pointsdb::connection::Limits;
 use rs_pointsdb::schema::SCHEMA_VERSION;
 
 use crate::arguments::Arguments;
+use crate::batch::{batches, collect_batch, count_cached};
+use crate::explain::explain;
+use crate::old::{OldDatabase, Way, Ways, ids, is_lessened, reads_all, unusable, ways};
 use crate::plan::{Plan, PlannedEval};
 use crate::report::{Summary, SummaryRow};
 
-/// Raw bytes collected at a time: bounds the memory that samples take before they are points, and lets one batch be
-/// written while the next is read.
-const BATCH_BYTES: u64 = 256 << 20;
-/// About how much larger compressed text is once unpacked.
-const TYPICAL_RATIO: u64 = 10;
 /// DuckDB writes while all threads read: more of its own would only be in their way.
 const DATABASE_LIMITS: Limits = Limits { threads: 1 };
 /// Problems shown one by one; the rest are counted.
 const SHOWN_PROBLEMS: usize = 20;
-
-/// What is to become of an evaluation.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    /// Read its files.
-    Read,
-    /// Take its rows over from the old database.
-    Reuse,
-    /// It was not asked for, and the old database has none of it.
-    LeaveOut,
-}
 
 pub(crate) fn run(plan: &Plan, arguments: &Arguments, ui: &mut Ui) -> Result<Exit, CommandError> {
     let started = Instant::now();
     refuse_without_files(plan)?;
     let old = if reads_all(arguments) { OldDatabase::default() } else { OldDatabase::read(plan, DATABASE_LIMITS, ui)? };
     let ways = ways(plan, arguments, &old);
+    if arguments.explain {
+        return explain(plan, arguments, &old, ui);
+    }
     tell_of_kept_and_dropped(plan, &ways, &old, ui);
     let old_config_is_in_force = old.config.as_deref() == Some(&config_name(plan));
     let old = old.evals;
@@ -83,68 +72,29 @@ pub(crate) fn run(plan: &Plan, arguments: &Arguments, ui: &mut Ui) -> Result<Exi
     Ok(if has_malformed { Exit::Negative } else { Exit::Done })
 }
 
-/// Whether nothing of the old database is wanted.
-fn reads_all(arguments: &Arguments) -> bool {
-    arguments.force && arguments.eval_id.is_empty()
-}
-
-/// What the old database holds.
-#[derive(Default)]
-struct OldDatabase {
-    /// Its evaluations by id.
-    evals: BTreeMap<String, EvalSummary>,
-    /// Name of the config in force when it was made; `None` if there is no database that can be used.
-    config: Option<String>,
-    /// Whether there is a database whose rows cannot be taken over.
-    is_lost: bool,
-}
-
-impl OldDatabase {
-    fn read(plan: &Plan, limits: Limits, ui: &mut Ui) -> Result<Self, CommandError> {
-        let _span = tracing::info_span!("read old").entered();
-        let connection = match open_to_read(&plan.db, limits) {
-            Ok(connection) => connection,
-            Err(PointsDbError::Missing { .. }) => return Ok(Self::default()),
-            Err(error @ PointsDbError::SchemaVersion { .. }) => {
-                ui.note(&format!("{error}; everything is read again"));
-                return Ok(Self { is_lost: true, ..Self::default() });
-            }
-            Err(error) => return Err(unusable(error)),
-        };
-        let refused = |source| unusable(PointsDbError::DuckDb { path: plan.db.clone(), source });
-        let dataset = queries::meta(&connection, "dataset").map_err(refused)?.unwrap_or_default();
-        if dataset != plan.dataset {
-            let what = format!("`{}` holds dataset `{dataset}`, not `{}`", plan.db.display(), plan.dataset);
-            return Err(
-                CommandError::input(what).hint("write elsewhere with `--db FILE`, or replace it with `--force`")
-            );
-        }
-        let config = queries::meta(&connection, "config").map_err(refused)?;
-        let evals = queries::evals(&connection, &rs_core::filters::Filters::default()).map_err(refused)?;
-        let evals = evals.into_iter().map(|summary| (summary.eval_id.clone(), summary)).collect();
-        Ok(Self { evals, config, is_lost: false })
-    }
-}
-
 /// Evaluating nothing would only empty the database.
 fn refuse_without_files(plan: &Plan) -> Result<(), CommandError> {
     if plan.evaluations.iter().any(|evaluation| !evaluation.files.is_empty()) {
         return Ok(());
     }
-    Err(CommandError::input(format!("no evaluation of `{}` has a raw file here", plan.dataset))
-        .hint("`data status` tells what is here"))
+    let error = CommandError::input(format!("no evaluation of `{}` has a raw file here", plan.dataset));
+    if plan.absent.is_empty() {
+        return Err(error.hint("`data status` tells what is here"));
+    }
+    let cohorts: Vec<String> = plan.absent.iter().map(|folder| rs_core::paths::show(folder)).collect();
+    Err(error.hint(format!("data pull cohort {}", cohorts.join(" "))))
 }
 
 /// What becomes of rows that the raw files at hand do not explain.
-fn tell_of_kept_and_dropped(plan: &Plan, ways: &BTreeMap<&EvalId, Way>, old: &OldDatabase, ui: &mut Ui) {
+fn tell_of_kept_and_dropped(plan: &Plan, ways: &Ways<'_>, old: &OldDatabase, ui: &mut Ui) {
     for evaluation in &plan.evaluations {
-        let rows = old.evals.get(evaluation.eval_id.as_str()).filter(|_| evaluation.files.is_empty());
-        if let (Some(rows), Way::Reuse) = (rows, ways[&evaluation.eval_id]) {
-            ui.warn(&format!(
-                "{}: no raw file is here; its points ({}) stay as they were",
-                evaluation.eval_id, rows.n_points
-            ));
-        }
+        let Some(rows) = old.evals.get(evaluation.eval_id.as_str()) else { continue };
+        let why = match ways[&evaluation.eval_id] {
+            Way::Reuse if evaluation.files.is_empty() => "no raw file is here",
+            Way::Reuse if is_lessened(evaluation, rows) => "not all raw files are here",
+            _ => continue,
+        };
+        ui.warn(&format!("{}: {why}; its points ({}) stay as they were", evaluation.eval_id, rows.n_points));
     }
     let is_planned = |id: &str| plan.evaluations.iter().any(|evaluation| evaluation.eval_id.as_str() == id);
     let dropped: Vec<&str> = old.evals.keys().map(String::as_str).filter(|id| !is_planned(id)).collect();
@@ -164,32 +114,11 @@ fn tell_of_old_problems(summary: &Summary, ui: &mut Ui) {
     }
 }
 
-/// An old database that cannot be read: it may be worth a repair, so that it is for the user to remove.
-fn unusable(error: PointsDbError) -> CommandError {
-    let is_damaged = matches!(error, PointsDbError::DuckDb { .. });
-    let hint = "remove it, and it is built anew; or write elsewhere with `--db FILE`";
-    db_error(error).maybe_hint(is_damaged.then(|| hint.to_owned()))
-}
-
-fn ways<'a>(plan: &'a Plan, arguments: &Arguments, old: &OldDatabase) -> BTreeMap<&'a EvalId, Way> {
-    let way = |evaluation: &PlannedEval| match old.evals.get(evaluation.eval_id.as_str()) {
-        Some(_) if !evaluation.is_asked_for => Way::Reuse,
-        None if !evaluation.is_asked_for && !old.is_lost => Way::LeaveOut,
-        // Raw data may be elsewhere; that is no reason to lose its points.
-        Some(old) if !arguments.force && evaluation.files.is_empty() && old.n_points > 0 => Way::Reuse,
-        // `--strict` is to meet the malformed lines.
-        Some(old) if arguments.strict && old.n_malformed > 0 => Way::Read,
-        Some(old) if !arguments.force && old.fingerprint == evaluation.fingerprint => Way::Reuse,
-        _ => Way::Read,
-    };
-    plan.evaluations.iter().map(|evaluation| (&evaluation.eval_id, way(evaluation))).collect()
-}
-
 /// Builds the new database; returns the summary of what was read.
 fn build<'a>(
     plan: &'a Plan,
     arguments: &Arguments,
-    ways: &BTreeMap<&'a EvalId, Way>,
+    ways: &Ways<'a>,
     limits: Limits,
     monitor: &Arc<Monitor>,
     problems: &mut Problems,
@@ -203,6 +132,9 @@ fn build<'a>(
     };
     let wanted: Vec<&PlannedEval> =
         plan.evaluations.iter().filter(|evaluation| ways[&evaluation.eval_id] == Way::Read).collect();
+    if let Some(tokenizers) = &plan.tokenizers {
+        tokenizers.tell_of_missing(&plan.tokenizer_folder, ui);
+    }
     let on_malformed = if arguments.strict { OnMalformed::Stop } else { OnMalformed::Continue };
     let batches = batches(plan, &wanted);
     let to_read: BTreeSet<usize> = wanted.iter().flat_map(|evaluation| evaluation.files.iter().copied()).collect();
@@ -210,6 +142,9 @@ fn build<'a>(
     let watched = Arc::clone(monitor);
     progress.watch(move || watched.done_bytes.load(Ordering::Relaxed));
     let mut rows = BTreeMap::new();
+    let use_of_entries = if arguments.force { UseOfEntries::Replaced } else { UseOfEntries::Used };
+    let cache = plan.cache.as_ref().map(|folder| Cache::open(folder, now_nanos(), use_of_entries));
+    let mut cache_problem: Option<String> = None;
     // One batch is written while the next is read; a third waits for both.
     let (sender, receiver) = sync_channel::<(Vec<EvalRow>, Vec<Collected>)>(0);
     let builder = std::thread::scope(|scope| -> Result<Builder, CommandError> {
@@ -221,7 +156,7 @@ fn build<'a>(
         });
         let mut stopped_by = None;
         for batch in &batches {
-            let collection = match collect_batch(plan, batch, on_malformed, monitor) {
+            let collection = match collect_batch(plan, batch, on_malformed, cache.as_ref(), monitor) {
                 Ok(collection) => collection,
                 Err(error) => {
                     stopped_by = Some(error);
@@ -229,6 +164,9 @@ fn build<'a>(
                 }
             };
             problems.take(&collection);
+            if cache_problem.is_none() {
+                cache_problem.clone_from(&collection.cache_problem);
+            }
             let evals: Vec<EvalRow> =
                 batch.iter().zip(&collection.evaluations).map(|(eval, found)| eval_row(plan, eval, found)).collect();
             for ((evaluation, row), found) in batch.iter().zip(&evals).zip(&collection.evaluations) {
@@ -237,7 +175,9 @@ fn build<'a>(
                     found.points.iter().map(|point| of(&point.counters)).sum::<u64>()
                 };
                 let n_points = found.points.len() as u64;
-                let summary = SummaryRow::new(row, n_points, sum(|c| c.answered + c.truncated), sum(|c| c.truncated));
+                let samples = sum(|c| c.answered + c.truncated);
+                let n_cached = count_cached(batch, evaluation, &collection);
+                let summary = SummaryRow::new(row, n_points, samples, sum(|c| c.truncated), n_cached);
                 rows.insert(&evaluation.eval_id, summary);
             }
             // A writer that has failed says so below.
@@ -258,6 +198,10 @@ fn build<'a>(
     })?;
     builder.finish(&meta(plan)).map_err(db_error)?;
     drop(progress);
+    let saved = cache.map_or(Ok(()), |cache| cache.save());
+    if let Some(problem) = cache_problem.or(saved.err().map(|error| error.to_string())) {
+        ui.warn(&format!("results were not kept for the next time: {problem}"));
+    }
     Ok(rows)
 }
 
@@ -276,78 +220,6 @@ fn write(
         builder.append(rows.iter().zip(points)).map_err(db_error)?;
     }
     Ok(builder)
-}
-
-fn ids(ways: &BTreeMap<&EvalId, Way>, wanted: Way) -> Vec<EvalId> {
-    ways.iter().filter(|(_, way)| **way == wanted).map(|(id, _)| (*id).clone()).collect()
-}
-
-/// Evaluations that share files are collected together, so that a file is read once; small ones share a batch.
-fn batches<'a>(plan: &Plan, wanted: &[&'a PlannedEval]) -> Vec<Vec<&'a PlannedEval>> {
-    let cost = |files: &BTreeSet<usize>| {
-        let cost = |file: &rs_core::cohort::RawFile| match file.codec {
-            Codec::Plain => file.size_bytes,
-            Codec::Zstd | Codec::Gzip => file.size_bytes * TYPICAL_RATIO,
-        };
-        files.iter().map(|at| cost(&plan.files[*at])).sum::<u64>()
-    };
-    let mut groups: Vec<(BTreeSet<usize>, Vec<&PlannedEval>)> = Vec::new();
-    for evaluation in wanted {
-        let mut group = (BTreeSet::from_iter(evaluation.files.iter().copied()), vec![*evaluation]);
-        let (sharing, apart) = groups.into_iter().partition(|known| !known.0.is_disjoint(&group.0));
-        groups = apart;
-        for (files, evaluations) in sharing {
-            group.0.extend(files);
-            group.1.splice(0..0, evaluations);
-        }
-        groups.push(group);
-    }
-    let mut batches: Vec<(u64, Vec<&PlannedEval>)> = Vec::new();
-    for (files, evaluations) in groups {
-        let bytes = cost(&files);
-        match batches.last_mut() {
-            Some((sum, batch)) if *sum + bytes <= BATCH_BYTES => {
-                *sum += bytes;
-                batch.extend(evaluations);
-            }
-            _ => batches.push((bytes, evaluations)),
-        }
-    }
-    batches.into_iter().map(|(_, batch)| batch).collect()
-}
-
-fn collect_batch(
-    plan: &Plan,
-    batch: &[&PlannedEval],
-    on_malformed: OnMalformed,
-    monitor: &Monitor,
-) -> Result<Collection, CommandError> {
-    let wanted: Vec<Wanted> = batch
-        .iter()
-        .map(|eval| Wanted { identity: eval.entry.filters.clone(), context_tokens: eval.entry.context })
-        .collect();
-    let mut evaluations_of: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (position, evaluation) in batch.iter().enumerate() {
-        for &file in &evaluation.files {
-            evaluations_of.entry(file).or_default().push(position);
-        }
-    }
-    let inputs: Vec<Input> = evaluations_of
-        .into_iter()
-        .map(|(at, evaluations)| {
-            let file = &plan.files[at];
-            Input { path: file.path.clone(), codec: file.codec, size_bytes: file.size_bytes, evaluations }
-        })
-        .collect();
-    let span = tracing::info_span!("collect", files = inputs.len()).entered();
-    let result = collect::collect(&wanted, &inputs, Keep::Points, on_malformed, monitor);
-    drop(span);
-    result.map_err(|error| match error {
-        CollectError::Cancelled => stopped(),
-        CollectError::Malformed(_) => {
-            CommandError::new(Kind::Negative, error).hint("without --strict the line is counted and the rest goes on")
-        }
-    })
 }
 
 fn eval_row(plan: &Plan, evaluation: &PlannedEval, found: &Collected) -> EvalRow {
@@ -370,8 +242,15 @@ fn eval_row(plan: &Plan, evaluation: &PlannedEval, found: &Collected) -> EvalRow
         n_foreign: found.n_foreign,
         first_timestamp: found.tally.first_timestamp,
         last_timestamp: found.tally.last_timestamp,
-        fingerprint: evaluation.fingerprint.clone(),
+        fingerprint: evaluation.full_fingerprint(plan.tokenizers.as_deref()),
     }
+}
+
+/// Nanoseconds since 1970.
+pub(crate) fn now_nanos() -> i128 {
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks for the time")]
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |since| i128::try_from(since.as_nanos()).unwrap_or(i128::MAX))
 }
 
 fn config_name(plan: &Plan) -> String {
@@ -379,16 +258,14 @@ fn config_name(plan: &Plan) -> String {
 }
 
 fn meta(plan: &Plan) -> Vec<(&'static str, String)> {
-    #[expect(clippy::disallowed_methods, reason = "the one place that asks for the time")]
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let created_at = timestamp::to_rfc3339(i64::try_from(now).unwrap_or(0) * 1_000_000);
+    let created_at = timestamp::to_rfc3339(i64::try_from(now_nanos() / 1_000_000_000).unwrap_or(0) * 1_000_000);
     vec![
         ("schema_version", SCHEMA_VERSION.to_string()),
         ("tool_version", format!("evaluate {}", env!("CARGO_PKG_VERSION"))),
         ("dataset", plan.dataset.clone()),
         ("config", config_name(plan)),
-        ("compressor", "none".to_owned()),
-        ("tokenizers", "none".to_owned()),
+        ("compressor", plan.tokenizers.as_ref().map_or("none", |_| COMPRESSOR).to_owned()),
+        ("tokenizers", plan.tokenizers.as_ref().map_or_else(|| "none".to_owned(), |tokenizers| tokenizers.shown())),
         ("created_at", created_at),
         ("statistics", format!("confidence level {CONFIDENCE_LEVEL}")),
     ]
@@ -409,7 +286,7 @@ fn warn_of_unknown_tasks(plan: &Plan, evaluation: &PlannedEval, found: &Collecte
     }
 }
 
-fn stopped() -> CommandError {
+pub(crate) fn stopped() -> CommandError {
     CommandError::environment("stopped before the end; the database is as it was")
 }
 
@@ -457,11 +334,13 @@ fn tell_throughput(plan: &Plan, summary: &Summary, ui: &mut Ui) {
 struct Problems {
     shown: Vec<Diagnostic>,
     n_all: u64,
+    n_in_damaged_blobs: u64,
 }
 
 impl Problems {
     fn take(&mut self, collection: &Collection) {
         self.n_all += collection.diagnostics.len() as u64 + collection.n_more_diagnostics;
+        self.n_in_damaged_blobs += collection.n_in_damaged_blobs;
         let room = SHOWN_PROBLEMS.saturating_sub(self.shown.len());
         self.shown.extend(collection.diagnostics.iter().take(room).cloned());
     }
@@ -473,6 +352,9 @@ impl Problems {
         let n_more = self.n_all - self.shown.len() as u64;
         if n_more > 0 {
             ui.problem(&format!("... and {n_more} more problems; in a cohort `cohort validate` lists them all"));
+        }
+        if self.n_in_damaged_blobs > 0 {
+            ui.note(DAMAGED_BLOBS);
         }
     }
 }

@@ -8,6 +8,7 @@ use rs_core::config::ConfigError;
 use rs_core::dataset::DatasetError;
 use rs_core::document::DocumentError;
 use rs_core::filters::FilterError;
+use rs_core::library::LibraryError;
 use rs_core::manifest::ManifestError;
 
 /// How a command ended that did not fail.
@@ -153,6 +154,7 @@ impl From<CohortError> for CommandError {
     fn from(error: CohortError) -> Self {
         match error {
             CohortError::Document(error) => error.into(),
+            CohortError::Library(error) => error.into(),
             CohortError::Missing { .. } => Self::input(error).hint("`cohort list` shows the cohorts there are"),
             CohortError::List { .. } | CohortError::CurrentFolder(_) => Self::environment(error),
             other => Self::input(other),
@@ -188,7 +190,17 @@ impl From<ManifestError> for CommandError {
     fn from(error: ManifestError) -> Self {
         match error {
             ManifestError::Document(error) => error.into(),
+            ManifestError::Write(error) => Self::environment(error),
             other => Self::input(other),
+        }
+    }
+}
+
+impl From<LibraryError> for CommandError {
+    fn from(error: LibraryError) -> Self {
+        match error {
+            LibraryError::Manifest(error) => error.into(),
+            LibraryError::CurrentFolder(_) => Self::environment(error),
         }
     }
 }

@@ -20,4 +20,4 @@ pub use interrupt::on_interrupt;
 pub use program::{Program, main};
 pub use progress::Progress;
 pub use table::{Cell, Column, Cut, Table};
-pub use ui::{Screen, Ui};
+pub use ui::{DAMAGED_BLOBS, Screen, Ui};

@@ -6,6 +6,9 @@ use crate::command_error::{CommandError, Kind};
 use crate::common_args::{ColorChoice, CommonArgs};
 use crate::progress::Progress;
 
+/// What to do about blobs that cannot be read: a note.
+pub const DAMAGED_BLOBS: &str = "a blob is damaged: `data verify --repair` fetches a good copy";
+
 /// Columns of a terminal that does not tell.
 const USUAL_WIDTH: usize = 80;
 

@@ -9,8 +9,8 @@ use rayon::prelude::*;
 /// Permissions of new files before the user's mask: those that any program gives a new file.
 const NEW_FILE_MODE: u32 = 0o666;
 
-/// Writes a file beside `path`, syncs it, renames it over `path` and syncs the folder. A link stays one: what it leads to is
-/// replaced. The permissions of an old file are kept.
+/// Writes a file beside `path`, syncs it, renames it over `path` and syncs the folder. A link stays one: what it leads
+/// to is replaced. The permissions of an old file are kept.
 ///
 /// # Errors
 /// The folder cannot be written; the old content stays. The error names the path.

@@ -1,8 +1,14 @@
 //! A cohort: one model's folder, its `evals.json`, and the raw files that each evaluation in it names.
+//!
+//! Raw files of a run folder that is not there are listed from its blob, where the manifest names one and it is in the
+//! local store: they have the paths that they would have when extracted, and match the same globs.
+
+mod packed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobMatcher};
 use serde::{Deserialize, Serialize};
@@ -10,6 +16,8 @@ use walkdir::WalkDir;
 
 use crate::document::{self, DocumentError};
 use crate::eval_id::{self, EvalId, Identity};
+use crate::library::{Libraries, Library, LibraryError};
+use crate::origin::Origin;
 use crate::paths::{self, Climb, PathRefused};
 use crate::reader::{Codec, raw_file_name};
 
@@ -82,6 +90,9 @@ pub enum CohortError {
     /// `evals.json` is wrong.
     #[error(transparent)]
     Document(#[from] DocumentError),
+    /// The manifest that may name its blobs is wrong.
+    #[error(transparent)]
+    Library(#[from] LibraryError),
     /// The current folder is not there.
     #[error("no current folder: {0}")]
     CurrentFolder(#[from] io::Error),
@@ -124,7 +135,7 @@ pub enum CohortError {
 /// A raw file of a cohort.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawFile {
-    /// Where it is, as the user would type it.
+    /// Where it is, or would be if its run folder were extracted, as the user would type it.
     pub path: PathBuf,
     /// Its path below the cohort's folder, with `/` between its parts and without a compression suffix: the same
     /// however the file is packed, so it orders files.
@@ -133,10 +144,21 @@ pub struct RawFile {
     pub run: String,
     /// How it is stored.
     pub codec: Codec,
-    /// Stored size in bytes.
+    /// Its size in bytes, as a file.
     pub size_bytes: u64,
-    /// Time of its last change in nanoseconds since 1970; 0 where the system tells none.
+    /// Time of the last change of the file, or of its blob, in nanoseconds since 1970; 0 where the system tells none.
     pub modified_nanos: i128,
+    /// Where its bytes are.
+    pub origin: Origin,
+}
+
+/// A run folder that the manifest names and that is neither extracted nor in the local store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AbsentRun {
+    /// Its path below the cohort's folder.
+    pub run: String,
+    /// Positions in [`Cohort::evaluations`] of those with records in it.
+    pub evaluations: Vec<usize>,
 }
 
 /// A cohort and what its folder holds.
@@ -150,6 +172,10 @@ pub struct Cohort {
     pub evaluations: Vec<Evaluation>,
     /// Every raw file that a glob matches or that lies in a run folder of the cohort, in logical order.
     pub files: Vec<RawFile>,
+    /// Run folders whose raw data is elsewhere, in order.
+    pub absent: Vec<AbsentRun>,
+    /// The run folders that are read out of their blobs: paths below the cohort's folder, and the blobs.
+    packed: BTreeMap<String, Arc<Path>>,
     /// Things to tell the user that stop nothing.
     pub warnings: Vec<String>,
 }
@@ -161,14 +187,25 @@ pub struct Evaluation {
     pub entry: Entry,
     /// Positions in [`Cohort::files`] of the files its glob matches.
     pub files: Vec<usize>,
+    /// Whether the manifest names blobs of it, wherever they are.
+    pub is_in_manifest: bool,
 }
 
 impl Cohort {
     /// Reads a cohort, named by its folder or its `evals.json`, and lists its raw files.
     ///
     /// # Errors
-    /// There is none, its `evals.json` is wrong, or a folder cannot be listed. A glob that matches nothing is a warning.
+    /// There is none, its `evals.json` or the manifest is wrong, or a folder cannot be listed. A glob that matches nothing
+    /// is a warning, and so is raw data that is not here.
     pub fn open(path: &Path) -> Result<Self, CohortError> {
+        Self::open_among(path, &mut Libraries::default())
+    }
+
+    /// [`Cohort::open`], for one of several: what they have in common is read once.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_among(path: &Path, libraries: &mut Libraries) -> Result<Self, CohortError> {
         let (folder, file) = if path.file_name().is_some_and(|name| name == EVALS_FILE) {
             (path.parent().unwrap_or(Path::new("")).to_owned(), path.to_owned())
         } else {
@@ -184,16 +221,25 @@ impl Cohort {
             .map(|key| format!("{}: unknown key `{key}` is ignored", file.display()))
             .collect();
         let absolute = paths::absolute(&folder)?;
+        let library = libraries.of_cohort(&folder)?;
         let mut matchers = Vec::new();
         for (position, entry) in document.value.iter().enumerate() {
-            matchers.push(Matcher::new(&absolute, &file, position, entry)?);
+            matchers.push(Matcher::new(&absolute, &library, &file, position, entry)?);
         }
-        let files = list_files(&folder, &absolute, &matchers)?;
+        let searches = searches(&absolute, &matchers);
+        let mut files = list_files(&folder, &absolute, &searches)?;
+        let entries = &document.value;
+        let packed = packed::list(&folder, &absolute, &library, &searches, entries);
+        files.extend(packed.files);
+        let files: Vec<Found> = files.into_values().collect();
         let mut evaluations = Vec::new();
         for (position, (entry, matcher)) in document.value.into_iter().zip(&matchers).enumerate() {
+            let is_matched = |found: &Found| matcher.matches(found) || found.claimed_by.contains(&position);
             let matched: Vec<usize> =
-                files.iter().enumerate().filter(|(_, found)| matcher.matches(found)).map(|(at, _)| at).collect();
-            if matched.is_empty() {
+                files.iter().enumerate().filter(|(_, found)| is_matched(found)).map(|(at, _)| at).collect();
+            // What is elsewhere is told below.
+            let is_elsewhere = packed.absent.iter().any(|absent| absent.evaluations.contains(&position));
+            if matched.is_empty() && !is_elsewhere {
                 warnings.push(format!(
                     "{}: entry {position} (`{}`): glob `{}` matches no raw file",
                     file.display(),
@@ -201,7 +247,8 @@ impl Cohort {
                     entry.evaluate.glob
                 ));
             }
-            evaluations.push(Evaluation { entry, files: matched });
+            let is_in_manifest = library.manifest.evals.contains_key(entry.eval_id().as_str());
+            evaluations.push(Evaluation { entry, files: matched, is_in_manifest });
         }
         let files: Vec<RawFile> = files.into_iter().map(|found| found.file).collect();
         warnings.extend(files.windows(2).filter(|pair| pair[0].logical == pair[1].logical).map(|pair| {
@@ -211,7 +258,17 @@ impl Cohort {
                 pair[1].path.display()
             )
         }));
-        Ok(Self { folder, file, evaluations, files, warnings })
+        warnings.extend(packed::warning(&folder, &packed.absent));
+        Ok(Self { folder, file, evaluations, files, absent: packed.absent, packed: packed.blobs, warnings })
+    }
+
+    /// The text of a file in a run folder, read out of the run's blob where that is not extracted. `None` if there is no
+    /// such file.
+    ///
+    /// # Errors
+    /// It cannot be read, is too large, or no UTF-8.
+    pub fn run_text(&self, run: &str, name: &str) -> Result<Option<String>, DocumentError> {
+        packed::run_text(self, run, name)
     }
 
     /// Run folders that hold raw files which no evaluation matches, in order.
@@ -242,7 +299,12 @@ struct Found {
     file: RawFile,
     /// Absolute, as stored and without a compression suffix.
     names: [PathBuf; 2],
+    /// Positions of the evaluations that it belongs to whatever their globs say.
+    claimed_by: Vec<usize>,
 }
+
+/// Raw files by what they are ordered by: logical and absolute path.
+type FoundFiles = BTreeMap<(String, PathBuf), Found>;
 
 /// A glob and the folder it is relative to.
 struct Matcher {
@@ -256,7 +318,7 @@ struct Matcher {
 }
 
 impl Matcher {
-    fn new(folder: &Path, file: &Path, position: usize, entry: &Entry) -> Result<Self, CohortError> {
+    fn new(folder: &Path, library: &Library, file: &Path, position: usize, entry: &Entry) -> Result<Self, CohortError> {
         let pattern = &entry.evaluate.glob;
         paths::check_relative(pattern, Climb::Never).map_err(|source| CohortError::GlobRefused {
             path: file.to_owned(),
@@ -272,7 +334,7 @@ impl Matcher {
             source,
         })?;
         let prefix = literal_prefix(pattern);
-        let root = project_root(folder, &prefix);
+        let root = project_root(folder, library, &prefix);
         let levels = Path::new(pattern).components().count() - prefix.components().count();
         let depth = if pattern.contains("**") { usize::MAX } else { levels };
         Ok(Self { glob: glob.compile_matcher(), search: root.join(&prefix), root, depth })
@@ -292,31 +354,38 @@ fn literal_prefix(pattern: &str) -> PathBuf {
     folders.components().take_while(is_literal).collect()
 }
 
-/// The nearest ancestor of the cohort's (absolute) folder under which `prefix` exists; without one, the folder itself.
-fn project_root(folder: &Path, prefix: &Path) -> PathBuf {
-    folder.ancestors().find(|ancestor| ancestor.join(prefix).is_dir()).unwrap_or(folder).to_owned()
+/// The nearest ancestor of the cohort's (absolute) folder under which `prefix` exists, or would if all that the manifest
+/// names were extracted; without one, the folder itself.
+fn project_root(folder: &Path, library: &Library, prefix: &Path) -> PathBuf {
+    let exists = |folder: &Path| folder.is_dir() || library.runs_around(folder).next().is_some();
+    folder.ancestors().find(|ancestor| exists(&ancestor.join(prefix))).unwrap_or(folder).to_owned()
 }
 
-/// Lists the raw files below the cohort's folder (two levels) and where its globs reach. `shown` is the folder as the
-/// user would type it, `folder` the same absolute.
-fn list_files(shown: &Path, folder: &Path, matchers: &[Matcher]) -> Result<Vec<Found>, CohortError> {
+/// Where raw files are looked for: absolute folders, and how many levels below them a file can be.
+fn searches(folder: &Path, matchers: &[Matcher]) -> BTreeMap<PathBuf, usize> {
     let mut searches: BTreeMap<PathBuf, usize> = BTreeMap::from([(folder.to_owned(), 2)]);
     for matcher in matchers {
         let depth = searches.entry(matcher.search.clone()).or_default();
         *depth = (*depth).max(matcher.depth);
     }
-    let mut found = BTreeMap::new();
+    searches
+}
+
+/// Lists the raw files below the cohort's folder (two levels) and where its globs reach. `shown` is the folder as the
+/// user would type it, `folder` the same absolute.
+fn list_files(shown: &Path, folder: &Path, searches: &BTreeMap<PathBuf, usize>) -> Result<FoundFiles, CohortError> {
+    let mut found = FoundFiles::new();
     for (search, depth) in searches {
         if !search.is_dir() {
             continue;
         }
-        let walk = WalkDir::new(&search).max_depth(depth).follow_links(true).into_iter();
+        let walk = WalkDir::new(search).max_depth(*depth).follow_links(true).into_iter();
         for item in walk.filter_entry(|item| item.depth() == 0 || !is_hidden(item.file_name())) {
             let item = match item {
                 Ok(item) => item,
                 Err(error) if is_of_no_matter(&error, |name| raw_file_name(name).is_some()) => continue,
                 Err(error) => {
-                    let below_cohort = paths::relative_to(error.path().unwrap_or(&search), folder);
+                    let below_cohort = paths::relative_to(error.path().unwrap_or(search), folder);
                     return Err(CohortError::List { path: paths::join(shown, &below_cohort), source: io_error(error) });
                 }
             };
@@ -334,12 +403,13 @@ fn list_files(shown: &Path, folder: &Path, matchers: &[Matcher]) -> Result<Vec<F
                 size_bytes: metadata.len(),
                 modified_nanos: modified_nanos(&metadata),
                 path,
+                origin: Origin::File,
             };
             let names = [absolute.clone(), absolute.with_file_name(plain)];
-            found.insert((file.logical.clone(), absolute), Found { file, names });
+            found.insert((file.logical.clone(), absolute), Found { file, names, claimed_by: Vec::new() });
         }
     }
-    Ok(found.into_values().collect())
+    Ok(found)
 }
 
 /// Whether a walk can go on after this error: a link leads into a folder above it, or nowhere and has a name that is not
@@ -410,6 +480,11 @@ pub fn find_cohorts_within(folder: &Path, levels: usize) -> Result<Vec<PathBuf>,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::{EvalBlobs, MANIFEST_FILE, Manifest, RunBlob};
+    use crate::monitor::Monitor;
+    use crate::pack;
+    use crate::presence::{Presence, presence};
+    use crate::store::{STORE_FOLDER, Store};
 
     fn write(root: &Path, path: &str, text: &str) {
         let path = root.join(path);
@@ -501,5 +576,172 @@ mod tests {
         }
         let found = find_cohorts(root.path()).expect("lists");
         assert_eq!(found, [root.path().join("a/N"), root.path().join("b/M")]);
+    }
+
+    /// Packs run folders of the cohort `data/set/M` into the store, names them in the manifest, and removes them.
+    fn pack_away(root: &Path, runs: &[&str]) -> Vec<RunBlob> {
+        let store = Store::new(root.join("data").join(STORE_FOLDER));
+        let cohort = root.join("data/set/M");
+        let pack_run = |run: &&str| {
+            let folder = cohort.join(run);
+            let files = pack::list_run(&folder).unwrap();
+            let packed = pack::store_run(&folder, &files, &store, &Monitor::default()).unwrap();
+            fs_err::remove_dir_all(folder).unwrap();
+            RunBlob::new(*run, &packed)
+        };
+        let runs: Vec<RunBlob> = runs.iter().map(pack_run).collect();
+        write_manifest(root, &runs);
+        runs
+    }
+
+    /// A manifest in which the evaluation m+t+s has these runs.
+    fn write_manifest(root: &Path, runs: &[RunBlob]) {
+        let eval = EvalBlobs {
+            identity: "m+t+s".into(),
+            cohort: "set/M".into(),
+            runs: runs.to_vec(),
+            others: serde_json::Map::new(),
+        };
+        let manifest = Manifest { evals: BTreeMap::from([("34c4dc".to_owned(), eval)]), ..Manifest::default() };
+        fs_err::write(root.join("data").join(MANIFEST_FILE), manifest.to_text()).unwrap();
+    }
+
+    /// What a cohort's files are, wherever their bytes.
+    fn listed(cohort: &Cohort) -> Vec<(String, String, String, Codec, u64, Vec<usize>)> {
+        let claimed = |at: usize| {
+            (0..cohort.evaluations.len()).filter(|eval| cohort.evaluations[*eval].files.contains(&at)).collect()
+        };
+        let file = |(at, file): (usize, &RawFile)| {
+            let path = paths::show(&file.path);
+            (path, file.logical.clone(), file.run.clone(), file.codec, file.size_bytes, claimed(at))
+        };
+        cohort.files.iter().enumerate().map(file).collect()
+    }
+
+    fn cohort_with_runs(glob: &str) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), "data/set/M/evals.json", &evals(glob));
+        for (file, text) in [
+            ("a/1.ndjson", "x"),
+            ("a/2.jsonl.zst", "xx"),
+            ("a/metadata.json", "\u{FEFF}{\"k\": 1}"),
+            ("a/sub/3.ndjson.gz", "xxx"),
+            ("a/sub/deep/4.ndjson", ""),
+            ("a/sub/metadata.json", "{\"k\": 2}"),
+            ("b/1.ndjson", "xxxxx"),
+            ("b/x.log", "x"),
+        ] {
+            write(root.path(), &format!("data/set/M/{file}"), text);
+        }
+        root
+    }
+
+    #[track_caller]
+    fn check_same_from_blobs(glob: &str, n_files: usize) {
+        let root = cohort_with_runs(glob);
+        let folder = root.path().join("data/set/M");
+        let before = Cohort::open(&folder).unwrap();
+        assert_eq!(before.evaluations[0].files.len(), n_files, "{glob}");
+        assert_eq!(presence(&before), Presence::Here);
+        pack_away(root.path(), &["a", "b"]);
+        let after = Cohort::open(&folder).unwrap();
+        assert_eq!(listed(&after), listed(&before), "{glob}");
+        assert_eq!((&after.warnings, &after.absent), (&before.warnings, &Vec::new()));
+        assert!(after.files.iter().all(|file| matches!(file.origin, Origin::Blob(_))));
+        assert_eq!(presence(&after), Presence::Blobs);
+        for (run, name) in [("a", "metadata.json"), ("a/sub", "metadata.json"), ("b", "metadata.json"), ("c", "x")] {
+            let expected = match (run, name) {
+                ("a", _) => Some("{\"k\": 1}".to_owned()),
+                ("a/sub", _) => Some("{\"k\": 2}".to_owned()),
+                _ => None,
+            };
+            assert_eq!(after.run_text(run, name).unwrap(), expected, "{run}");
+        }
+        // From somewhere else.
+        let below = Cohort::open(&folder.join("../../../data/set/M/evals.json")).unwrap();
+        assert_eq!(below.files.len(), before.files.len());
+    }
+
+    #[test]
+    fn blobs_are_listed_as_if_they_were_extracted() {
+        check_same_from_blobs("data/set/M/*/*", 3);
+        check_same_from_blobs("data/set/M/a/*", 2);
+        check_same_from_blobs("set/M/a/sub/*", 1);
+        check_same_from_blobs("set/M/a/**/*.ndjson", 3);
+        check_same_from_blobs("data/**", 5);
+        check_same_from_blobs("b/1.ndjson", 1);
+    }
+
+    #[test]
+    fn a_folder_wins_over_its_blob() {
+        let root = cohort_with_runs("data/set/M/*/*");
+        let folder = root.path().join("data/set/M");
+        pack_away(root.path(), &["a", "b"]);
+        write(root.path(), "data/set/M/a/9.ndjson", "");
+        let cohort = Cohort::open(&folder).unwrap();
+        let names: Vec<&str> = cohort.files.iter().map(|file| file.logical.as_str()).collect();
+        assert_eq!(names, ["a/9.ndjson", "b/1.ndjson"]);
+        assert_eq!(presence(&cohort), Presence::Here);
+        assert_eq!(cohort.run_text("a", "metadata.json").unwrap(), None);
+    }
+
+    #[test]
+    fn raw_data_that_is_elsewhere_is_told() {
+        let root = cohort_with_runs("data/set/M/*/*");
+        let folder = root.path().join("data/set/M");
+        let runs = pack_away(root.path(), &["a", "b"]);
+        let store = Store::new(root.path().join("data").join(STORE_FOLDER));
+        store.remove(&runs[0].blob).unwrap();
+        let cohort = Cohort::open(&folder).unwrap();
+        assert_eq!(cohort.absent, [AbsentRun { run: "a".into(), evaluations: vec![0] }]);
+        assert_eq!((cohort.files.len(), presence(&cohort)), (1, Presence::Partly));
+        let shown = folder.display();
+        assert_eq!(
+            cohort.warnings[1..],
+            [format!(
+                "{shown}: a run is neither extracted nor in the local store: a; `data pull cohort {shown}` fetches the raw data"
+            )]
+        );
+        store.remove(&runs[1].blob).unwrap();
+        let cohort = Cohort::open(&folder).unwrap();
+        assert_eq!((cohort.files.len(), cohort.absent.len(), presence(&cohort)), (0, 2, Presence::Blobs));
+        // An unknown key, and this.
+        assert_eq!(cohort.warnings.len(), 2);
+        assert!(cohort.warnings[1].contains(": 2 runs are neither extracted nor in the local store: a, b;"));
+    }
+
+    /// A blob that cannot be opened, and one that is another than the manifest says.
+    #[test]
+    fn a_blob_that_cannot_be_used_stands_for_its_files() {
+        let root = cohort_with_runs("data/set/M/*/*");
+        let folder = root.path().join("data/set/M");
+        let runs = pack_away(root.path(), &["a", "b"]);
+        let check = |what: &str| {
+            let cohort = Cohort::open(&folder).unwrap();
+            let file = &cohort.files[cohort.evaluations[0].files[0]];
+            assert_eq!((file.run.as_str(), &file.path), ("a", &folder.join("a")));
+            let Origin::Unusable(why) = &file.origin else { panic!("{:?}", file.origin) };
+            assert!(why.ends_with(what), "{why}");
+            assert!(why.contains("data/.blobs/"), "{why}");
+            assert_eq!(cohort.evaluations[0].files.len(), 2);
+        };
+        let other = RunBlob { n_files: 9, ..runs[0].clone() };
+        write_manifest(root.path(), &[other, runs[1].clone()]);
+        check("the number of its files is `6`, expected `9`");
+        let other = RunBlob { content: runs[1].content, ..runs[0].clone() };
+        write_manifest(root.path(), &[other, runs[1].clone()]);
+        check(&format!("its content is `{}`, expected `{}`", runs[0].content, runs[1].content));
+        write_manifest(root.path(), &runs);
+        let blob = Store::new(root.path().join("data").join(STORE_FOLDER)).path_of(&runs[0].blob);
+        fs_err::write(blob, "no blob").unwrap();
+        check("no seek table at its end: it is cut short, or something follows, or it is no blob");
+    }
+
+    #[test]
+    fn a_manifest_that_is_wrong_is_an_error() {
+        let root = cohort_with_runs("data/set/M/*/*");
+        write(root.path(), "data/manifest.json", "<<<<<<< HEAD");
+        let error = Cohort::open(&root.path().join("data/set/M")).unwrap_err();
+        assert!(matches!(error, CohortError::Library(_)), "{error}");
     }
 }

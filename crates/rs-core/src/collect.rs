@@ -2,27 +2,38 @@
 //!
 //! Files are cut into ranges (plain) or read as streams (compressed) whose blocks other threads may parse. What a range
 //! or block gives is kept apart and put together in (path, line) order, so that the result depends on nothing else.
+//! Files in blobs are read frame by frame ([`blobs`]).
+
+mod blobs;
+mod cache;
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+pub use cache::{Cache, UseOfEntries};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{Diagnostic, Problem};
 use crate::eval_id::Identity;
+use crate::forensics::{Examiner, Spectrum, prompt_text};
 use crate::lexer::{LexError, RawString};
 pub use crate::monitor::Monitor;
+use crate::origin::Origin;
+use crate::pack::{Pack, PackError, PackReader};
 use crate::params::{canonical_json, canonical_params};
 use crate::point::{self, Attributes, Point};
 use crate::reader::{Block, BlockReader, Codec, MAX_LINE_BYTES};
-use crate::record::{self, Controls, Record};
+use crate::record::{self, Controls, Outcome, Record};
 use crate::sample::Sample;
 use crate::shape::Shape;
+use blobs::{BlobInput, Scratch};
+use cache::{Known, Wishes};
 
 /// Plain files are read in ranges of this many bytes, so that several threads work on a large one.
 const RANGE_BYTES: u64 = 16 << 20;
@@ -60,12 +71,14 @@ pub struct Wanted {
 /// A raw file to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Input {
-    /// Where it is, as the user would type it.
+    /// Where it is, or would be if it were in no blob, as the user would type it.
     pub path: PathBuf,
     /// How it is stored.
     pub codec: Codec,
-    /// Stored size in bytes.
+    /// Its size in bytes, as a file.
     pub size_bytes: u64,
+    /// Where its bytes are.
+    pub origin: Origin,
     /// Positions of the evaluations whose glob matches it, ascending.
     pub evaluations: Vec<usize>,
 }
@@ -88,6 +101,19 @@ pub enum OnMalformed {
     Stop,
 }
 
+/// How files are read.
+#[derive(Clone, Copy)]
+pub struct How<'a> {
+    /// How much of each record is kept.
+    pub keep: Keep,
+    /// What happens at a malformed line.
+    pub on_malformed: OnMalformed,
+    /// Who looks at the texts of records; by nobody they are skipped.
+    pub examiner: Option<&'a dyn Examiner>,
+    /// Results of earlier runs. Used where there is an examiner: without one, reading is as fast.
+    pub cache: Option<&'a Cache>,
+}
+
 /// Why there is no result.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectError {
@@ -100,7 +126,7 @@ pub enum CollectError {
 }
 
 /// Records of one kind in one file or evaluation, and their dates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Tally {
     /// Well-formed records.
     pub n_records: u64,
@@ -150,6 +176,8 @@ pub struct FileFindings {
     pub identities: BTreeMap<Identity, Tally>,
     /// Malformed lines (a torn one and a failure to read included).
     pub n_malformed: u64,
+    /// Whether all this comes from the cache.
+    pub is_from_cache: bool,
 }
 
 /// The result of a collection.
@@ -163,6 +191,10 @@ pub struct Collection {
     pub diagnostics: Vec<Diagnostic>,
     /// Problems beyond those.
     pub n_more_diagnostics: u64,
+    /// Files that could not be read, or not to their end, because their blob is damaged.
+    pub n_in_damaged_blobs: u64,
+    /// Why results could not be kept for the next time.
+    pub cache_problem: Option<String>,
 }
 
 /// Reads `files`, in (path, line) order as given, and makes the points of the evaluations wanted.
@@ -172,37 +204,116 @@ pub struct Collection {
 pub fn collect(
     wanted: &[Wanted],
     files: &[Input],
-    keep: Keep,
-    on_malformed: OnMalformed,
+    how: How<'_>,
     monitor: &Monitor,
 ) -> Result<Collection, CollectError> {
-    collect_in(Pieces::default(), wanted, files, keep, on_malformed, monitor)
+    collect_in(Pieces::default(), wanted, files, how, monitor)
 }
 
 fn collect_in(
     pieces: Pieces,
     wanted: &[Wanted],
     files: &[Input],
-    keep: Keep,
-    on_malformed: OnMalformed,
+    how: How<'_>,
     monitor: &Monitor,
 ) -> Result<Collection, CollectError> {
     let hasher = DefaultHashBuilder::default();
-    let context = Context { pieces, wanted, files, keep, on_malformed, monitor, hasher };
-    let parts = context.read_all();
+    let How { keep, on_malformed, examiner, cache } = how;
+    let mut kept = Kept::load(wanted, files, how, cache.filter(|_| keep == Keep::Points && examiner.is_some()));
+    let is_kept: Vec<bool> = kept.files.iter().map(|file| file.parts.is_some()).collect();
+    let blobs = blobs::inputs(files, &is_kept);
+    let context = Context { pieces, wanted, files, is_kept, blobs, keep, on_malformed, examiner, monitor, hasher };
+    let mut parts = context.read_all();
     if monitor.is_cancelled() {
         return Err(CollectError::Cancelled);
     }
-    let collection = context.put_together(parts);
+    let cache_problem = kept.store(files, &parts);
+    parts.extend(kept.files.iter_mut().filter_map(|file| file.parts.take()).flatten());
+    parts.sort_by_key(|part: &Part| (part.file, part.offset));
+    let mut collection = context.put_together(parts);
+    collection.cache_problem = cache_problem.map(|problem| problem.to_string());
+    for (findings, is_kept) in collection.files.iter_mut().zip(&context.is_kept) {
+        findings.is_from_cache = *is_kept;
+    }
     match collection.diagnostics.first() {
         Some(first) if on_malformed == OnMalformed::Stop => Err(CollectError::Malformed(first.clone())),
         _ => Ok(collection),
     }
 }
 
-/// A piece of work: a part of a plain file, or a whole compressed one.
+/// What the cache knows of files.
+struct Kept<'a> {
+    cache: Option<&'a Cache>,
+    files: Vec<KeptFile>,
+}
+
+#[derive(Default)]
+struct KeptFile {
+    wishes: Wishes,
+    known: Option<Known>,
+    parts: Option<Vec<Part>>,
+}
+
+impl<'a> Kept<'a> {
+    fn load(wanted: &[Wanted], files: &[Input], how: How<'_>, cache: Option<&'a Cache>) -> Self {
+        let Some(cache) = cache else {
+            return Self { cache, files: files.iter().map(|_| KeptFile::default()).collect() };
+        };
+        let files = files.par_iter().enumerate().map(|(file, input)| {
+            let wishes = wishes(wanted, input, how.examiner);
+            let known = cache.content(input);
+            let parts = known.as_ref().and_then(|known| cache.load(known, &wishes, file));
+            KeptFile { wishes, known, parts }
+        });
+        Self { cache: Some(cache), files: files.collect() }
+    }
+
+    /// Keeps what was read. Returns the first problem; the work goes on without a cache.
+    fn store(&self, files: &[Input], parts: &[Part]) -> Option<io::Error> {
+        let cache = self.cache?;
+        let mut by_file: BTreeMap<usize, Vec<&Part>> = BTreeMap::new();
+        parts.iter().for_each(|part| by_file.entry(part.file).or_default().push(part));
+        let by_file: Vec<(usize, Vec<&Part>)> = by_file.into_iter().collect();
+        let store = |(file, parts): &(usize, Vec<&Part>)| {
+            let kept = &self.files[*file];
+            kept.known.as_ref().map_or(Ok(()), |known| cache.store(&files[*file], known, &kept.wishes, parts))
+        };
+        by_file.par_iter().map(store).find_map_first(Result::err)
+    }
+}
+
+/// Whose records are wanted of a file, and what their results depend on.
+fn wishes(wanted: &[Wanted], input: &Input, examiner: Option<&dyn Examiner>) -> Wishes {
+    let mut wishes = Wishes::new();
+    for &evaluation in &input.evaluations {
+        let depends_on = examiner.map(|examiner| examiner.fingerprint(evaluation)).unwrap_or_default();
+        wishes.entry(wanted[evaluation].identity.clone()).or_insert(depends_on);
+    }
+    wishes
+}
+
+/// Which of these files the cache knows without reading them.
+#[must_use]
+pub fn find_kept(wanted: &[Wanted], files: &[Input], examiner: &dyn Examiner, cache: &Cache) -> Vec<bool> {
+    files.par_iter().map(|input| cache.would_load(input, &wishes(wanted, input, Some(examiner)))).collect()
+}
+
+/// A piece of work.
 #[derive(Debug, Clone, Copy)]
-struct Unit {
+enum Unit {
+    /// A part of a plain file.
+    Range(FileRange),
+    /// A whole compressed file.
+    Stream { file: usize },
+    /// A frame of a blob, with all that begins in it.
+    Frame { blob: usize, frame: usize },
+    /// A file that says why it cannot be read.
+    Unusable { file: usize },
+}
+
+/// A part of a plain file.
+#[derive(Debug, Clone, Copy)]
+struct FileRange {
     file: usize,
     start: u64,
     end: u64,
@@ -212,8 +323,13 @@ struct Context<'a> {
     pieces: Pieces,
     wanted: &'a [Wanted],
     files: &'a [Input],
+    /// Which of them need not be read: the cache knows what they give.
+    is_kept: Vec<bool>,
+    /// The blobs that some of them lie in.
+    blobs: Vec<BlobInput<'a>>,
     keep: Keep,
     on_malformed: OnMalformed,
+    examiner: Option<&'a dyn Examiner>,
     monitor: &'a Monitor,
     hasher: DefaultHashBuilder,
 }
@@ -227,14 +343,25 @@ struct Part {
     points: Vec<PartPoint>,
     /// What samples carry besides their results.
     attributes: Vec<Attributes>,
+    /// What was found of prompts.
+    spectra: Vec<Spectrum>,
     n_malformed: u64,
     diagnostics: Vec<PlacedProblem>,
+    /// Why the file could not be read, or not to its end.
+    unreadable: Option<Unreadable>,
+}
+
+struct Unreadable {
+    what: String,
+    is_damaged_blob: bool,
 }
 
 /// An evaluation, a task, and params: what a point is found by.
 type Coordinate<'a> = (usize, &'a str, &'a str);
 
-/// Samples of one coordinate, in line order; their attributes are positions in [`Part::attributes`].
+/// Samples of one coordinate, in line order; their attributes and spectra are positions in [`Part::attributes`] and
+/// [`Part::spectra`].
+#[derive(Clone, Serialize, Deserialize)]
 struct PartPoint {
     identity: usize,
     base_task: String,
@@ -242,6 +369,7 @@ struct PartPoint {
     samples: Vec<Sample>,
 }
 
+#[derive(Clone, Serialize, Deserialize)]
 struct PlacedProblem {
     line: Line,
     column: Option<usize>,
@@ -250,11 +378,10 @@ struct PlacedProblem {
 }
 
 /// Where a line is: counted from a place whose own line number is known (compressed files) or found later (plain).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 enum Line {
     Number(u64),
     AtOffset(u64),
-    WholeFile,
 }
 
 impl<'a> Context<'a> {
@@ -269,14 +396,16 @@ impl<'a> Context<'a> {
         rayon::scope(|scope| {
             for _ in 0..rayon::current_num_threads() {
                 scope.spawn(|scope| {
+                    let mut scratch = Scratch::default();
                     while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
                         // What comes before a malformed line is read all the same: it may hold an earlier one.
-                        if self.stopped(&shared, unit.file, unit.start) {
-                            continue;
-                        }
-                        match self.files[unit.file].codec {
-                            Codec::Plain => self.read_range(*unit, &shared),
-                            Codec::Zstd | Codec::Gzip => self.read_stream(unit.file, &shared, scope),
+                        match *unit {
+                            Unit::Range(range) if self.stopped(&shared, range.file, range.start) => {}
+                            Unit::Stream { file } | Unit::Unusable { file } if self.stopped(&shared, file, 0) => {}
+                            Unit::Range(range) => self.read_range(range, &shared),
+                            Unit::Stream { file } => self.read_stream(file, &shared, scope),
+                            Unit::Frame { blob, frame } => self.read_frame(blob, frame, &mut scratch, &shared, scope),
+                            Unit::Unusable { file } => self.tell_unusable(file, &shared),
                         }
                     }
                 });
@@ -290,10 +419,23 @@ impl<'a> Context<'a> {
     /// All work, the longest first: a compressed file is one piece however large, and takes longest for its size.
     fn units(&self) -> Vec<Unit> {
         let mut units = Vec::new();
-        for (file, input) in self.files.iter().enumerate() {
-            if input.codec != Codec::Plain {
-                units.push((input.size_bytes.saturating_mul(10), Unit { file, start: 0, end: u64::MAX }));
-                continue;
+        for (file, input) in self.files.iter().enumerate().filter(|(file, _)| !self.is_kept[*file]) {
+            match (&input.origin, input.codec) {
+                (Origin::File, Codec::Plain) => {}
+                (Origin::File, Codec::Zstd | Codec::Gzip) => {
+                    units.push((stream_cost(input.size_bytes), Unit::Stream { file }));
+                    continue;
+                }
+                // Frames hold whatever is not empty.
+                (Origin::Blob(_), _) if input.size_bytes == 0 => {
+                    units.push((0, Unit::Stream { file }));
+                    continue;
+                }
+                (Origin::Blob(_), _) => continue,
+                (Origin::Unusable(_), _) => {
+                    units.push((0, Unit::Unusable { file }));
+                    continue;
+                }
             }
             let mut start = 0;
             // At least once: a file that has grown since it was listed is read to its end.
@@ -302,13 +444,16 @@ impl<'a> Context<'a> {
                 let last = end >= input.size_bytes;
                 units.push((
                     self.pieces.range_bytes.min(input.size_bytes - start),
-                    Unit { file, start, end: if last { u64::MAX } else { end } },
+                    Unit::Range(FileRange { file, start, end: if last { u64::MAX } else { end } }),
                 ));
                 if last {
                     break;
                 }
                 start = end;
             }
+        }
+        for (blob, input) in self.blobs.iter().enumerate() {
+            units.extend(input.frames(self.files).map(|(frame, cost)| (cost, Unit::Frame { blob, frame })));
         }
         // Stable, so that equal pieces keep the order of the disk.
         units.sort_by_key(|(cost, _)| std::cmp::Reverse(*cost));
@@ -321,7 +466,7 @@ impl<'a> Context<'a> {
             || self.on_malformed == OnMalformed::Stop && (file, offset) > *unpoisoned(shared.stop_at.lock())
     }
 
-    fn read_range(&self, unit: Unit, shared: &Shared<'_>) {
+    fn read_range(&self, unit: FileRange, shared: &Shared<'_>) {
         let mut parser = self.parser(unit.file, unit.start);
         let path = &self.files[unit.file].path;
         let result =
@@ -335,7 +480,7 @@ impl<'a> Context<'a> {
     fn parse_range(
         &self,
         mut reader: BlockReader<'_>,
-        unit: Unit,
+        unit: FileRange,
         parser: &mut Parser<'_>,
         shared: &Shared<'_>,
     ) -> io::Result<()> {
@@ -366,36 +511,51 @@ impl<'a> Context<'a> {
     }
 
     fn read_stream<'scope>(&'scope self, file: usize, shared: &Shared<'scope>, scope: &rayon::Scope<'scope>) {
-        let input = &self.files[file];
+        let Input { path, codec, origin, .. } = &self.files[file];
+        let (block_bytes, progress) = (self.pieces.stream_block_bytes, &self.monitor.done_bytes);
+        let reader = match origin {
+            Origin::File => BlockReader::open(path, *codec, block_bytes, progress),
+            // Without content: the others begin in a frame.
+            _ => BlockReader::over(io::empty(), *codec, block_bytes, progress),
+        };
+        self.read_blocks(file, reader, shared, scope);
+    }
+
+    /// Reads a stream to its end.
+    fn read_blocks<'scope>(
+        &'scope self,
+        file: usize,
+        reader: io::Result<BlockReader<'_>>,
+        shared: &Shared<'scope>,
+        scope: &rayon::Scope<'scope>,
+    ) {
         let mut line = 1;
-        let result =
-            BlockReader::open(&input.path, input.codec, self.pieces.stream_block_bytes, &self.monitor.done_bytes)
-                .and_then(|mut reader| {
-                    loop {
-                        let offset = reader.offset();
-                        if self.stopped(shared, file, offset) {
-                            break;
-                        }
-                        let Some(block) = reader.next_block()? else { break };
-                        match block {
-                            Block::Lines(lines) => {
-                                let first_line = line;
-                                line += memchr::memchr_iter(b'\n', lines).count() as u64;
-                                self.parse_elsewhere(file, offset, first_line, lines, shared, scope);
-                            }
-                            last => {
-                                let mut parser = self.parser(file, offset);
-                                match last {
-                                    Block::LastLine(text) => parser.last_line(text, Place::Line(line)),
-                                    _ => parser.oversized(Line::Number(line)),
-                                }
-                                line += 1;
-                                shared.push(parser.finish(), self.on_malformed);
-                            }
-                        }
+        let result = reader.and_then(|mut reader| {
+            loop {
+                let offset = reader.offset();
+                if self.stopped(shared, file, offset) {
+                    break;
+                }
+                let Some(block) = reader.next_block()? else { break };
+                match block {
+                    Block::Lines(lines) => {
+                        let first_line = line;
+                        line += memchr::memchr_iter(b'\n', lines).count() as u64;
+                        self.parse_elsewhere(file, offset, first_line, lines, shared, scope);
                     }
-                    Ok(())
-                });
+                    last => {
+                        let mut parser = self.parser(file, offset);
+                        match last {
+                            Block::LastLine(text) => parser.last_line(text, Place::Line(line)),
+                            _ => parser.oversized(Line::Number(line)),
+                        }
+                        line += 1;
+                        shared.push(parser.finish(), self.on_malformed);
+                    }
+                }
+            }
+            Ok(())
+        });
         if let Err(error) = result {
             let mut parser = self.parser(file, u64::MAX);
             parser.unreadable(&error);
@@ -442,8 +602,10 @@ impl<'a> Context<'a> {
                 identities: Vec::new(),
                 points: Vec::new(),
                 attributes: Vec::new(),
+                spectra: Vec::new(),
                 n_malformed: 0,
                 diagnostics: Vec::new(),
+                unreadable: None,
             },
             identity_keys: Vec::new(),
             spellings: Vec::new(),
@@ -451,6 +613,8 @@ impl<'a> Context<'a> {
             by_coordinate: HashTable::new(),
             raw_key: Vec::new(),
             shape: Shape::default(),
+            trace: Vec::new(),
+            last_prompt: None,
             last: None,
         }
     }
@@ -468,10 +632,18 @@ impl<'a> Context<'a> {
             ..Collection::default()
         };
         let mut diagnostics = Diagnostics { kept: Vec::new(), n_more: 0, files: self.files, lines: None };
+        let mut unreadable_file = None;
         for part in &mut parts {
             diagnostics.take(part);
             let findings = &mut collection.files[part.file];
             findings.n_malformed += part.n_malformed;
+            // A file that is damaged at several places is one file that cannot be read.
+            if let Some(unreadable) = part.unreadable.take().filter(|_| unreadable_file != Some(part.file)) {
+                unreadable_file = Some(part.file);
+                findings.n_malformed += 1;
+                collection.n_in_damaged_blobs += u64::from(unreadable.is_damaged_blob);
+                diagnostics.take_unreadable(part.file, unreadable);
+            }
             for (identity, tally) in &part.identities {
                 findings.identities.entry(identity.clone()).or_default().merge(*tally);
             }
@@ -499,32 +671,41 @@ impl<'a> Context<'a> {
     fn make_points(&self, parts: &[Part], evaluations: &mut [Collected]) {
         let all_attributes: Vec<&Attributes> = parts.iter().flat_map(|part| &part.attributes).collect();
         // Pieces of each point of each evaluation in (path, line) order, with where their part's attributes begin.
-        let mut gathered: BTreeMap<Coordinate<'_>, Vec<(&PartPoint, u32)>> = BTreeMap::new();
-        let mut n_attributes = 0_usize;
+        let all_spectra: Vec<&Spectrum> = parts.iter().flat_map(|part| &part.spectra).collect();
+        let mut gathered: BTreeMap<Coordinate<'_>, Vec<(&PartPoint, Firsts)>> = BTreeMap::new();
+        let (mut n_attributes, mut n_spectra) = (0_usize, 0_usize);
         for part in parts {
             let claimants: Vec<Vec<usize>> =
                 part.identities.iter().map(|(identity, _)| self.claimants(part.file, identity)).collect();
-            let first = u32::try_from(n_attributes).unwrap_or(u32::MAX);
+            let first = |count| u32::try_from(count).unwrap_or(u32::MAX);
+            let firsts = Firsts { attributes: first(n_attributes), spectra: first(n_spectra) };
             for piece in &part.points {
                 for &evaluation in &claimants[piece.identity] {
-                    gathered.entry((evaluation, &piece.base_task, &piece.params)).or_default().push((piece, first));
+                    gathered.entry((evaluation, &piece.base_task, &piece.params)).or_default().push((piece, firsts));
                 }
             }
             n_attributes += part.attributes.len();
+            n_spectra += part.spectra.len();
         }
-        let gathered: Vec<(Coordinate<'_>, Vec<(&PartPoint, u32)>)> = gathered.into_iter().collect();
+        let gathered: Vec<(Coordinate<'_>, Vec<(&PartPoint, Firsts)>)> = gathered.into_iter().collect();
         let counted: Vec<(usize, Point, u64)> = gathered
             .into_par_iter()
             .map(|((evaluation, base_task, params), pieces)| {
                 let mut samples = Vec::with_capacity(pieces.iter().map(|(piece, _)| piece.samples.len()).sum());
-                for (piece, first) in pieces {
-                    let placed = |sample: &Sample| Sample { attributes: first + sample.attributes, ..*sample };
+                for (piece, firsts) in pieces {
+                    let placed = |sample: &Sample| Sample {
+                        attributes: firsts.attributes + sample.attributes,
+                        spectrum: sample.spectrum.map(|at| firsts.spectra + at),
+                        ..*sample
+                    };
                     samples.extend(piece.samples.iter().map(placed));
                 }
                 let context_tokens = self.wanted[evaluation].context_tokens;
                 let attributes = |at: u32| all_attributes[at as usize].clone();
+                let spectra = |at: u32| all_spectra.get(at as usize).copied();
+                let (base_task, params) = (base_task.to_owned(), params.to_owned());
                 let (point, n_duplicates) =
-                    point::count(base_task.to_owned(), params.to_owned(), samples, context_tokens, attributes);
+                    point::count(base_task, params, samples, context_tokens, attributes, spectra);
                 (evaluation, point, n_duplicates)
             })
             .collect();
@@ -535,6 +716,18 @@ impl<'a> Context<'a> {
             collected.points.push(point);
         }
     }
+}
+
+/// Where a part's attributes and spectra begin among those of all parts.
+#[derive(Clone, Copy)]
+struct Firsts {
+    attributes: u32,
+    spectra: u32,
+}
+
+/// What it costs to read a compressed file of this size: one piece however large, that takes longest for its size.
+fn stream_cost(size_bytes: u64) -> u64 {
+    size_bytes.saturating_mul(10)
 }
 
 /// What the threads share.
@@ -550,7 +743,8 @@ struct Shared<'a> {
 
 impl Shared<'_> {
     fn push(&self, part: Part, on_malformed: OnMalformed) {
-        if on_malformed == OnMalformed::Stop && part.n_malformed > 0 {
+        let has_problem = part.n_malformed > 0 || part.unreadable.is_some();
+        if on_malformed == OnMalformed::Stop && has_problem {
             let mut stop_at = unpoisoned(self.stop_at.lock());
             *stop_at = (part.file, part.offset).min(*stop_at);
         }
@@ -576,8 +770,8 @@ enum Place {
 struct Parser<'a> {
     context: &'a Context<'a>,
     part: Part,
-    /// Raw texts of the identities, beside [`Part::identities`], and whether anybody wants their records.
-    identity_keys: Vec<(Vec<u8>, bool)>,
+    /// Beside [`Part::identities`].
+    identity_keys: Vec<IdentityKey>,
     /// Everything that was written for a coordinate and its attributes; beside [`Part::attributes`].
     spellings: Vec<Spelling>,
     /// Positions in `spellings` by raw key.
@@ -586,8 +780,29 @@ struct Parser<'a> {
     by_coordinate: HashTable<usize>,
     raw_key: Vec<u8>,
     shape: Shape,
+    /// The trace at hand, decoded.
+    trace: Vec<u8>,
+    /// Repetitions have one prompt.
+    last_prompt: Option<LastPrompt>,
     /// Where the record before belongs: most records follow one of their own point.
     last: Option<Belonging>,
+}
+
+/// An identity met in a range or block.
+struct IdentityKey {
+    /// Its raw texts.
+    key: Vec<u8>,
+    /// The first evaluation that wants its records, if any does.
+    wanted_by: Option<usize>,
+}
+
+/// The prompt whose spectrum was found last.
+struct LastPrompt {
+    identity: usize,
+    /// As it is written.
+    text: Vec<u8>,
+    /// Position in [`Part::spectra`]; `None` if it has no spectrum.
+    spectrum: Option<u32>,
 }
 
 /// Where a record belongs.
@@ -612,11 +827,12 @@ impl Parser<'_> {
         self.part
     }
 
-    /// Whole lines, each with its `\n`.
-    fn lines(&mut self, block: &[u8], place: Place) {
+    /// Whole lines, each with its `\n`. Gives their number.
+    fn lines(&mut self, block: &[u8], place: Place) -> u64 {
         let controls = controls_in(block);
         let is_utf8 = simdutf8::basic::from_utf8(block).is_ok();
         let mut start = 0;
+        let mut n_lines = 0;
         for (number, end) in memchr::memchr_iter(b'\n', block).enumerate() {
             let line = match place {
                 Place::Offset(offset) => Line::AtOffset(offset + start as u64),
@@ -624,7 +840,9 @@ impl Parser<'_> {
             };
             self.line(&block[start..end], line, controls, is_utf8);
             start = end + 1;
+            n_lines += 1;
         }
+        n_lines
     }
 
     /// The last line of a file, which has no line end: it may be cut off.
@@ -648,12 +866,24 @@ impl Parser<'_> {
     }
 
     fn unreadable(&mut self, error: &io::Error) {
+        let of_blob = error.get_ref().and_then(|inner| inner.downcast_ref::<PackError>());
         let what = match self.context.files[self.part.file].codec {
-            Codec::Plain => format!("cannot be read to its end: {error}"),
-            Codec::Zstd => format!("cannot be read to its end, the zstd data is damaged or cut off: {error}"),
-            Codec::Gzip => format!("cannot be read to its end, the gzip data is damaged or cut off: {error}"),
+            Codec::Zstd if of_blob.is_none() => {
+                format!("cannot be read to its end, the zstd data is damaged or cut off: {error}")
+            }
+            Codec::Gzip if of_blob.is_none() => {
+                format!("cannot be read to its end, the gzip data is damaged or cut off: {error}")
+            }
+            _ => format!("cannot be read to its end: {error}"),
         };
-        self.problem(PlacedProblem { line: Line::WholeFile, column: None, problem: Problem::Unreadable, what });
+        let is_damaged_blob = of_blob.is_some_and(|error| !matches!(error, PackError::Io(_)));
+        self.part.unreadable = Some(Unreadable { what, is_damaged_blob });
+    }
+
+    /// The file's blob cannot be opened.
+    fn unusable(&mut self, what: &str) {
+        let what = format!("cannot be read: {what}");
+        self.part.unreadable = Some(Unreadable { what, is_damaged_blob: true });
     }
 
     fn problem(&mut self, problem: PlacedProblem) {
@@ -692,14 +922,44 @@ impl Parser<'_> {
         if let Some(spelling) = belonging.spelling {
             let point = self.spellings[spelling].point;
             let attributes = u32::try_from(spelling).unwrap_or(u32::MAX);
-            self.part.points[point].samples.push(Sample::new(record, attributes));
+            let mut sample = Sample::new(record, attributes);
+            if let Some(examiner) = self.context.examiner {
+                self.examine(examiner, belonging.identity, record, &mut sample);
+            }
+            self.part.points[point].samples.push(sample);
         }
         Ok(())
     }
 
+    /// Looks at the texts of a record. Errors are no samples: nobody asks what they look like.
+    fn examine(&mut self, examiner: &dyn Examiner, identity: usize, record: &Record<'_>, sample: &mut Sample) {
+        if sample.outcome == Outcome::Error {
+            return;
+        }
+        self.trace.clear();
+        for text in [record.reasoning, record.response].into_iter().flatten() {
+            text.decode_into(&mut self.trace);
+        }
+        sample.compressed_bytes = Some(examiner.compressed_bytes(&self.trace));
+        let wanted_by = self.identity_keys[identity].wanted_by.filter(|evaluation| examiner.has_spectra(*evaluation));
+        let Some((evaluation, prompt)) = wanted_by.zip(record.prompt) else { return };
+        if let Some(last) = &self.last_prompt
+            && last.identity == identity
+            && last.text == prompt
+        {
+            sample.spectrum = last.spectrum;
+            return;
+        }
+        if let Some(spectrum) = prompt_text(prompt).and_then(|text| examiner.spectrum(evaluation, &text)) {
+            sample.spectrum = u32::try_from(self.part.spectra.len()).ok();
+            self.part.spectra.push(spectrum);
+        }
+        self.last_prompt = Some(LastPrompt { identity, text: prompt.to_vec(), spectrum: sample.spectrum });
+    }
+
     fn belonging(&mut self, record: &Record<'_>) -> Result<Belonging, LexError> {
         let identity = self.identity(record);
-        let is_kept = self.context.keep == Keep::Points && self.identity_keys[identity].1;
+        let is_kept = self.context.keep == Keep::Points && self.identity_keys[identity].wanted_by.is_some();
         let spelling = if is_kept { Some(self.spelling(identity, record)?) } else { None };
         Ok(Belonging { identity, spelling })
     }
@@ -708,15 +968,15 @@ impl Parser<'_> {
     #[inline]
     fn identity(&mut self, record: &Record<'_>) -> usize {
         let names = [record.model.raw, record.template.raw, record.sampler.raw];
-        let found = self.identity_keys.iter().position(|(key, _)| key_equals(key, &names));
+        let found = self.identity_keys.iter().position(|known| key_equals(&known.key, &names));
         found.unwrap_or_else(|| {
             let identity = Identity {
                 model: record.model.decode().into_owned(),
                 template: record.template.decode().into_owned(),
                 sampler: record.sampler.decode().into_owned(),
             };
-            let is_wanted = !self.context.claimants(self.part.file, &identity).is_empty();
-            self.identity_keys.push((key_of(&names), is_wanted));
+            let wanted_by = self.context.claimants(self.part.file, &identity).first().copied();
+            self.identity_keys.push(IdentityKey { key: key_of(&names), wanted_by });
             self.part.identities.push((identity, Tally::default()));
             self.part.identities.len() - 1
         })
@@ -831,7 +1091,7 @@ impl Diagnostics<'_> {
         }
         let lines = match self.lines.take() {
             Some((file, lines)) if file == part.file => lines,
-            _ => LineCounter::new(path),
+            _ => LineCounter::new(&self.files[part.file]),
         };
         let (_, lines) = self.lines.insert((part.file, lines));
         for problem in part.diagnostics.drain(..) {
@@ -844,7 +1104,6 @@ impl Diagnostics<'_> {
                 line: match problem.line {
                     Line::Number(number) => Some(number),
                     Line::AtOffset(offset) => lines.line_at(offset),
-                    Line::WholeFile => None,
                 },
                 column: problem.column.map(|column| column as u64),
                 problem: problem.problem,
@@ -853,26 +1112,52 @@ impl Diagnostics<'_> {
         }
         self.n_more += n_problems - n_kept;
     }
+
+    fn take_unreadable(&mut self, file: usize, unreadable: Unreadable) {
+        if self.kept.len() >= MAX_DIAGNOSTICS {
+            self.n_more += 1;
+            return;
+        }
+        self.kept.push(Diagnostic {
+            path: crate::paths::show(&self.files[file].path),
+            line: None,
+            column: None,
+            problem: Problem::Unreadable,
+            what: unreadable.what,
+        });
+    }
 }
 
 /// Turns ascending offsets of a plain file into line numbers.
 struct LineCounter<'a> {
-    path: &'a Path,
-    reader: Option<io::BufReader<fs_err::File>>,
+    input: &'a Input,
+    reader: Option<Box<dyn io::BufRead + 'a>>,
     offset: u64,
     line: u64,
 }
 
 impl<'a> LineCounter<'a> {
-    fn new(path: &'a Path) -> Self {
-        Self { path, reader: None, offset: 0, line: 1 }
+    fn new(input: &'a Input) -> Self {
+        Self { input, reader: None, offset: 0, line: 1 }
+    }
+
+    fn open(input: &'a Input) -> Option<Box<dyn io::BufRead + 'a>> {
+        match &input.origin {
+            Origin::File => {
+                Some(Box::new(io::BufReader::with_capacity(1 << 18, fs_err::File::open(&input.path).ok()?)))
+            }
+            Origin::Blob(place) => {
+                let range = place.offset..place.offset + input.size_bytes;
+                Some(Box::new(PackReader::new(Box::new(Pack::open(&place.blob).ok()?), range)))
+            }
+            Origin::Unusable(_) => None,
+        }
     }
 
     /// Number of the line that holds `offset`, from 1; `None` if the file can no longer be read.
     fn line_at(&mut self, offset: u64) -> Option<u64> {
-        use io::BufRead;
         if self.reader.is_none() {
-            self.reader = Some(io::BufReader::with_capacity(1 << 18, fs_err::File::open(self.path).ok()?));
+            self.reader = Self::open(self.input);
         }
         let reader = self.reader.as_mut()?;
         while self.offset < offset {

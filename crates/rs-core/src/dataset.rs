@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::cohort::{Cohort, CohortError, Entry, find_cohorts};
 use crate::document::{self, DocumentError};
 use crate::eval_id::{EvalId, identity_text};
+use crate::library::Libraries;
 use crate::paths::{self, Climb, PathRefused};
 use crate::suggest;
 
@@ -286,8 +287,9 @@ impl Dataset {
     /// A cohort is missing or wrong, or two evaluations have one id.
     pub fn select(&self) -> Result<Selection, DatasetError> {
         let mut selection = Selection { cohorts: Vec::new(), evaluations: Vec::new(), warnings: self.warnings.clone() };
+        let mut libraries = Libraries::default();
         for (position, (path, filter)) in self.cohorts.iter().enumerate() {
-            let cohort = match Cohort::open(path) {
+            let cohort = match Cohort::open_among(path, &mut libraries) {
                 Err(CohortError::Missing { .. }) => {
                     return Err(DatasetError::MissingCohort {
                         path: self.file.clone(),

@@ -54,7 +54,14 @@ pub struct Document<T> {
 /// # Errors
 /// It cannot be read, or is not UTF-8.
 pub fn read_text(path: &Path) -> Result<String, DocumentError> {
-    let bytes = fs_err::read(path)?;
+    text(fs_err::read(path)?, path)
+}
+
+/// The text of a file that holds these bytes, without its byte order mark; `path` is for messages.
+///
+/// # Errors
+/// It is not UTF-8.
+pub fn text(bytes: Vec<u8>, path: &Path) -> Result<String, DocumentError> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").map(<[u8]>::to_vec).unwrap_or(bytes);
     String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];

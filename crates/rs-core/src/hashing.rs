@@ -14,18 +14,15 @@ use crate::monitor::Monitor;
 /// enough to stay in a core's cache between the two.
 const GROUP_BYTES: u64 = 1 << 20;
 
-/// BLAKE3 of the first `size_bytes` of a file, on all threads of the current rayon pool, `None` if cancelled. Counts the
-/// bytes hashed.
+/// BLAKE3 of the first `size_bytes` of a file, on all threads of the current rayon pool, `None` if cancelled. Counts
+/// the bytes hashed.
 ///
 /// # Errors
 /// The file cannot be read, or is shorter ([`io::ErrorKind::UnexpectedEof`]).
 pub(crate) fn hash_range(file: &fs_err::File, size_bytes: u64, monitor: &Monitor) -> io::Result<Option<blake3::Hash>> {
     let n_groups = usize::try_from(size_bytes.div_ceil(GROUP_BYTES)).unwrap_or(usize::MAX);
     if n_groups <= 1 {
-        let mut content = vec![0; usize::try_from(size_bytes).unwrap_or_default()];
-        file.read_exact_at(&mut content, 0)?;
-        monitor.add(size_bytes);
-        return Ok((!monitor.is_cancelled()).then(|| blake3::hash(&content)));
+        return hash_here(file, size_bytes, monitor);
     }
     let next = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
@@ -68,8 +65,23 @@ pub(crate) fn hash_range(file: &fs_err::File, size_bytes: u64, monitor: &Monitor
     Ok(Some(merged(groups.into_iter().map(|(_, value)| value).collect())))
 }
 
-/// The root of a tree over at least two subtrees, all but the last of one size: pairs are merged level by level, and one
-/// without a partner waits for the next.
+/// Like [`hash_range`], on this thread alone: for many files, each on a thread of its own.
+pub(crate) fn hash_here(file: &fs_err::File, size_bytes: u64, monitor: &Monitor) -> io::Result<Option<blake3::Hash>> {
+    let mut hasher = blake3::Hasher::new();
+    let mut buffer = vec![0; size_bytes.min(GROUP_BYTES) as usize];
+    let mut at = 0;
+    while at < size_bytes && !monitor.is_cancelled() {
+        let content = &mut buffer[..(size_bytes - at).min(GROUP_BYTES) as usize];
+        file.read_exact_at(content, at)?;
+        hasher.update(content);
+        at += content.len() as u64;
+        monitor.add(content.len() as u64);
+    }
+    Ok((!monitor.is_cancelled()).then(|| hasher.finalize()))
+}
+
+/// The root of a tree over at least two subtrees, all but the last of one size: pairs are merged level by level, and
+/// one without a partner waits for the next.
 fn merged(mut level: Vec<ChainingValue>) -> blake3::Hash {
     while level.len() > 2 {
         let merge = |pair: &[ChainingValue]| match pair {
@@ -95,6 +107,8 @@ mod tests {
         let found = hash_range(&fs_err::File::open(&path).unwrap(), size_bytes, &monitor).unwrap();
         assert_eq!(found, Some(blake3::hash(&content)), "{size_bytes}");
         assert_eq!(monitor.done_bytes.into_inner(), size_bytes);
+        let here = hash_here(&fs_err::File::open(&path).unwrap(), size_bytes, &Monitor::default()).unwrap();
+        assert_eq!(here, found);
     }
 
     #[test]

@@ -46,6 +46,15 @@ impl<'a> RawString<'a> {
         self.raw.len() != self.decoded_bytes
     }
 
+    /// Adds the decoded text to a buffer.
+    pub fn decode_into(&self, out: &mut Vec<u8>) {
+        if self.has_escapes() {
+            unescape_into(self.raw, out);
+        } else {
+            out.extend_from_slice(self.raw);
+        }
+    }
+
     /// The decoded text. A surrogate that has no partner (legal JSON, but no Unicode) becomes U+FFFD.
     #[must_use]
     pub fn decode(&self) -> Cow<'a, str> {
@@ -60,6 +69,11 @@ impl<'a> RawString<'a> {
 /// Decodes the escapes of a string that [`Lexer::string`] has accepted.
 fn unescape(raw: &[u8], decoded_bytes: usize) -> String {
     let mut out = Vec::with_capacity(decoded_bytes);
+    unescape_into(raw, &mut out);
+    String::from_utf8(out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+fn unescape_into(raw: &[u8], out: &mut Vec<u8>) {
     let mut at = 0;
     while let Some(step) = memchr::memchr(b'\\', &raw[at..]) {
         out.extend_from_slice(&raw[at..at + step]);
@@ -84,7 +98,6 @@ fn unescape(raw: &[u8], decoded_bytes: usize) -> String {
         out.push(plain);
     }
     out.extend_from_slice(&raw[at..]);
-    String::from_utf8(out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 /// The scalar value of a `\u` escape whose digits begin at `at`, and the bytes it takes after the `u`

@@ -1,12 +1,12 @@
 //! Blobs: a run folder, or a database file, as one file that several cores can write and read (formats.md, section 7).
 //!
-//! A run folder is a tar of one possible form ([`layout`]): the names and sizes of its files say every byte of it that is
-//! no file's content. It is cut into zstd frames of exactly [`FRAME_BYTES`] each. Two skippable frames follow, which
-//! every zstd tool ignores: a table of contents, and the seek table of zstd's seekable format. A database file is the same
-//! without tar and table of contents. The same files give the same bytes, whatever the thread count.
+//! A run folder is a tar of one possible form (`layout.rs`): the names and sizes of its files say every byte of it that
+//! is no file's content. It is cut into zstd frames of exactly [`FRAME_BYTES`] each. Two skippable frames follow, which
+//! every zstd tool ignores: a table of contents, and the seek table of zstd's seekable format. A database file is the
+//! same without tar and table of contents. The same files give the same bytes, whatever the thread count.
 //!
-//! **Invariant:** a blob is foreign bytes. [`Pack::open`] checks all that the tables say before anything is decoded, and
-//! what is decoded must be, byte for byte, what the tables promise.
+//! **Invariant:** a blob is foreign bytes. [`Pack::open`] checks all that the tables say before anything is decoded,
+//! and what is decoded must be, byte for byte, what the tables promise.
 
 mod content;
 mod extract;
@@ -26,10 +26,11 @@ pub use crate::digest::{BlobId, ContentHash};
 use crate::lock::LockError;
 pub use crate::monitor::Monitor;
 pub use content::{content_of, content_of_file, fingerprint, list_file, list_run};
-pub use extract::{Existing, Unpacked, extract_run, settle, sweep_unpacked, unpack_file, unpack_run};
+pub use extract::{Existing, Unpacked, check_expected, extract_run, settle, sweep_unpacked, unpack_file, unpack_run};
 pub use names::{NameProblem, check_name};
+pub(crate) use read::{FrameDecoder, StepDecoder};
 pub use read::{Kind, Pack, PackReader};
-pub use write::{pack_file, pack_run};
+pub use write::{pack_file, pack_run, store_run};
 
 /// Bytes of input in each zstd frame but the last, which may have fewer.
 pub const FRAME_BYTES: u64 = 8 << 20;

@@ -1,5 +1,8 @@
 //! A point: all samples of one evaluation at one coordinate of one task, counted.
 
+use serde::{Deserialize, Serialize};
+
+use crate::forensics::{Average, Spectrum};
 use crate::record::Outcome;
 use crate::sample::{Sample, settle};
 use crate::statistics::Counters;
@@ -12,7 +15,7 @@ pub const HAZARD_BIN_TOKENS: u32 = 256;
 pub const MAX_HAZARD_BINS: u32 = 4096;
 
 /// What a sample carries besides its result; a point shows that of its first sample that is no error.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Attributes {
     /// The step's name.
     pub task: Option<String>,
@@ -49,6 +52,10 @@ pub struct Point {
     pub completion_tokens_incorrect_mean: Option<f64>,
     /// Prompt and completion tokens of all samples but errors; `None` if no sample tells any.
     pub total_tokens: Option<u64>,
+    /// Mean spectrum of the prompts of the first samples; `None` without a tokenizer.
+    pub fft_power_mean: Option<Vec<f32>>,
+    /// Its standard deviation.
+    pub fft_power_std: Option<Vec<f32>>,
     /// Events by bin of completion tokens; `None` if no sample tells its tokens.
     pub hazard: Option<Hazard>,
     /// The samples but errors, in list order, with the outcome they have here.
@@ -70,6 +77,8 @@ pub struct PointSample {
     pub completion_tokens: Option<u32>,
     /// Bytes of the decoded trace.
     pub trace_bytes: u32,
+    /// The same once compressed, if somebody looked.
+    pub compressed_bytes: Option<u32>,
     /// Chance that a blind guess is right.
     pub guess_chance: f64,
 }
@@ -107,13 +116,15 @@ impl Mean {
 }
 
 /// Makes the point of the records of one coordinate, in (path, line) order, under the evaluation's context (tokens).
-/// `attributes` finds what the first sample carries. Returns the number of duplicates dropped too.
-pub fn count(
+/// `attributes` finds what the first sample carries, `spectra` what was found of prompts. Returns the number of duplicates
+/// dropped too.
+pub fn count<'a>(
     base_task: String,
     params: String,
     mut samples: Vec<Sample>,
     context_tokens: Option<u32>,
     attributes: impl FnOnce(u32) -> Attributes,
+    spectra: impl Fn(u32) -> Option<&'a Spectrum>,
 ) -> (Point, u64) {
     let n_duplicates = settle(&mut samples);
     let mut counters = Counters::default();
@@ -122,6 +133,7 @@ pub fn count(
     let (mut prompt, mut completion, mut correct, mut incorrect) =
         (Mean::default(), Mean::default(), Mean::default(), Mean::default());
     let mut kept = Vec::with_capacity(samples.len());
+    let mut spectrum = Average::new();
     for sample in &samples {
         let outcome = sample.outcome_within(context_tokens);
         if outcome == Outcome::Error {
@@ -129,6 +141,9 @@ pub fn count(
             continue;
         }
         hard_terminated += u64::from(sample.hard_terminated);
+        if let Some(found) = sample.spectrum.and_then(&spectra) {
+            spectrum.add(found);
+        }
         for tokens in [sample.prompt_tokens, sample.completion_tokens].into_iter().flatten() {
             *total_tokens.get_or_insert(0) += u64::from(tokens);
         }
@@ -161,9 +176,11 @@ pub fn count(
             outcome,
             completion_tokens: sample.completion_tokens,
             trace_bytes: sample.trace_bytes,
+            compressed_bytes: sample.compressed_bytes,
             guess_chance: sample.guess_chance,
         });
     }
+    let (fft_power_mean, fft_power_std) = spectrum.finish().unzip();
     let first = samples.iter().find(|sample| sample.outcome != Outcome::Error).or(samples.first());
     let point = Point {
         base_task,
@@ -178,6 +195,8 @@ pub fn count(
         completion_tokens_correct_mean: correct.value(),
         completion_tokens_incorrect_mean: incorrect.value(),
         total_tokens,
+        fft_power_mean,
+        fft_power_std,
         hazard: hazard(&kept, context_tokens),
         samples: kept,
     };
@@ -225,7 +244,7 @@ mod tests {
             })
             .collect();
         let attributes = |position: u32| Attributes { task: Some(format!("task-{position}")), ..Attributes::default() };
-        count("b".into(), "{}".into(), samples, context_tokens, attributes)
+        count("b".into(), "{}".into(), samples, context_tokens, attributes, |_| None)
     }
 
     const RECORDS: [&str; 6] = [

@@ -1,26 +1,24 @@
 //! Where the raw data of a cohort is: extracted, as blobs, or not here.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::cohort::Cohort;
-use crate::manifest::{MANIFEST_FILE, Manifest, ManifestError};
-use crate::paths;
+use crate::origin::Origin;
 
 /// Where raw data is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Presence {
-    /// Every evaluation has raw files.
+    /// All of it can be read, and some of it is extracted.
     Here,
-    /// Some evaluations have none.
+    /// Some of it can be read.
     Partly,
-    /// There are no raw files, but the manifest names blobs of all evaluations.
+    /// Nothing is extracted. All of it can be read out of blobs in the local store, or none of it is here and the manifest
+    /// names blobs of all evaluations.
     Blobs,
-    /// There are neither.
+    /// There is none, and the manifest does not name blobs of all evaluations.
     Absent,
 }
 
@@ -35,43 +33,22 @@ impl fmt::Display for Presence {
     }
 }
 
-/// Where the raw data of a cohort is, as its folder and the manifest tell. A cohort without evaluations has none.
+/// Where the raw data of a cohort is, as its folder, the manifest and the local store tell. A cohort without evaluations
+/// has none.
 #[must_use]
-pub fn presence(cohort: &Cohort, manifest: &Manifest) -> Presence {
-    let with_files = cohort.evaluations.iter().filter(|evaluation| !evaluation.files.is_empty()).count();
-    let ids: BTreeSet<String> = cohort.evaluations.iter().map(|eval| eval.entry.eval_id().to_string()).collect();
-    match with_files {
-        n if n > 0 && n == cohort.evaluations.len() => Presence::Here,
-        n if n > 0 => Presence::Partly,
-        _ if !ids.is_empty() && ids.iter().all(|id| manifest.evals.contains_key(id)) => Presence::Blobs,
-        _ => Presence::Absent,
-    }
-}
-
-/// Levels from a cohort's folder, `data/<set>/<Model>`, up to the manifest's, `data`.
-const LEVELS_TO_MANIFEST: usize = 2;
-
-/// The manifests of some cohorts, each read once.
-#[derive(Debug, Default)]
-pub struct Manifests {
-    read: BTreeMap<PathBuf, Manifest>,
-}
-
-impl Manifests {
-    /// Where the raw data of a cohort is, by the nearest manifest in its folder or the two above.
-    ///
-    /// # Errors
-    /// The manifest is wrong.
-    pub fn presence(&mut self, cohort: &Cohort) -> Result<Presence, ManifestError> {
-        let above = |levels| std::iter::repeat_n("..", levels).collect::<PathBuf>();
-        let files = (0..=LEVELS_TO_MANIFEST)
-            .map(|levels| paths::join(&paths::join(&cohort.folder, &above(levels)), Path::new(MANIFEST_FILE)));
-        let Some(file) = files.into_iter().find(|file| file.is_file()) else {
-            return Ok(presence(cohort, &Manifest::default()));
-        };
-        if !self.read.contains_key(&file) {
-            self.read.insert(file.clone(), Manifest::read(&file)?);
+pub fn presence(cohort: &Cohort) -> Presence {
+    let evaluations = &cohort.evaluations;
+    let n_readable = evaluations.iter().filter(|evaluation| !evaluation.files.is_empty()).count();
+    let mut matched = evaluations.iter().flat_map(|evaluation| &evaluation.files);
+    let is_extracted = matched.any(|at| cohort.files[*at].origin == Origin::File);
+    let is_whole = n_readable > 0 && n_readable == evaluations.len() && cohort.absent.is_empty();
+    match n_readable {
+        _ if is_whole && is_extracted => Presence::Here,
+        _ if is_whole => Presence::Blobs,
+        0 if !evaluations.is_empty() && evaluations.iter().all(|evaluation| evaluation.is_in_manifest) => {
+            Presence::Blobs
         }
-        Ok(presence(cohort, &self.read[&file]))
+        0 => Presence::Absent,
+        _ => Presence::Partly,
     }
 }

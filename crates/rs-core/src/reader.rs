@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub const MAX_LINE_BYTES: usize = 256 << 20;
 
 /// UTF-8 byte order mark, skipped at the start of a file.
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// How a raw file is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,11 +68,21 @@ impl<'a> BlockReader<'a> {
     /// # Errors
     /// The file cannot be opened, or is no zstd stream though its name says so.
     pub fn open(path: &Path, codec: Codec, block_bytes: usize, progress: &'a AtomicU64) -> io::Result<Self> {
-        let file = Counted { inner: fs_err::File::open(path)?, progress };
+        Self::over(fs_err::File::open(path)?, codec, block_bytes, progress)
+    }
+
+    /// Reads a raw file of any codec from its start, whatever it lies in. Stored bytes are added to `progress`.
+    ///
+    /// # Errors
+    /// The source cannot be read, or is no zstd stream though `codec` says so.
+    pub fn over(source: impl Read + 'a, codec: Codec, block_bytes: usize, progress: &'a AtomicU64) -> io::Result<Self> {
+        let stored = Counted { inner: source, progress };
         let source: Box<dyn Read + 'a> = match codec {
-            Codec::Plain => Box::new(file),
-            Codec::Zstd => Box::new(zstd::stream::read::Decoder::new(file)?),
-            Codec::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(io::BufReader::with_capacity(1 << 16, file))),
+            Codec::Plain => Box::new(stored),
+            Codec::Zstd => Box::new(zstd::stream::read::Decoder::new(stored)?),
+            Codec::Gzip => {
+                Box::new(flate2::bufread::MultiGzDecoder::new(io::BufReader::with_capacity(1 << 16, stored)))
+            }
         };
         let mut reader = Self::new(source, 0, block_bytes);
         reader.skip_byte_order_mark()?;

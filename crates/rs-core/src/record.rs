@@ -3,6 +3,8 @@
 //! Unknown keys are checked to be JSON and skipped. Of a key that stands twice the last counts, as everywhere in JSON.
 //! `null` for an optional key is the same as its absence.
 
+use serde::{Deserialize, Serialize};
+
 use crate::lexer::{LexError, Lexer, RawString};
 use crate::shape::{Key, Progress, Shape};
 use crate::timestamp;
@@ -38,8 +40,12 @@ pub struct Record<'a> {
     pub prompt_tokens: Option<u32>,
     /// Tokens the model wrote.
     pub completion_tokens: Option<u32>,
-    /// Bytes of the decoded trace: `reasoning`, then `response` (UTF-8).
-    pub trace_bytes: usize,
+    /// What the model wrote before its answer: the first part of the trace.
+    pub reasoning: Option<RawString<'a>>,
+    /// What it wrote as its answer: the second part.
+    pub response: Option<RawString<'a>>,
+    /// What the model saw: the text of a JSON string or list.
+    pub prompt: Option<&'a [u8]>,
     /// Seed of the test generator.
     pub seed: Option<i64>,
     /// Which test at this coordinate.
@@ -62,7 +68,7 @@ pub struct Record<'a> {
 }
 
 /// What became of a record; the first that applies, in this order after [`Outcome::Error`] and `Truncated`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Outcome {
     /// An answered trial, right.
@@ -86,6 +92,12 @@ impl Outcome {
 }
 
 impl Record<'_> {
+    /// Bytes of the decoded trace: `reasoning`, then `response` (UTF-8).
+    #[must_use]
+    pub fn trace_bytes(&self) -> usize {
+        [self.reasoning, self.response].into_iter().flatten().map(|text| text.decoded_bytes).sum()
+    }
+
     /// The record's outcome under an evaluation's context (tokens), if it has one: more completion tokens than that
     /// count as truncated.
     #[must_use]
@@ -158,6 +170,7 @@ struct Fields<'a> {
     completion_tokens: Option<u32>,
     reasoning: Option<RawString<'a>>,
     response: Option<RawString<'a>>,
+    prompt: Option<&'a [u8]>,
     seed: Option<i64>,
     index: Option<i64>,
     repeat: Option<i32>,
@@ -217,7 +230,11 @@ impl<'a> Fields<'a> {
             Key::Timestamp => self.timestamp = timestamp(lexer)?,
             Key::FinishReason => drop(string(lexer, "finish_reason")?),
             Key::Prompt => match lexer.peek() {
-                Some(b'"' | b'[' | b'n') => drop(lexer.value()?),
+                Some(b'"' | b'[') => self.prompt = Some(lexer.value()?),
+                Some(b'n') => {
+                    lexer.literal("null")?;
+                    self.prompt = None;
+                }
                 _ => return Err(wrong_type(lexer, "prompt", "a string or a list of messages")),
             },
             Key::Manifold => {
@@ -249,8 +266,9 @@ impl<'a> Fields<'a> {
             score: self.score,
             prompt_tokens: self.prompt_tokens,
             completion_tokens: self.completion_tokens,
-            trace_bytes: self.reasoning.map_or(0, |text| text.decoded_bytes)
-                + self.response.map_or(0, |text| text.decoded_bytes),
+            reasoning: self.reasoning,
+            response: self.response,
+            prompt: self.prompt,
             seed: self.seed,
             index: self.index,
             repeat: self.repeat.unwrap_or(0),
@@ -407,7 +425,7 @@ mod tests {
     #[test]
     fn defaults() {
         let record = parse_one(MINIMAL, Controls::Possible).expect("is valid");
-        assert_eq!((record.guess_chance, record.repeat, record.trace_bytes), (0.0, 0, 0));
+        assert_eq!((record.guess_chance, record.repeat, record.trace_bytes()), (0.0, 0, 0));
         assert_eq!(record.outcome(None), Outcome::Correct);
         assert_eq!(record.index, None);
     }
@@ -474,7 +492,7 @@ mod tests {
     #[test]
     fn trace_bytes_are_decoded() {
         let line = with(r#""reasoning":"a\n\u00e9","response":"\ud83d\ude00""#);
-        assert_eq!(parse_one(&line, Controls::None).expect("is valid").trace_bytes, "a\né😀".len());
+        assert_eq!(parse_one(&line, Controls::None).expect("is valid").trace_bytes(), "a\né😀".len());
     }
 
     #[test]

@@ -3,10 +3,12 @@
 
 use std::cmp::Ordering;
 
+use serde::{Deserialize, Serialize};
+
 use crate::record::{Outcome, Record};
 
 /// What tells the samples of one point apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum SampleKey {
     /// `seed`, `index`, `repeat`: the record has an index.
     Indexed(Option<i64>, i64, i32),
@@ -17,7 +19,7 @@ pub enum SampleKey {
 }
 
 /// What a point needs of one record.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     /// Which sample of the point this record is.
     pub key: SampleKey,
@@ -41,6 +43,10 @@ pub struct Sample {
     pub completion_tokens: Option<u32>,
     /// Bytes of the decoded trace, at most `i32::MAX` (lines are shorter than that).
     pub trace_bytes: u32,
+    /// The same once compressed, if somebody looked.
+    pub compressed_bytes: Option<u32>,
+    /// Which of the spectra found beside it is that of its prompt; given by who collects.
+    pub spectrum: Option<u32>,
     /// Which of the point's `task`, `category`, `manifold` the record carries; given by who collects.
     pub attributes: u32,
 }
@@ -65,7 +71,9 @@ impl Sample {
             score: record.score,
             prompt_tokens: record.prompt_tokens,
             completion_tokens: record.completion_tokens,
-            trace_bytes: u32::try_from(record.trace_bytes).unwrap_or(u32::MAX),
+            trace_bytes: u32::try_from(record.trace_bytes()).unwrap_or(u32::MAX),
+            compressed_bytes: None,
+            spectrum: None,
             attributes,
         }
     }
@@ -105,6 +113,7 @@ impl Sample {
             .then_with(|| self.completion_tokens.cmp(&other.completion_tokens))
             .then_with(|| self.prompt_tokens.cmp(&other.prompt_tokens))
             .then_with(|| self.trace_bytes.cmp(&other.trace_bytes))
+            .then_with(|| self.compressed_bytes.cmp(&other.compressed_bytes))
             .then_with(|| self.hard_terminated.cmp(&other.hard_terminated))
             .then_with(|| self.guess_chance.total_cmp(&other.guess_chance))
             .then_with(|| self.score.partial_cmp(&other.score).unwrap_or(Ordering::Equal))

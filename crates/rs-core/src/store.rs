@@ -108,9 +108,9 @@ impl Store {
         Ok(folder)
     }
 
-    /// Syncs a file on the store's file system, whose BLAKE3 the caller has found to be `id`, and moves it into its place. A
-    /// blob that is there already is replaced by the same bytes. A crash may lose the name, but never leaves it to other
-    /// bytes.
+    /// Syncs a file on the store's file system, whose BLAKE3 the caller has found to be `id`, and moves it into its
+    /// place. A blob that is there already is replaced by the same bytes. A crash may lose the name, but never leaves it
+    /// to other bytes.
     ///
     /// # Errors
     /// The disk failed; the error names the path. The file is where it was, or in its place.
@@ -155,7 +155,8 @@ impl Store {
         Ok(found)
     }
 
-    /// What lies in the folder for what is not whole yet, with its bytes, sorted: leftovers, unless somebody is at work.
+    /// What lies in the folder for what is not whole yet, with its bytes, sorted: leftovers, unless somebody is at
+    /// work.
     ///
     /// # Errors
     /// The folder cannot be listed; the error names the path.

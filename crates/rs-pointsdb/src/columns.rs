@@ -74,10 +74,23 @@ fn count_lists<'a>(values: impl Iterator<Item = Option<&'a [u32]>>) -> ArrayRef 
     Arc::new(builder.finish())
 }
 
-fn null_lists<T: duckdb::arrow::array::ArrayBuilder>(element: T, length: usize) -> ArrayRef {
-    let mut builder = ListBuilder::new(element);
-    for _ in 0..length {
-        builder.append_null();
+fn spectra<'a>(values: impl Iterator<Item = Option<&'a [f32]>>) -> ArrayRef {
+    let mut builder = ListBuilder::new(Float32Builder::new());
+    for list in values {
+        builder.append_option(list.map(|list| list.iter().copied().map(Some)));
+    }
+    Arc::new(builder.finish())
+}
+
+/// NULL where nobody looked, which is the same for all samples of a point.
+fn compressed_sizes(points: &[Point]) -> ArrayRef {
+    let mut builder = ListBuilder::new(Int32Builder::new());
+    for point in points {
+        let is_known = point.samples.iter().all(|sample| sample.compressed_bytes.is_some());
+        for sample in point.samples.iter().filter(|_| is_known) {
+            builder.values().append_option(sample.compressed_bytes.map(|bytes| integer(u64::from(bytes))));
+        }
+        builder.append(is_known && !point.samples.is_empty());
     }
     Arc::new(builder.finish())
 }
@@ -142,13 +155,13 @@ pub(crate) fn points(evaluation: &EvalRow, points: &[Point]) -> Result<RecordBat
         sample_lists!(points, UInt8Builder, |sample| Some(sample.outcome as u8)),
         sample_lists!(points, Int32Builder, |sample| sample.completion_tokens.map(|tokens| integer(u64::from(tokens)))),
         sample_lists!(points, Int32Builder, |sample| Some(integer(u64::from(sample.trace_bytes)))),
-        null_lists(Int32Builder::new(), length),
+        compressed_sizes(points),
         #[expect(clippy::cast_possible_truncation, reason = "the column is FLOAT; the exact sum is in guess_sum")]
         {
             sample_lists!(points, Float32Builder, |sample| Some(sample.guess_chance as f32))
         },
-        null_lists(Float32Builder::new(), length),
-        null_lists(Float32Builder::new(), length),
+        spectra(points.iter().map(|point| point.fft_power_mean.as_deref())),
+        spectra(points.iter().map(|point| point.fft_power_std.as_deref())),
         integers(points.iter().map(|point| point.hazard.as_ref().map(|_| u64::from(HAZARD_BIN_TOKENS)))),
         hazard(|hazard| &hazard.correct),
         hazard(|hazard| &hazard.incorrect),

@@ -221,11 +221,10 @@ fn runs(folder: &Path, eval: &EvalSummary, ui: &mut Ui) -> Option<Vec<RunRow>> {
     }
     for run in runs.values_mut() {
         let path = folder.join(&run.run).join(RUN_METADATA_FILE);
-        if path.is_file() {
-            match document::read_json(&path) {
-                Ok(document) => run.metadata = Some(document.value),
-                Err(error) => ui.warn(&error.to_string()),
-            }
+        let text = cohort.run_text(&run.run, RUN_METADATA_FILE).transpose();
+        match text.map(|text| document::parse_json(&text?, &path)).transpose() {
+            Ok(document) => run.metadata = document.map(|document| document.value),
+            Err(error) => ui.warn(&error.to_string()),
         }
     }
     Some(runs.into_values().collect())

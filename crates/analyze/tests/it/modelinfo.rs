@@ -491,3 +491,19 @@ fn of_loose_files() {
     b               1        1      0.0 %            42
     ");
 }
+
+/// Runs that are not extracted are told of from their blobs, with their metadata.
+#[test]
+fn runs_in_blobs() {
+    let project = Project::with_fixtures();
+    let told =
+        |eval_id: &str| project.analyze(&["modelinfo", "data/r12.json", "--eval-id", eval_id, "--format", "json"]);
+    let expected = fixtures().expected();
+    let eval_ids: Vec<&str> =
+        expected.cohorts.iter().flat_map(|cohort| &cohort.evaluations).map(|eval| eval.eval_id.as_str()).collect();
+    let before: Vec<_> = eval_ids.iter().map(|id| told(id)).collect();
+    assert!(before.iter().all(|run| run.code == Some(0)));
+    project.pack_away();
+    let after: Vec<_> = eval_ids.iter().map(|id| told(id)).collect();
+    assert!(after == before);
+}

@@ -1,5 +1,6 @@
 //! A project in a temporary folder, `evaluate` and `analyze` run in it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
@@ -8,6 +9,10 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, Weak};
 
 use rs_cli::{Program, Screen, Ui};
+use rs_core::cohort::{Cohort, find_cohorts};
+use rs_core::manifest::{EvalBlobs, Manifest, RunBlob};
+use rs_core::pack::{Monitor, list_run, store_run};
+use rs_core::store::Store;
 use rs_fixtures::{DEFAULT_SEED, FixtureModel, Scale};
 use serde::de::DeserializeOwned;
 
@@ -79,6 +84,37 @@ impl Project {
         let arguments = [&["evaluate"], arguments].concat().into_iter().map(OsString::from).collect();
         let run = run_here::<evaluate::Arguments>(arguments, Screen::default());
         assert_eq!(run.code, Some(0), "{run}");
+    }
+
+    /// Packs the run folders of all evaluations into the store, names them in the manifest, and removes them. Gives what
+    /// the manifest says of each evaluation.
+    pub(crate) fn pack_away(&self) -> Manifest {
+        let store = Store::new(self.path("data/.blobs"));
+        let mut manifest = Manifest::default();
+        for folder in find_cohorts(&self.path("data")).unwrap() {
+            let cohort = Cohort::open(&folder).unwrap();
+            let mut runs: BTreeMap<&str, RunBlob> = BTreeMap::new();
+            for evaluation in &cohort.evaluations {
+                let own: BTreeSet<&str> = evaluation.files.iter().map(|at| cohort.files[*at].run.as_str()).collect();
+                let mut pack = |run| {
+                    let new = || {
+                        let files = list_run(&folder.join(run)).unwrap();
+                        RunBlob::new(run, &store_run(&folder.join(run), &files, &store, &Monitor::default()).unwrap())
+                    };
+                    runs.entry(run).or_insert_with(new).clone()
+                };
+                let eval = EvalBlobs {
+                    others: serde_json::Map::new(),
+                    identity: "m+t+s".into(),
+                    cohort: folder.strip_prefix(self.path("data")).unwrap().to_str().unwrap().to_owned(),
+                    runs: own.into_iter().map(&mut pack).collect(),
+                };
+                manifest.evals.insert(evaluation.entry.eval_id().to_string(), eval);
+            }
+            runs.keys().for_each(|run| fs_err::remove_dir_all(folder.join(run)).unwrap());
+        }
+        self.write("data/manifest.json", manifest.to_text());
+        manifest
     }
 
     /// `analyze` in the project's folder, in an environment that holds nothing but where libraries lie.

@@ -92,6 +92,7 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
         format!("{} malformed lines", report.malformed)
     };
     ui.warn(&format!("{lines}; `cohort validate {}` shows what is wrong", report.path));
+    scan::tell_of_damaged_blobs(&found, ui);
     Ok(Exit::Negative)
 }
 

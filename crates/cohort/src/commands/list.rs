@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use rs_cli::{Cell, Column, CommandError, Exit, OutputArgs, Report, Table, Ui};
-use rs_core::cohort::{Cohort, find_cohorts};
+use rs_core::cohort::{Cohort, CohortError, find_cohorts};
+use rs_core::library::Libraries;
 use rs_core::paths;
-use rs_core::presence::{Manifests, Presence};
+use rs_core::presence::{Presence, presence};
 use serde::Serialize;
 
 /// List the cohorts below a folder: evaluations, run folders, files, bytes, and where the raw data is.
@@ -34,7 +35,7 @@ struct CohortRow {
     evaluations: u64,
     runs: u64,
     files: u64,
-    /// Stored bytes.
+    /// Bytes of the files, as files.
     bytes: u64,
     /// Where the raw data is: `here`, `partly`, `blobs` or `absent`.
     raw: Presence,
@@ -44,15 +45,17 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     if !args.dir.is_dir() {
         return Err(CommandError::input(format!("no folder `{}`", args.dir.display())).hint("cohort list DIR"));
     }
-    let mut manifests = Manifests::default();
+    let mut libraries = Libraries::default();
     let words: Vec<String> =
         args.search.iter().flat_map(|text| text.split_whitespace()).map(str::to_lowercase).collect();
     let mut cohorts = Vec::new();
     let mut has_wrong = false;
     for folder in find_cohorts(&args.dir)? {
         let folder = folder.strip_prefix(Path::new(".")).unwrap_or(&folder);
-        let cohort = match Cohort::open(folder) {
+        let cohort = match Cohort::open_among(folder, &mut libraries) {
             Ok(cohort) => cohort,
+            // It is wrong for all of them.
+            Err(error @ CohortError::Library(_)) => return Err(error.into()),
             // One wrong cohort does not hide the others.
             Err(error) => {
                 ui.warn(&error.to_string());
@@ -67,7 +70,7 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
                 runs: cohort.runs().len() as u64,
                 files: cohort.files.len() as u64,
                 bytes: cohort.size_bytes(),
-                raw: manifests.presence(&cohort)?,
+                raw: presence(&cohort),
             });
         }
     }

@@ -75,6 +75,7 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
         if found.n_more_diagnostics > 0 {
             ui.problem(&format!("... and {} more", found.n_more_diagnostics));
         }
+        scan::tell_of_damaged_blobs(&found, ui);
         report.problems.extend(found.diagnostics);
         report.more_problems += found.n_more_diagnostics;
     }

@@ -68,7 +68,7 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
             check_name(name)?;
             Location::parse(url, &library.folder).map_err(|error| CommandError::input(error.to_string()))?;
             let lock = library.lock()?;
-            let entry = RemoteEntry { url: url.clone() };
+            let entry = RemoteEntry { url: url.clone(), others: serde_json::Map::new() };
             library.update(&lock, |manifest| drop(manifest.remotes.insert(name.clone(), entry)))?;
             ui.note(&format!("`{name}` is now {url}; `data remote test {name}` tries it"));
         }

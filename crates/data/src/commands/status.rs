@@ -7,8 +7,9 @@ use std::sync::Arc;
 use rs_cli::{Cell, Column, CommandError, Exit, OutputArgs, Report, Table, Ui};
 use rs_core::cohort::{Cohort, CohortError, EVALS_FILE, find_cohorts};
 use rs_core::dataset::Dataset;
+use rs_core::library::Libraries;
 use rs_core::monitor::Monitor;
-use rs_core::presence::{Manifests, Presence};
+use rs_core::presence::{Presence, presence};
 use rs_core::{document, paths};
 use serde::Serialize;
 
@@ -52,7 +53,7 @@ struct DatasetRow {
     /// the manifest only.
     db_state: Option<&'static str>,
     cohorts: u64,
-    /// Cohorts whose raw data is here, whole.
+    /// Cohorts whose raw data can be read as a whole, extracted or out of blobs.
     cohorts_here: u64,
     /// Paths of cohorts that are not there at all, or wrong.
     missing_cohorts: Vec<String>,
@@ -62,7 +63,7 @@ struct DatasetRow {
 struct CohortRow {
     path: String,
     evaluations: u64,
-    /// Evaluations that have raw files.
+    /// Evaluations whose raw data can be read, extracted or out of blobs.
     evaluations_here: u64,
     runs: u64,
     files: u64,
@@ -117,10 +118,17 @@ impl Default for StatusReport {
     }
 }
 
+impl CohortRow {
+    fn is_readable(&self) -> bool {
+        self.evaluations_here == self.evaluations && matches!(self.raw, Presence::Here | Presence::Blobs)
+    }
+}
+
 /// What has been found so far.
 struct Status {
     report: StatusReport,
-    manifests: Manifests,
+    /// What cohorts have in common.
+    shared: Libraries,
     /// The cohorts by folder, each looked at once; `None` for one that is not there or wrong.
     cohorts: BTreeMap<PathBuf, Option<CohortRow>>,
     has_wrong: bool,
@@ -135,7 +143,7 @@ impl Status {
     fn new(monitor: Arc<Monitor>) -> Self {
         Self {
             report: StatusReport::default(),
-            manifests: Manifests::default(),
+            shared: Libraries::default(),
             cohorts: BTreeMap::new(),
             has_wrong: false,
             monitor,
@@ -213,7 +221,7 @@ impl Status {
         let (mut cohorts_here, mut missing_cohorts) = (0, Vec::new());
         for (position, (path, _)) in dataset.cohorts.iter().enumerate() {
             match self.cohort(path, ui)? {
-                Some(row) => cohorts_here += u64::from(row.raw == Presence::Here),
+                Some(row) => cohorts_here += u64::from(row.is_readable()),
                 None => {
                     let path = paths::show(folder_of(path));
                     let file = dataset.file.display();
@@ -248,8 +256,10 @@ impl Status {
         if let Some(known) = self.cohorts.get(folder) {
             return Ok(known.clone());
         }
-        let row = match Cohort::open(folder) {
+        let row = match Cohort::open_among(folder, &mut self.shared) {
             Ok(cohort) => Some(self.row(&cohort, ui)?),
+            // It is wrong for all of them.
+            Err(error @ CohortError::Library(_)) => return Err(error.into()),
             // The dataset that names it tells.
             Err(CohortError::Missing { .. }) => None,
             Err(error) => {
@@ -276,7 +286,7 @@ impl Status {
             runs: states.all().max(cohort.runs().len() as u64),
             files: cohort.files.len() as u64,
             bytes: cohort.size_bytes(),
-            raw: self.manifests.presence(cohort)?,
+            raw: presence(cohort),
             states,
             missing_in_remote,
         })

@@ -12,6 +12,7 @@ mod hostile;
 mod killed;
 mod ls;
 mod odd_folders;
+mod packed;
 mod project;
 mod pull;
 mod push;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rs_fixtures::{DEFAULT_SEED, Expected, FixtureModel, Scale};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// The fixtures.
 pub(crate) fn fixtures() -> FixtureModel {
@@ -103,8 +104,8 @@ impl Project {
     #[track_caller]
     pub(crate) fn blob_of(&self, run: &str, store: &str) -> PathBuf {
         let manifest = fs_err::read_to_string(self.path("data/manifest.json")).unwrap();
-        let (_, rest) = manifest.split_once(&format!("{{\"path\":\"{run}\",\"blob\":\"")).unwrap();
-        self.path(store).join(&rest[..2]).join(&rest[2..64])
+        let (_, blob) = runs(&manifest).into_iter().find(|(path, _)| path == run).unwrap();
+        self.path(store).join(&blob[..2]).join(&blob[2..])
     }
 
     pub(crate) fn path(&self, relative: &str) -> PathBuf {
@@ -139,14 +140,10 @@ impl Project {
     /// their runs, like `[m-1]`.
     pub(crate) fn shown(&self, run: Run) -> Run {
         let manifest = fs_err::read_to_string(self.path("data/manifest.json")).unwrap_or_default();
-        let known = manifest.split("{\"path\":\"").skip(1).filter_map(|run| {
-            let (name, rest) = run.split_once("\",\"blob\":\"")?;
-            Some((rest.get(..64)?, name))
-        });
-        let known: BTreeMap<&str, &str> = known.collect();
+        let known: BTreeMap<String, String> = runs(&manifest).into_iter().map(|(path, blob)| (blob, path)).collect();
         let change = |text: String| {
             let text = text.replace(self.path("").to_str().unwrap(), "[project]/");
-            without_hashes(&text, &|hash| known.get(hash).map_or("hash", |name| name).to_owned())
+            without_hashes(&text, &|hash| known.get(hash).map_or("hash", String::as_str).to_owned())
         };
         Run { code: run.code, stdout: change(run.stdout), stderr: change(run.stderr) }
     }
@@ -344,4 +341,12 @@ impl fmt::Display for Run {
         }
         Ok(())
     }
+}
+
+/// The runs that a manifest names, with the blobs that hold them.
+fn runs(manifest: &str) -> Vec<(String, String)> {
+    let Ok(manifest) = serde_json::from_str::<Value>(manifest) else { return Vec::new() };
+    let evals = manifest["evals"].as_object().into_iter().flat_map(|evals| evals.values());
+    let runs = evals.flat_map(|eval| eval["runs"].as_array().into_iter().flatten());
+    runs.filter_map(|run| Some((run["path"].as_str()?.to_owned(), run["blob"].as_str()?.to_owned()))).collect()
 }

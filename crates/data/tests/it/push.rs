@@ -46,12 +46,19 @@ fn cohorts_and_databases_are_packed_sent_and_named() {
     insta::assert_snapshot!(fs_err::read_to_string(project.path("data/manifest.json")).unwrap(), @r#"
     {
     "databases":{
-    "d":{"blob":"8a0a9b1bfc60271c9c84437a61afa90776c0b6388128e3433db1f790ac64d5aa","size":64,"raw_size":900,"content":"8155346752c3a195036f5227c6af81459565edec8caccd30219b8eba2924f808","dataset":"fda3e5657cf92de1df348013b1f1ce27928205cb52c6173348e9f5eb106b65c0"}
+    "d":{"blob":"8a0a9b1bfc60271c9c84437a61afa90776c0b6388128e3433db1f790ac64d5aa","content":"8155346752c3a195036f5227c6af81459565edec8caccd30219b8eba2924f808","dataset":"fda3e5657cf92de1df348013b1f1ce27928205cb52c6173348e9f5eb106b65c0","raw_size":900,"size":64}
     },
     "evals":{
-    "34c4dc":{"identity":"m+t+s","cohort":"set/M","runs":[{"path":"m-1","blob":"27c09cefd49330ad599a983de20f950d8fc8d7743a3b11a1e4ce10bf48a560a4","size":513,"raw_size":209,"n_files":2,"content":"cfc628212427bec1139253b556ee2cccb7fcc6e170903da56418db850d4e83e1"},{"path":"m-2","blob":"172a38c39909d17e8dca38f958903b59523c1e0fb7406e0d573fde095fb71799","size":340,"raw_size":96,"n_files":1,"content":"d6209f12fffa85fe65dc8196497cbd10edd0ae2c266153d06b2d7b710267a8d7"}]},
-    "7d262a":{"identity":"n+t+s","cohort":"set/M","runs":[{"path":"n-1","blob":"dcfc3d262d529984b9a3db8fcdf79d507fd68fa91fc828c9d8c5018d9431400a","size":497,"raw_size":182,"n_files":2,"content":"de5daefc1242a68689fee99d1b04dd573b1535d1d9b02d75c8682ef294f065ab"}]},
-    "90caf4":{"identity":"o+t+s","cohort":"set/N","runs":[{"path":"o-1","blob":"2f22ee2955981db63064130bc9d119ad7f85177a2e96da2bc4eca84eee439bd0","size":339,"raw_size":8600,"n_files":1,"content":"f1b05130f6cb4dbaf9896dffc1089642330676c76f46aba9bacfd472cd289dac"}]}
+    "34c4dc":{"cohort":"set/M","identity":"m+t+s","runs":[
+    {"blob":"27c09cefd49330ad599a983de20f950d8fc8d7743a3b11a1e4ce10bf48a560a4","content":"cfc628212427bec1139253b556ee2cccb7fcc6e170903da56418db850d4e83e1","n_files":2,"path":"m-1","raw_size":209,"size":513},
+    {"blob":"172a38c39909d17e8dca38f958903b59523c1e0fb7406e0d573fde095fb71799","content":"d6209f12fffa85fe65dc8196497cbd10edd0ae2c266153d06b2d7b710267a8d7","n_files":1,"path":"m-2","raw_size":96,"size":340}
+    ]},
+    "7d262a":{"cohort":"set/M","identity":"n+t+s","runs":[
+    {"blob":"dcfc3d262d529984b9a3db8fcdf79d507fd68fa91fc828c9d8c5018d9431400a","content":"de5daefc1242a68689fee99d1b04dd573b1535d1d9b02d75c8682ef294f065ab","n_files":2,"path":"n-1","raw_size":182,"size":497}
+    ]},
+    "90caf4":{"cohort":"set/N","identity":"o+t+s","runs":[
+    {"blob":"2f22ee2955981db63064130bc9d119ad7f85177a2e96da2bc4eca84eee439bd0","content":"f1b05130f6cb4dbaf9896dffc1089642330676c76f46aba9bacfd472cd289dac","n_files":1,"path":"o-1","raw_size":8600,"size":339}
+    ]}
     },
     "remotes":{
     "origin":{"url":"../remote"}

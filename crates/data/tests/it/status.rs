@@ -378,7 +378,7 @@ fn what_became_of_each_run_since_it_was_pushed() {
     data/d.json  data/d.db   16 B  changed  1 of 2
 
     cohort      evals here  runs  files    bytes  raw data     pushed            remote
-    data/set/M  1 of 2         4      2    172 B  partly here  1 changed, 1 not  1 missing
+    data/set/M  1 of 2         4      3    268 B  partly here  1 changed, 1 not  1 missing
     data/set/N  1 of 1         1      1  8.60 kB  here         yes               whole
     ");
     let status: Status = project.document(&["status", "--remote", "origin"]);

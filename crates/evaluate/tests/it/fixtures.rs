@@ -80,6 +80,7 @@ fn summary_row(evaluation: &ExpectedEvaluation) -> SummaryRow {
         errors: evaluation.n_errors,
         malformed: evaluation.n_malformed,
         foreign: evaluation.n_foreign,
+        cached_files: 0,
         reused: false,
     }
 }
@@ -281,7 +282,23 @@ fn check_point(row: &PointRow, evaluation: &ExpectedEvaluation, point: &Expected
     }
     check_samples(row, point, &place);
     check_hazard(row, point, evaluation.context, &place);
-    assert_eq!((&row.compressed_sizes_list, &row.fft_power_mean, &row.fft_power_std), (&None, &None, &None), "{place}");
+    check_forensics(row, evaluation, &place);
+}
+
+/// Sizes stand beside the traces they are of, and spectra where there is a tokenizer.
+#[track_caller]
+fn check_forensics(row: &PointRow, evaluation: &ExpectedEvaluation, place: &str) {
+    let sizes = row.compressed_sizes_list.clone().unwrap_or_default();
+    assert_eq!(sizes.len(), row.response_bytes_list.len(), "{place}");
+    for (size, bytes) in sizes.iter().zip(&row.response_bytes_list) {
+        assert_eq!(*size == 0, *bytes == 0, "{place}: {size} of {bytes}");
+        // A member of gzip has 18 bytes of its own, and text shrinks.
+        assert!(*size < 18 + bytes, "{place}: {size} of {bytes}");
+    }
+    let has_tokenizer = evaluation.hf_id.starts_with("openai/gpt-oss-");
+    for spectrum in [&row.fft_power_mean, &row.fft_power_std] {
+        assert_eq!(spectrum.as_ref().map(Vec::len), has_tokenizer.then_some(128), "{place}");
+    }
 }
 
 /// One entry of all sample lists: seed, index, repeat, status, tokens, trace bytes, and the bits of the guess chance.

@@ -5,6 +5,8 @@
 mod bad_database;
 mod bad_documents;
 mod bad_records;
+mod blobs;
+mod cache;
 mod fixtures;
 mod incremental;
 mod interview;

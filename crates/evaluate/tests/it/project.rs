@@ -52,7 +52,12 @@ impl Project {
 
     /// `evaluate` in the project's folder, in an environment that holds nothing but where libraries lie.
     pub(crate) fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_evaluate"));
+        self.command_of(env!("CARGO_BIN_EXE_evaluate"), arguments)
+    }
+
+    /// A program in the same folder and environment.
+    pub(crate) fn command_of<S: AsRef<OsStr>>(&self, program: &str, arguments: impl IntoIterator<Item = S>) -> Command {
+        let mut command = Command::new(program);
         command.args(arguments).current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
         for name in ["LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"] {
             #[expect(clippy::disallowed_methods, reason = "the one place that passes the environment on")]
@@ -214,6 +219,7 @@ pub(crate) struct SummaryRow {
     pub(crate) errors: u64,
     pub(crate) malformed: u64,
     pub(crate) foreign: u64,
+    pub(crate) cached_files: u64,
     pub(crate) reused: bool,
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use flate2::write::GzEncoder;
-use rs_core::collect::{self, Input, Keep, Monitor, OnMalformed, Wanted};
+use rs_core::collect::{self, How, Input, Keep, Monitor, OnMalformed, Wanted};
 use rs_core::dataset::Dataset;
 use serde::Deserialize;
 use walkdir::WalkDir;
@@ -29,7 +29,7 @@ fn source() -> Option<PathBuf> {
 }
 
 /// A project with the real data in it.
-fn project() -> Option<Project> {
+pub(crate) fn project() -> Option<Project> {
     let source = source()?;
     let project = Project::empty();
     for folder in ["configs", "data"] {
@@ -190,6 +190,14 @@ fn unpacked(path: &Path) -> Vec<u8> {
     zstd::decode_all(&*fs_err::read(path).unwrap()).unwrap()
 }
 
+/// Unpacks all raw files of the project.
+pub(crate) fn unpack(project: &Project) {
+    change_files(project, |path| {
+        fs_err::write(path.with_extension(""), unpacked(path)).unwrap();
+        fs_err::remove_file(path).unwrap();
+    });
+}
+
 #[track_caller]
 fn check_rows(what: &str, found: &[Vec<Vec<String>>; 2], expected: &[Vec<Vec<String>>; 2]) {
     assert_eq!(expected[0].len(), N_POINTS);
@@ -209,10 +217,7 @@ fn threads_change_nothing() {
 fn packing_changes_nothing() {
     let Some(project) = project() else { return };
     let packed = rows(&project, "");
-    change_files(&project, |path| {
-        fs_err::write(path.with_extension(""), unpacked(path)).unwrap();
-        fs_err::remove_file(path).unwrap();
-    });
+    unpack(&project);
     check_rows("plain files", &rows(&project, ""), &packed);
 }
 
@@ -271,12 +276,20 @@ fn the_order_in_which_files_are_given_changes_nothing() {
                 path: file.path.clone(),
                 codec: file.codec,
                 size_bytes: file.size_bytes,
+                origin: file.origin.clone(),
                 evaluations: vec![position],
             });
         }
     }
     let collect = |inputs: &[Input]| {
-        collect::collect(&wanted, inputs, Keep::Points, OnMalformed::Continue, &Monitor::default()).unwrap().evaluations
+        collect::collect(
+            &wanted,
+            inputs,
+            How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner: None, cache: None },
+            &Monitor::default(),
+        )
+        .unwrap()
+        .evaluations
     };
     let in_order = collect(&inputs);
     assert_eq!(in_order.iter().map(|found| found.points.len()).sum::<usize>(), N_POINTS);

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::*;
+use crate::origin::InBlob;
+use crate::pack;
 
 /// Raw files in a temporary folder.
 struct Files {
@@ -21,7 +23,8 @@ impl Files {
         let path = self.folder.path().join(self.inputs.len().to_string());
         fs_err::write(&path, packed(codec, text)).unwrap();
         let size_bytes = fs_err::metadata(&path).unwrap().len();
-        self.inputs.push(Input { path, codec, size_bytes, evaluations: (0..n_evaluations).collect() });
+        let evaluations = (0..n_evaluations).collect();
+        self.inputs.push(Input { path, codec, size_bytes, origin: Origin::File, evaluations });
     }
 
     /// Files of one evaluation, plain.
@@ -62,7 +65,10 @@ fn line(members: &str) -> String {
 fn collect_so(wanted: &[Wanted], inputs: &[Input], pieces: Pieces, n_threads: usize) -> Collection {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
     let (keep, on_malformed) = (Keep::Points, OnMalformed::Continue);
-    pool.install(|| collect_in(pieces, wanted, inputs, keep, on_malformed, &Monitor::default())).unwrap()
+    pool.install(|| {
+        collect_in(pieces, wanted, inputs, How { keep, on_malformed, examiner: None, cache: None }, &Monitor::default())
+    })
+    .unwrap()
 }
 
 /// Collects the evaluation of the model `m`.
@@ -384,7 +390,13 @@ fn a_large_file_is_its_lines() {
 fn a_long_line_is_read_about_once() {
     let files = Files::plain([line("") + &line(&format!(r#","response":"{}""#, "x".repeat(80 << 20))) + &line("")]);
     let monitor = Monitor::default();
-    let found = collect(&[wanted("m", None)], &files.inputs, Keep::Points, OnMalformed::Continue, &monitor).unwrap();
+    let found = collect(
+        &[wanted("m", None)],
+        &files.inputs,
+        How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner: None, cache: None },
+        &monitor,
+    )
+    .unwrap();
     assert_eq!(found.evaluations[0].points[0].samples.len(), 3);
     let read_bytes = monitor.done_bytes.load(Ordering::Relaxed);
     let most = 2 * files.inputs[0].size_bytes + (1 << 20);
@@ -416,7 +428,12 @@ fn cancelling_stops() {
     let files = Files::plain([many_lines(100, 10)]);
     let monitor = Monitor::default();
     monitor.cancel.store(true, Ordering::Relaxed);
-    let result = collect(&[wanted("m", None)], &files.inputs, Keep::Points, OnMalformed::Continue, &monitor);
+    let result = collect(
+        &[wanted("m", None)],
+        &files.inputs,
+        How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner: None, cache: None },
+        &monitor,
+    );
     assert!(matches!(result, Err(CollectError::Cancelled)), "{result:?}");
     assert_eq!(monitor.done_bytes.load(Ordering::Relaxed), 0);
 }
@@ -437,7 +454,12 @@ fn cancelling_stops_in_the_middle() {
                 }
                 monitor.cancel.store(true, Ordering::Relaxed);
             });
-            collect(&[wanted("m", None)], &files.inputs, Keep::Points, OnMalformed::Continue, &monitor)
+            collect(
+                &[wanted("m", None)],
+                &files.inputs,
+                How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner: None, cache: None },
+                &monitor,
+            )
         });
         assert!(matches!(result, Err(CollectError::Cancelled)), "{codec:?}");
         assert!(monitor.done_bytes.load(Ordering::Relaxed) < 100_000 * size_bytes, "{codec:?}");
@@ -450,7 +472,12 @@ fn a_malformed_line_stops_where_that_is_asked() {
         let mut files = Files::new();
         files.add(codec, (line("") + "\n{}\n" + &line("")).as_bytes(), 1);
         let monitor = Monitor::default();
-        match collect(&[wanted("m", None)], &files.inputs, Keep::Points, OnMalformed::Stop, &monitor) {
+        match collect(
+            &[wanted("m", None)],
+            &files.inputs,
+            How { keep: Keep::Points, on_malformed: OnMalformed::Stop, examiner: None, cache: None },
+            &monitor,
+        ) {
             Err(CollectError::Malformed(problem)) => {
                 assert_eq!((problem.line, problem.what.as_str()), (Some(3), "missing key `model`"));
             }
@@ -470,8 +497,14 @@ fn the_first_malformed_line_is_told() {
         for n_threads in [1, 2, 4] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
             let (keep, monitor) = (Keep::Points, Monitor::default());
-            let found =
-                pool.install(|| collect(&[wanted("m", None)], &files.inputs, keep, OnMalformed::Stop, &monitor));
+            let found = pool.install(|| {
+                collect(
+                    &[wanted("m", None)],
+                    &files.inputs,
+                    How { keep, on_malformed: OnMalformed::Stop, examiner: None, cache: None },
+                    &monitor,
+                )
+            });
             match found {
                 Err(CollectError::Malformed(problem)) => {
                     let path = files.inputs[1].path.display().to_string();
@@ -515,7 +548,12 @@ fn evaluations_share_files() {
 fn counts_alone_are_the_same_counts() {
     let text = line(r#","timestamp":"2026-01-02T00:00:00""#) + &line(r#","timestamp":"2026-01-01T00:00:00""#) + "{}\n";
     let files = Files::plain([text]);
-    let counts = collect(&[wanted("m", None)], &files.inputs, Keep::Counts, OnMalformed::Continue, &Monitor::default());
+    let counts = collect(
+        &[wanted("m", None)],
+        &files.inputs,
+        How { keep: Keep::Counts, on_malformed: OnMalformed::Continue, examiner: None, cache: None },
+        &Monitor::default(),
+    );
     let counts = counts.unwrap();
     let points = collect_m(&files);
     assert_eq!(counts.files, points.files);
@@ -543,4 +581,260 @@ fn spellings_of_one_identity_are_one() {
     assert_eq!(found.files[0].identities.len(), 1);
     assert_eq!(found.evaluations[0].tally.n_records, 2);
     assert_eq!(found.evaluations[0].points.len(), 1);
+}
+
+/// What a blob's frames give of a file, cut at these places: no frame need be of any size for this.
+fn collect_cut(wanted: &[Wanted], files: &Files, text: &[u8], cuts: &[usize], pieces: Pieces) -> Collection {
+    let monitor = Monitor::default();
+    let context = Context {
+        pieces,
+        wanted,
+        files: &files.inputs,
+        is_kept: vec![false; files.inputs.len()],
+        blobs: Vec::new(),
+        keep: Keep::Points,
+        on_malformed: OnMalformed::Continue,
+        examiner: None,
+        monitor: &monitor,
+        hasher: DefaultHashBuilder::default(),
+    };
+    let (parts, in_flight, stop_at) = (Mutex::default(), AtomicUsize::new(0), Mutex::new((usize::MAX, u64::MAX)));
+    let shared = Shared { parts: &parts, in_flight: &in_flight, most_in_flight: 0, stop_at: &stop_at };
+    let ends = cuts.iter().copied().chain([text.len()]);
+    let starts = [0].into_iter().chain(cuts.iter().copied());
+    let mut line = vec![b'x'; 10];
+    for (start, end) in starts.zip(ends) {
+        context.read_piece(0, start as u64, &text[start..end], &text[end..], &mut line, &shared);
+    }
+    let mut parts = parts.into_inner().unwrap();
+    parts.sort_by_key(|part| part.offset);
+    assert_eq!(monitor.done_bytes.load(Ordering::Relaxed), text.len() as u64);
+    context.put_together(parts)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+
+    #[test]
+    fn wherever_frames_are_cut(
+        lines in prop::collection::vec(prop::sample::select(vec![
+            line(r#","index":1"#),
+            line(r#","model":"other""#),
+            "{}\n".to_owned(),
+            "\n".to_owned(),
+            "\r\n".to_owned(),
+            line(&format!(r#","response":"{}""#, "x".repeat(300))),
+        ]), 0..20),
+        torn in 0_usize..60,
+        has_mark in any::<bool>(),
+        cuts in prop::collection::vec(any::<Index>(), 0..12),
+        at_line_ends in any::<bool>(),
+        pieces in pieces(),
+    ) {
+        let text = format!("{}{}", if has_mark { "\u{FEFF}" } else { "" }, lines.concat());
+        let text = &text.as_bytes()[..text.len().saturating_sub(torn)];
+        // Frames hold more than a byte order mark.
+        let places: Vec<usize> = match at_line_ends {
+            true => memchr::memchr_iter(b'\n', text).map(|end| end + 1).collect(),
+            false => (0..text.len()).collect(),
+        };
+        let places: Vec<usize> = places.into_iter().filter(|at| (3..text.len()).contains(at)).collect();
+        let mut cuts: Vec<usize> = match places.as_slice() {
+            [] => Vec::new(),
+            places => cuts.iter().map(|index| places[index.index(places.len())]).collect(),
+        };
+        cuts.sort_unstable();
+        cuts.dedup();
+        let wanted = [wanted("m", None)];
+        let mut files = Files::new();
+        files.add(Codec::Plain, text, 1);
+        let expected = collect_so(&wanted, &files.inputs, Pieces::default(), 1);
+        prop_assert_eq!(collect_cut(&wanted, &files, text, &cuts, pieces), expected);
+    }
+}
+
+/// The files' blob: they are read from there, and would be at the same paths.
+fn in_blob(files: &Files, blob: &std::path::Path) -> Vec<Input> {
+    let listed = pack::list_run(files.folder.path()).unwrap();
+    let mut out = fs_err::File::create(blob).unwrap();
+    pack::pack_run(files.folder.path(), &listed, &mut out, &Monitor::default()).unwrap();
+    let pack = Pack::open(blob).unwrap();
+    let blob: std::sync::Arc<std::path::Path> = blob.into();
+    let place = |input: &Input| {
+        let name = input.path.file_name().unwrap().to_str().unwrap();
+        let member = pack.members().iter().find(|member| member.name == name).unwrap();
+        let place = InBlob { blob: blob.clone(), offset: member.offset, content: member.content };
+        Input { origin: Origin::Blob(place), ..input.clone() }
+    };
+    files.inputs.iter().map(place).collect()
+}
+
+/// Everything that can lie in a blob: files without content, small ones, lines and compressed files across frames, a line
+/// across several, problems everywhere, a byte order mark, a torn end.
+fn varied_files() -> Files {
+    let mut files = Files::new();
+    let bad = |at: usize| format!("{{\"bad\":{at}}}\n");
+    for codec in CODECS {
+        files.add(codec, b"", 1);
+        files.add(codec, (bad(0) + &many_lines(5, 10) + &bad(1)).as_bytes(), 1);
+    }
+    files.add(Codec::Plain, format!("\u{FEFF}{}", many_lines(2000, 5000)).as_bytes(), 1);
+    let long = line(&format!(r#","response":"{}""#, "x".repeat(20 << 20)));
+    let crossing = many_lines(300, 3000) + &long + &bad(2) + &many_lines(900, 7000) + &bad(3) + "{\"torn";
+    files.add(Codec::Plain, crossing.as_bytes(), 1);
+    let incompressible: String = (0_u64..400_000)
+        .map(|index| line(&format!(r#","index":{index},"id":"{}""#, blake3::hash(&index.to_le_bytes()))))
+        .collect();
+    for codec in [Codec::Gzip, Codec::Zstd] {
+        files.add(codec, (incompressible.clone() + &bad(4)).as_bytes(), 1);
+    }
+    // Cut off.
+    let path = &files.inputs[files.inputs.len() - 1].path;
+    let cut = fs_err::read(path).unwrap();
+    files.inputs.push(Input { path: files.folder.path().join("cut"), ..files.inputs[files.inputs.len() - 1].clone() });
+    let last = files.inputs.last_mut().unwrap();
+    last.size_bytes = cut.len() as u64 / 2;
+    fs_err::write(&last.path, &cut[..cut.len() / 2]).unwrap();
+    files
+}
+
+#[test]
+fn blobs_give_what_files_do() {
+    let files = varied_files();
+    let folder = tempfile::tempdir().unwrap();
+    let blob = folder.path().join("blob");
+    let in_blob = in_blob(&files, &blob);
+    assert!(Pack::open(&blob).unwrap().frame_starts().len() > 8, "several frames");
+    let wanted = [wanted("m", None)];
+    let expected = collect_so(&wanted, &files.inputs, Pieces::default(), 2);
+    assert!(expected.diagnostics.len() >= 12);
+    let mixed: Vec<Input> = in_blob
+        .iter()
+        .enumerate()
+        .map(|(at, input)| if at % 3 == 0 { &files.inputs[at] } else { input }.clone())
+        .collect();
+    for (inputs, n_threads) in [(&in_blob, 1), (&in_blob, 2), (&in_blob, 3), (&mixed, 2)] {
+        let found = collect_so(&wanted, inputs, Pieces::default(), n_threads);
+        assert_eq!(found.diagnostics, expected.diagnostics, "{n_threads}");
+        assert!(found == expected, "{n_threads}");
+    }
+    // What is done comes to what there is.
+    let monitor = Monitor::default();
+    collect(
+        &wanted,
+        &in_blob,
+        How { keep: Keep::Counts, on_malformed: OnMalformed::Continue, examiner: None, cache: None },
+        &monitor,
+    )
+    .unwrap();
+    let total: u64 = in_blob.iter().map(|input| input.size_bytes).sum();
+    assert_eq!(monitor.done_bytes.into_inner(), total);
+}
+
+#[test]
+fn the_first_malformed_line_in_blobs_is_told() {
+    let mut files = Files::plain([many_lines(2500, 5000), many_lines(100, 10)]);
+    files.add(Codec::Plain, (many_lines(2500, 5000) + "{}\n" + &many_lines(10, 10)).as_bytes(), 1);
+    files.add(Codec::Plain, b"[]\n", 1);
+    let folder = tempfile::tempdir().unwrap();
+    let in_blob = in_blob(&files, &folder.path().join("blob"));
+    for n_threads in [1, 2, 4] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        let (keep, monitor) = (Keep::Points, Monitor::default());
+        let found = pool.install(|| {
+            collect(
+                &[wanted("m", None)],
+                &in_blob,
+                How { keep, on_malformed: OnMalformed::Stop, examiner: None, cache: None },
+                &monitor,
+            )
+        });
+        let Err(CollectError::Malformed(problem)) = found else { panic!("{found:?}") };
+        assert_eq!((problem.path, problem.line), (files.inputs[2].path.display().to_string(), Some(2501)));
+    }
+}
+
+#[test]
+fn a_line_longer_than_any_is_skipped_in_blobs_too() {
+    let text = line("") + &"x".repeat(MAX_LINE_BYTES + 100) + "\n" + &line(r#","index":1"#);
+    let files = Files::plain([text.as_str(), &text[..MAX_LINE_BYTES / 2]]);
+    let folder = tempfile::tempdir().unwrap();
+    let in_blob = in_blob(&files, &folder.path().join("blob"));
+    let collect = |inputs: &[Input]| collect_so(&[wanted("m", None)], inputs, Pieces::default(), 2);
+    let found = collect(&in_blob);
+    assert_eq!(found.diagnostics.len(), 2);
+    assert!(found == collect(&files.inputs));
+}
+
+/// A damaged frame costs what begins in it and no more; the files in it are each unreadable once.
+#[test]
+fn a_damaged_frame_is_a_problem_of_the_files_in_it() {
+    let files = Files::plain([many_lines(2000, 10_000), many_lines(100, 10), many_lines(100, 10)]);
+    let folder = tempfile::tempdir().unwrap();
+    let blob = folder.path().join("blob");
+    let in_blob = in_blob(&files, &blob);
+    let mut bytes = fs_err::read(&blob).unwrap();
+    let whole = bytes.clone();
+    let frames: Vec<usize> = memchr::memmem::find_iter(&bytes, &0xFD2F_B528_u32.to_le_bytes()).collect();
+    assert_eq!(frames.len(), 3);
+    let expected = collect_m(&files);
+    // The first file lies in all three frames, the others in the last.
+    for (frame, n_damaged) in [(0, 1), (1, 1), (2, 3)] {
+        bytes[frames[frame] + 100] ^= 4;
+        fs_err::write(&blob, &bytes).unwrap();
+        let mut all = Vec::new();
+        for n_threads in [1, 2, 3] {
+            let found = collect_so(&[wanted("m", None)], &in_blob, Pieces::default(), n_threads);
+            assert_eq!((found.diagnostics.len(), found.n_in_damaged_blobs), (n_damaged, n_damaged as u64));
+            assert_eq!(found.evaluations[0].n_malformed, n_damaged as u64);
+            let n_records = found.evaluations[0].tally.n_records;
+            assert!(n_records > 500 && n_records < expected.evaluations[0].tally.n_records);
+            let problem = &found.diagnostics[0];
+            assert_eq!((problem.line, problem.problem), (None, Problem::Unreadable));
+            assert_eq!(problem.path, files.inputs[0].path.display().to_string());
+            let what =
+                format!("cannot be read to its end: blob `{}` is damaged or no blob: frame {frame} ", blob.display());
+            assert!(problem.what.starts_with(&what), "{}", problem.what);
+            all.push(found);
+        }
+        assert!(all.iter().all(|found| *found == all[0]));
+        bytes.clone_from(&whole);
+    }
+    // Gone, cut short, and another in its place.
+    for other in [None, Some(&whole[..whole.len() / 2]), Some(&b"no blob"[..])] {
+        fs_err::remove_file(&blob).unwrap_or_default();
+        if let Some(other) = other {
+            fs_err::write(&blob, other).unwrap();
+        }
+        let found = collect_so(&[wanted("m", None)], &in_blob, Pieces::default(), 2);
+        assert_eq!((found.diagnostics.len(), found.evaluations[0].tally.n_records), (3, 0));
+        assert!(found.diagnostics[0].what.contains(&blob.display().to_string()), "{}", found.diagnostics[0].what);
+    }
+    let small = Files::plain([many_lines(10, 10)]);
+    self::in_blob(&small, &blob);
+    let found = collect_so(&[wanted("m", None)], &in_blob, Pieces::default(), 2);
+    assert_eq!(found.n_in_damaged_blobs, 3);
+    assert!(found.diagnostics[0].what.ends_with("0` is no longer in it"), "{}", found.diagnostics[0].what);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+
+    /// A bit that flips anywhere in a blob is noticed, or changes nothing.
+    #[test]
+    fn flipped_bits_in_blobs_are_noticed(position in any::<Index>(), bit in 0_u8..8) {
+        let mut files = Files::plain([many_lines(50, 30), "{}\n".to_owned()]);
+        files.add(Codec::Zstd, many_lines(50, 30).as_bytes(), 1);
+        let folder = tempfile::tempdir().unwrap();
+        let blob = folder.path().join("blob");
+        let in_blob = in_blob(&files, &blob);
+        let mut bytes = fs_err::read(&blob).unwrap();
+        let position = position.index(bytes.len());
+        bytes[position] ^= 1 << bit;
+        fs_err::write(&blob, bytes).unwrap();
+        let found = collect_so(&[wanted("m", None)], &in_blob, Pieces::default(), 2);
+        if found.n_in_damaged_blobs == 0 {
+            prop_assert_eq!(found, collect_m(&files));
+        }
+    }
 }

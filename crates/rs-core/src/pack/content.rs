@@ -20,33 +20,36 @@ const LARGE_FILE_BYTES: u64 = 8 << 20;
 /// A folder cannot be listed; something is neither file nor folder, or a link that leads nowhere or in a circle; a
 /// name is no UTF-8 or refused; there are too many files.
 pub fn list_run(folder: &Path) -> Result<Vec<RunFile>, PackError> {
-    let mut files = Vec::new();
+    let mut paths = Vec::new();
     let walk = WalkDir::new(folder).follow_links(true).into_iter();
     for item in walk.filter_entry(|item| item.depth() == 0 || !is_left_out(item)) {
         let item = item.map_err(|error| not_listed(folder, error))?;
         if item.file_type().is_dir() {
             continue;
         }
-        let path = item.path().to_owned();
-        if item.depth() == 0 {
+        let (depth, is_file, path) = (item.depth(), item.file_type().is_file(), item.into_path());
+        if depth == 0 {
             return Err(PackError::Unpackable { path, why: "it is no folder".into() });
         }
-        if !item.file_type().is_file() {
+        if !is_file {
             return Err(PackError::Unpackable { path, why: "it is no regular file".into() });
         }
-        let metadata = item.metadata().map_err(|error| not_listed(folder, error))?;
-        let below = path.strip_prefix(folder).unwrap_or(&path);
-        let Some(name) = below.to_str().map(str::to_owned) else {
-            return Err(PackError::Unpackable { path, why: "its name is not UTF-8".into() });
-        };
-        files.push(run_file(name, path, &metadata));
-        if files.len() > MAX_FILES {
-            return Err(PackError::Unpackable {
-                path: folder.to_owned(),
-                why: format!("it holds more than {MAX_FILES} files"),
-            });
+        paths.push(path);
+        if paths.len() > MAX_FILES {
+            let why = format!("it holds more than {MAX_FILES} files");
+            return Err(PackError::Unpackable { path: folder.to_owned(), why });
         }
     }
+    // Of many files this takes longest.
+    let listed = paths.into_par_iter().map(|path| {
+        let metadata = fs_err::metadata(&path)?;
+        let name = path.strip_prefix(folder).unwrap_or(&path).to_str().map(str::to_owned);
+        let Some(name) = name else {
+            return Err(PackError::Unpackable { path, why: "its name is not UTF-8".into() });
+        };
+        Ok(run_file(name, path, &metadata))
+    });
+    let mut files = listed.collect::<Result<Vec<_>, _>>()?;
     files.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     check_files(folder, &files)?;
     Ok(files)
@@ -125,8 +128,8 @@ pub fn fingerprint(files: &[RunFile]) -> String {
 }
 
 /// The identity of files by their names and contents, on all threads of the current rayon pool: BLAKE3 over, for each
-/// file in the order of the names' bytes, the length of the name (8 bytes, the least first), the name, the length of the
-/// content (the same), and BLAKE3 of the content. Counts the bytes hashed.
+/// file in the order of the names' bytes, the length of the name (8 bytes, the least first), the name, the length of
+/// the content (the same), and BLAKE3 of the content. Counts the bytes hashed.
 ///
 /// # Errors
 /// A file cannot be read or changed since it was listed, or the work was cancelled.
@@ -151,7 +154,8 @@ pub fn content_of_file(file: &RunFile, monitor: &Monitor) -> Result<Content, Pac
 
 fn hash_of(file: &RunFile, monitor: &Monitor) -> Result<ContentHash, PackError> {
     let opened = fs_err::File::open(&file.path)?;
-    let hash = hashing::hash_range(&opened, file.size_bytes, monitor)
+    let hash_range = if file.size_bytes >= LARGE_FILE_BYTES { hashing::hash_range } else { hashing::hash_here };
+    let hash = hash_range(&opened, file.size_bytes, monitor)
         .map_err(|error| cut_short(file, error))?
         .ok_or(PackError::Cancelled)?;
     check_unchanged(file, &opened)?;

@@ -5,12 +5,11 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::content::identity;
 use super::frames::{Line, Turn, Turns};
-use super::layout::{self, Part};
+use super::layout::Part;
 use super::read::FrameDecoder;
 use super::{ContentHash, Expected, Kind, Member, Monitor, Pack, PackError};
-use crate::atomic_file::{beside, folder_of, sync_folder, sync_many};
+use crate::atomic_file::{beside, folder_of, resolve_link, sync_folder, sync_many};
 use crate::lock::Lock;
 
 /// What is written beside the place, and its lock: for run folders, and for files by themselves.
@@ -42,8 +41,8 @@ pub struct Unpacked {
     paths: Vec<PathBuf>,
 }
 
-/// Unpacks the blob of a run folder, on all threads of the current rayon pool: into a hidden folder beside `into`, which is
-/// synced and renamed once it is whole. The folders above are made. Counts raw bytes.
+/// Unpacks the blob of a run folder, on all threads of the current rayon pool: into a hidden folder beside `into`,
+/// which is synced and renamed once it is whole. The folders above are made. Counts raw bytes.
 ///
 /// # Errors
 /// The blob is damaged, made to hurt, or not what is expected; `into` is there and no empty folder; another process
@@ -103,8 +102,8 @@ fn same_error(error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), error.to_string())
 }
 
-/// Unpacks the blob of a file by itself, on all threads of the current rayon pool: into a hidden file beside `into`, which
-/// is synced and renamed once it is whole. Counts raw bytes.
+/// Unpacks the blob of a file by itself, on all threads of the current rayon pool: into a hidden file beside `into`,
+/// which is synced and renamed once it is whole. A link at `into` stays one. Counts raw bytes.
 ///
 /// # Errors
 /// The blob is damaged, holds a run folder or not `raw_bytes`; `into` is there, under [`Existing::Refuse`], or is no
@@ -120,21 +119,23 @@ pub fn unpack_file(
     let pack = Pack::open(pack)?;
     check_kind(&pack, Kind::File)?;
     same(&pack, "its file has bytes", &pack.raw_bytes(), &raw_bytes)?;
-    let may_be_written = || match fs_err::symlink_metadata(into) {
+    // A link stays one: the file lies where it leads.
+    let place = resolve_link(into)?;
+    let may_be_written = || match fs_err::symlink_metadata(&place) {
         Ok(metadata) if existing == Existing::Replace && metadata.is_file() => Ok(()),
         Ok(_) => Err(occupied(into)),
         Err(_) => Ok(()),
     };
     may_be_written()?;
-    let _lock = Lock::take(&beside(into, UNPACKING_LOCK))?;
-    let unfinished = Unfinished::new(beside(into, UNPACKING))?;
+    let _lock = Lock::take(&beside(&place, UNPACKING_LOCK))?;
+    let unfinished = Unfinished::new(beside(&place, UNPACKING))?;
     let file = fs_err::OpenOptions::new().write(true).create_new(true).open(&unfinished.path)?;
     let unpacker = Unpacker { pack: &pack, place: Place::File(&file) };
     unpacker.unpack(monitor)?;
     file.sync_all()?;
     may_be_written()?;
-    fs_err::rename(&unfinished.path, into)?;
-    Ok(sync_folder(folder_of(into))?)
+    fs_err::rename(&unfinished.path, &place)?;
+    Ok(sync_folder(folder_of(&place))?)
 }
 
 /// Removes what unpacking into `into` has left in a process that was killed, unless another is at it now.
@@ -163,15 +164,17 @@ fn check_kind(pack: &Pack, expected: Kind) -> Result<(), PackError> {
     same(pack, "it holds a", &name(pack.kind()), &name(expected))
 }
 
-/// The table of contents alone says whether it can be what the caller expects; whether the frames hold what it says is seen
-/// when they are decoded.
-fn check_expected(pack: &Pack, expected: &Expected) -> Result<(), PackError> {
+/// Checks that the table of contents is of what the caller expects. Whether the frames hold what it says is seen when
+/// they are decoded.
+///
+/// # Errors
+/// It is of something else.
+pub fn check_expected(pack: &Pack, expected: &Expected) -> Result<(), PackError> {
     check_kind(pack, Kind::Run)?;
-    let members = pack.members();
-    same(pack, "the number of its files is", &(members.len() as u64), &expected.n_files)?;
-    same(pack, "its files have bytes", &pack.raw_bytes(), &expected.raw_bytes)?;
-    let content = identity(members.iter().map(|member| (member.name.as_str(), member.size_bytes, member.content)));
-    same(pack, "its content is", &content, &expected.content)
+    let Some(found) = pack.content() else { return Ok(()) };
+    same(pack, "the number of its files is", &found.n_files, &expected.n_files)?;
+    same(pack, "its files have bytes", &found.raw_bytes, &expected.raw_bytes)?;
+    same(pack, "its content is", &found.hash, &expected.content)
 }
 
 fn same<T: PartialEq + ToString>(pack: &Pack, what: &'static str, found: &T, expected: &T) -> Result<(), PackError> {
@@ -257,7 +260,7 @@ impl Unpacker<'_> {
             || Ok(FrameDecoder::new()?),
             |decoder, frame, turns| {
                 decoder.decode(self.pack, frame)?;
-                self.write(frame, &decoder.raw, turns, monitor)
+                self.write(frame, decoder.raw(), turns, monitor)
             },
             |()| Ok(()),
         )
@@ -269,11 +272,8 @@ impl Unpacker<'_> {
         for piece in self.pack.layout.pieces(frame) {
             let bytes = &raw[piece.at];
             match piece.part {
-                Part::Zeros if bytes.iter().any(|byte| *byte != 0) => {
-                    return Err(self.pack.damaged("there is something between the files of its tar"));
-                }
-                Part::Zeros => {}
-                Part::Header { member, from } => self.check_header(&members[member], from, bytes)?,
+                Part::Zeros => self.pack.check_zeros(bytes)?,
+                Part::Header { member, from } => self.pack.check_header(&members[member], from, bytes)?,
                 Part::Content { member, from, whole } => {
                     match self.place {
                         Place::File(file) => file.write_all_at(bytes, from)?,
@@ -337,38 +337,5 @@ impl Unpacker<'_> {
     fn wrong_content(&self, member: &Member) -> PackError {
         let name = member.name.escape_debug();
         self.pack.damaged(format!("the content of `{name}` is not what the table of contents says"))
-    }
-
-    /// There is one possible header for a file; what else stands there is named where it can be.
-    fn check_header(&self, member: &Member, from: usize, bytes: &[u8]) -> Result<(), PackError> {
-        let header = layout::header(&member.name, member.size_bytes);
-        let expected = &header[from..from + bytes.len()];
-        if expected == bytes {
-            return Ok(());
-        }
-        let differs = expected.iter().zip(bytes).position(|(a, b)| a != b).unwrap_or_default();
-        let (block, n_blocks) = ((from + differs) / 512, header.len() / 512);
-        let is_name = block > 0 && block + 1 < n_blocks;
-        let another = || "a header of another file, or a damaged one".to_owned();
-        let found = bytes.as_chunks::<512>().0.get(differs / 512).filter(|_| !is_name);
-        let what = found.map_or_else(another, |block| {
-            let found = tar::Header::from_byte_slice(block);
-            match found.entry_type() {
-                tar::EntryType::Regular => match found.entry_size() {
-                    Ok(size_bytes) if size_bytes != member.size_bytes => format!("a size of {size_bytes} bytes"),
-                    _ => another(),
-                },
-                tar::EntryType::GNULongName => another(),
-                tar::EntryType::Directory => "a folder".to_owned(),
-                tar::EntryType::Symlink | tar::EntryType::Link => "a link".to_owned(),
-                tar::EntryType::Char | tar::EntryType::Block | tar::EntryType::Fifo => "a device".to_owned(),
-                other => format!("an entry of type {:?}", char::from(other.as_byte())),
-            }
-        });
-        let name = member.name.escape_debug();
-        Err(self.pack.damaged(format!(
-            "its tar has {what} where the table of contents says the file `{name}` of {} bytes",
-            member.size_bytes
-        )))
     }
 }

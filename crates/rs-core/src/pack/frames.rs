@@ -8,8 +8,8 @@ use zstd::zstd_safe;
 
 use super::{ContentHash, Monitor, PackError};
 
-/// Most frames under way at a time. Each takes twice [`FRAME_BYTES`](super::FRAME_BYTES) at worst, so that all stay below 100 MB; so many
-/// threads are faster than disks are.
+/// Most frames under way at a time. Each takes twice [`FRAME_BYTES`](super::FRAME_BYTES) at worst, so that all stay
+/// below 100 MB; so many threads are faster than disks are.
 pub(super) const MAX_UNDER_WAY: usize = 5;
 
 /// Most frames in a blob: 8 TiB of input.

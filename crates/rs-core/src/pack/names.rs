@@ -1,4 +1,5 @@
-//! Names of files in a blob: which are refused, because they would leave the folder, deceive a reader, or mean two things.
+//! Names of files in a blob: which are refused, because they would leave the folder, deceive a reader, or mean two
+//! things.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -49,8 +50,8 @@ pub enum NameProblem {
     TooManyFolders,
 }
 
-/// Checks a path below a folder, with `/` between its parts: it must lead to a place below that folder on every system, and
-/// look like what it is.
+/// Checks a path below a folder, with `/` between its parts: it must lead to a place below that folder on every system,
+/// and look like what it is.
 ///
 /// # Errors
 /// It is refused.

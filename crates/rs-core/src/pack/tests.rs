@@ -215,6 +215,54 @@ fn any_part_can_be_read() {
     }
 }
 
+/// In small steps, and with a decoder that has been somewhere else before.
+#[test]
+fn what_follows_a_frame_can_be_read_in_steps() {
+    let place = varied();
+    place.pack().unwrap();
+    let stream = run(Command::new("zstd").args(["-d", "-c"]), &place.path("blob"));
+    let pack = Pack::open(&place.path("blob")).unwrap();
+    let mut decoder = StepDecoder::new().unwrap();
+    let n_bytes = stream.len() as u64;
+    for frame in [2, 0, 1, 3, 1, 4] {
+        let start = frame * FRAME_BYTES;
+        for end in [start, start + 1, start + 100_000, start + FRAME_BYTES + 5, n_bytes, n_bytes + 9] {
+            let mut found = Vec::new();
+            let mut steps = pack.steps(start..end, &mut decoder);
+            let mut buffer = [0; 1000];
+            loop {
+                let read_bytes = steps.read(&mut buffer).unwrap();
+                if read_bytes == 0 {
+                    break;
+                }
+                found.extend_from_slice(&buffer[..read_bytes]);
+            }
+            let expected = stream.get(start as usize..end.min(n_bytes) as usize).unwrap_or_default();
+            assert!(found == expected, "{start}..{end}");
+        }
+    }
+}
+
+#[test]
+fn frames_tell_what_lies_in_them() {
+    let place = varied();
+    place.pack().unwrap();
+    let pack = Pack::open(&place.path("blob")).unwrap();
+    let mut found: Vec<Vec<u8>> = vec![Vec::new(); pack.members().len()];
+    let mut decoder = FrameDecoder::new().unwrap();
+    for frame in 0..pack.frame_starts().len() {
+        for part in pack.decode(frame, &mut decoder).unwrap() {
+            assert_eq!(part.from, found[part.member].len() as u64);
+            found[part.member].extend_from_slice(part.bytes);
+        }
+    }
+    for (member, found) in pack.members().iter().zip(found) {
+        assert!(found == fs_err::read(place.path("run").join(&member.name)).unwrap(), "{}", member.name);
+    }
+    let error = pack.decode(4, &mut decoder).unwrap_err().to_string();
+    assert!(error.ends_with("it has no frame 4"), "{error}");
+}
+
 #[test]
 fn a_file_by_itself() {
     for n_bytes in [0, 1, 8 * MIB, 19 * MIB + 3] {
@@ -408,6 +456,32 @@ fn leftovers_are_removed_and_others_waited_out() {
     fs_err::os::unix::fs::symlink("precious", place.path(".other.extracting")).unwrap();
     place.extract("other", packed).unwrap();
     assert_eq!(place.tree("precious"), [("x".to_owned(), Some(b"1".to_vec()))]);
+}
+
+#[test]
+fn a_link_to_a_database_stays_one() {
+    let place = Place::new();
+    place.write("x.db", b"new");
+    place.write("elsewhere/y.db", b"old");
+    fs_err::os::unix::fs::symlink("elsewhere/y.db", place.path("link.db")).unwrap();
+    let mut out = fs_err::File::create(place.path("blob")).unwrap();
+    pack_file(&place.path("x.db"), &mut out, &Monitor::default()).unwrap();
+    let (blob, link) = (place.path("blob"), place.path("link.db"));
+    assert!(unpack_file(&blob, &link, 3, Existing::Refuse, &Monitor::default()).is_err());
+    unpack_file(&blob, &link, 3, Existing::Replace, &Monitor::default()).unwrap();
+    assert!(link.is_symlink());
+    assert_eq!(place.tree("elsewhere"), [("y.db".to_owned(), Some(b"new".to_vec()))]);
+}
+
+#[test]
+fn what_is_no_file_is_no_blob() {
+    let place = Place::new();
+    assert!(Command::new("mkfifo").arg(place.path("pipe")).status().unwrap().success());
+    for name in ["pipe", "run"] {
+        let error = Pack::open(&place.path(name)).unwrap_err().to_string();
+        assert!(error.ends_with("is damaged or no blob: it is no regular file"), "{error}");
+    }
+    assert!(matches!(Pack::open(&place.path("none")), Err(PackError::Io(_))));
 }
 
 /// A blob made by hand, part by part.

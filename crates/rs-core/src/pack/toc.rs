@@ -1,4 +1,5 @@
-//! The two tables at a blob's end, each in a skippable frame of zstd: a run folder's table of contents, and the seek table.
+//! The two tables at a blob's end, each in a skippable frame of zstd: a run folder's table of contents, and the seek
+//! table.
 //!
 //! The table of contents is JSON, `{"version": 1, "members": [{"name", "offset", "size", "content"}, ...]}`, in a zstd
 //! frame where it has more than [`PLAIN_MEMBERS`]. The seek table is that of zstd's seekable format, without checksums:

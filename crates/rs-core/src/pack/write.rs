@@ -14,6 +14,7 @@ use super::layout::{self, Layout, Part};
 use super::{
     BlobId, COMPRESSION_LEVEL, ContentHash, FRAME_BYTES, MAX_BYTES, Member, Monitor, PackError, Packed, RunFile, toc,
 };
+use crate::store::Store;
 
 /// Bytes that are read and hashed at a time, while they are in a core's cache.
 const READ_BYTES: usize = 256 << 10;
@@ -53,6 +54,17 @@ pub fn pack_run(
     sink.write(&toc)?;
     let content = identity(members.iter().map(|member| (member.name.as_str(), member.size_bytes, member.content)));
     sink.finish(files, content)
+}
+
+/// [`pack_run`] into a store.
+///
+/// # Errors
+/// As there, or the store cannot be written.
+pub fn store_run(folder: &Path, files: &[RunFile], store: &Store, monitor: &Monitor) -> Result<Packed, PackError> {
+    let mut temporary = store.temporary()?;
+    let packed = pack_run(folder, files, &mut temporary.file, monitor)?;
+    store.adopt(temporary.path(), &packed.blob)?;
+    Ok(packed)
 }
 
 /// Packs a file by itself, like a database, into `out`, on all threads of the current rayon pool. Counts raw bytes.
@@ -103,6 +115,8 @@ impl Packer<'_> {
         for file in self.files.iter().filter(|file| file.size_bytes == 0) {
             check_unchanged(file, &fs_err::File::open(&file.path)?)?;
         }
+        // Buffers are used again, or the allocator would hold twice as many.
+        let spare = Mutex::new(Vec::new());
         Line::run(
             self.layout.n_frames(),
             monitor,
@@ -114,13 +128,17 @@ impl Packer<'_> {
             },
             |scratch, frame, turns| {
                 self.read(frame, &mut scratch.raw, turns, monitor)?;
-                let mut stored = Vec::with_capacity(zstd_safe::compress_bound(scratch.raw.len()));
+                let mut stored: Vec<u8> = unpoisoned(spare.lock()).pop().unwrap_or_default();
+                stored.clear();
+                stored.reserve_exact(zstd_safe::compress_bound(scratch.raw.len()));
                 scratch.compressor.compress_to_buffer(&scratch.raw, &mut stored)?;
                 Ok(Packaged { stored, raw_bytes: scratch.raw.len() as u32 })
             },
             |frame| {
                 sink.frames.push([frame.stored.len() as u32, frame.raw_bytes]);
-                sink.write(&frame.stored)
+                sink.write(&frame.stored)?;
+                unpoisoned(spare.lock()).push(frame.stored);
+                Ok(())
             },
         )
     }

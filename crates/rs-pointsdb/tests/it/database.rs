@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use duckdb::Connection;
-use rs_core::collect::{self, Collected, Input, Keep, Monitor, OnMalformed, Wanted};
+use rs_core::collect::{self, Collected, How, Input, Keep, Monitor, OnMalformed, Wanted};
 use rs_core::eval_id::{EvalId, Identity};
 use rs_core::reader::Codec;
 use rs_pointsdb::builder::{Builder, EvalRow, Old};
@@ -34,10 +34,17 @@ impl Database {
             path: raw,
             codec: Codec::Plain,
             size_bytes: text.len() as u64,
+            origin: rs_core::origin::Origin::File,
             evaluations: (0..wanted.len()).collect(),
         };
         let monitor = Monitor::default();
-        let collection = collect::collect(&wanted, &[input], Keep::Points, OnMalformed::Continue, &monitor).unwrap();
+        let collection = collect::collect(
+            &wanted,
+            &[input],
+            How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner: None, cache: None },
+            &monitor,
+        )
+        .unwrap();
         assert_eq!(collection.diagnostics, []);
         let database = Self { folder, collected: collection.evaluations };
         let mut builder = Builder::create(&database.path(), Old::Ignored, LIMITS).unwrap();

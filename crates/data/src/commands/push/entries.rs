@@ -14,14 +14,14 @@ pub(super) fn entries(library: &Library, opened: &Opened, stored: &Stored) -> BT
     let mut entries = BTreeMap::new();
     for (position, evaluation) in opened.cohort.evaluations.iter().enumerate() {
         let id = evaluation.entry.eval_id().to_string();
-        let mut runs: BTreeMap<String, RunBlob> = BTreeMap::new();
-        for run in library.manifest.evals.get(&id).map_or(&[][..], |eval| &eval.runs) {
-            if !stored.contains_key(&run.path) {
-                runs.insert(run.path.clone(), run.clone());
-            }
-        }
+        let old = library.manifest.evals.get(&id);
+        let mut runs: BTreeMap<String, RunBlob> =
+            old.into_iter().flat_map(|eval| &eval.runs).map(|run| (run.path.clone(), run.clone())).collect();
+        // A run folder that is here and has none of this evaluation's records any more is of others.
+        runs.retain(|path, _| !stored.contains_key(path));
         for run in opened.runs.iter().filter(|run| run.evaluations.contains(&position)) {
             let Some((content, blob, size)) = stored.get(&run.path) else { continue };
+            let before = old.and_then(|eval| eval.runs.iter().find(|before| before.path == run.path));
             runs.insert(
                 run.path.clone(),
                 RunBlob {
@@ -31,14 +31,21 @@ pub(super) fn entries(library: &Library, opened: &Opened, stored: &Stored) -> BT
                     raw_size: content.raw_bytes,
                     n_files: content.n_files,
                     content: content.hash,
+                    // What other versions have noted stays.
+                    others: before.map(|before| before.others.clone()).unwrap_or_default(),
                 },
             );
         }
         if runs.is_empty() {
             continue;
         }
-        let identity = identity_text(&evaluation.entry.filters, evaluation.entry.context);
-        entries.insert(id, EvalBlobs { identity, cohort: opened.name.clone(), runs: runs.into_values().collect() });
+        let eval = EvalBlobs {
+            identity: identity_text(&evaluation.entry.filters, evaluation.entry.context),
+            cohort: opened.name.clone(),
+            runs: runs.into_values().collect(),
+            others: old.map(|eval| eval.others.clone()).unwrap_or_default(),
+        };
+        entries.insert(id, eval);
     }
     entries
 }

@@ -305,6 +305,7 @@ impl Pushing<'_> {
             raw_size: content.raw_bytes,
             content: Some(content.hash),
             dataset: dataset_hash(&dataset.file)?,
+            others: known.map(|known| known.others.clone()).unwrap_or_default(),
         };
         Ok((row, database))
     }

@@ -1,0 +1,126 @@
+//! Evaluations that are collected together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rs_cli::{CommandError, Kind};
+use rs_core::collect::{self, Cache, CollectError, Collection, How, Input, Keep, Monitor, OnMalformed, Wanted};
+use rs_core::forensics::Examiner;
+use rs_core::reader::Codec;
+
+use crate::forensics::Forensics;
+use crate::plan::{Plan, PlannedEval};
+use crate::run::stopped;
+
+/// Raw bytes collected at a time: bounds the memory that samples take before they are points, and lets one batch be
+/// written while the next is read.
+const BATCH_BYTES: u64 = 256 << 20;
+/// About how much larger compressed text is once unpacked.
+const TYPICAL_RATIO: u64 = 10;
+
+/// Evaluations that share files are collected together, so that a file is read once; small ones share a batch.
+pub(crate) fn batches<'a>(plan: &Plan, wanted: &[&'a PlannedEval]) -> Vec<Vec<&'a PlannedEval>> {
+    let cost = |files: &BTreeSet<usize>| {
+        let cost = |file: &rs_core::cohort::RawFile| match file.codec {
+            Codec::Plain => file.size_bytes,
+            Codec::Zstd | Codec::Gzip => file.size_bytes * TYPICAL_RATIO,
+        };
+        files.iter().map(|at| cost(&plan.files[*at])).sum::<u64>()
+    };
+    let mut groups: Vec<(BTreeSet<usize>, Vec<&PlannedEval>)> = Vec::new();
+    for evaluation in wanted {
+        let mut group = (BTreeSet::from_iter(evaluation.files.iter().copied()), vec![*evaluation]);
+        let (sharing, apart) = groups.into_iter().partition(|known| !known.0.is_disjoint(&group.0));
+        groups = apart;
+        for (files, evaluations) in sharing {
+            group.0.extend(files);
+            group.1.splice(0..0, evaluations);
+        }
+        groups.push(group);
+    }
+    let mut batches: Vec<(u64, Vec<&PlannedEval>)> = Vec::new();
+    for (files, evaluations) in groups {
+        let bytes = cost(&files);
+        match batches.last_mut() {
+            Some((sum, batch)) if *sum + bytes <= BATCH_BYTES => {
+                *sum += bytes;
+                batch.extend(evaluations);
+            }
+            _ => batches.push((bytes, evaluations)),
+        }
+    }
+    batches.into_iter().map(|(_, batch)| batch).collect()
+}
+
+/// How many of an evaluation's files came from the cache.
+pub(crate) fn count_cached(batch: &[&PlannedEval], evaluation: &PlannedEval, collection: &Collection) -> u64 {
+    let files: BTreeSet<usize> = batch.iter().flat_map(|evaluation| evaluation.files.iter().copied()).collect();
+    let of_evaluation = files.iter().zip(&collection.files).filter(|(at, _)| evaluation.files.contains(at));
+    of_evaluation.filter(|(_, findings)| findings.is_from_cache).count() as u64
+}
+
+/// What a batch reads: whose records, from which files.
+pub(crate) fn inputs(plan: &Plan, batch: &[&PlannedEval]) -> (Vec<Wanted>, Vec<Input>) {
+    let wanted: Vec<Wanted> = batch
+        .iter()
+        .map(|eval| Wanted { identity: eval.entry.filters.clone(), context_tokens: eval.entry.context })
+        .collect();
+    let mut evaluations_of: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (position, evaluation) in batch.iter().enumerate() {
+        for &file in &evaluation.files {
+            evaluations_of.entry(file).or_default().push(position);
+        }
+    }
+    let inputs: Vec<Input> = evaluations_of
+        .into_iter()
+        .map(|(at, evaluations)| {
+            let file = &plan.files[at];
+            Input {
+                path: file.path.clone(),
+                codec: file.codec,
+                size_bytes: file.size_bytes,
+                origin: file.origin.clone(),
+                evaluations,
+            }
+        })
+        .collect();
+    (wanted, inputs)
+}
+
+/// Who looks at the texts of a batch's records; nobody under `--no-forensics`.
+pub(crate) fn forensics(plan: &Plan, batch: &[&PlannedEval]) -> Option<Forensics> {
+    let tokenizers = plan.tokenizers.as_ref()?;
+    Some(Forensics::new(batch.iter().map(|eval| tokenizers.of(eval.entry.hf_id.as_deref()).cloned()).collect()))
+}
+
+pub(crate) fn collect_batch(
+    plan: &Plan,
+    batch: &[&PlannedEval],
+    on_malformed: OnMalformed,
+    cache: Option<&Cache>,
+    monitor: &Monitor,
+) -> Result<Collection, CommandError> {
+    let (wanted, inputs) = inputs(plan, batch);
+    let forensics = forensics(plan, batch);
+    if let Some(forensics) = &forensics {
+        forensics.check()?;
+    }
+    let span = tracing::info_span!("collect", files = inputs.len()).entered();
+    let result = collect::collect(
+        &wanted,
+        &inputs,
+        How {
+            keep: Keep::Points,
+            on_malformed,
+            examiner: forensics.as_ref().map(|forensics| forensics as &dyn Examiner),
+            cache,
+        },
+        monitor,
+    );
+    drop(span);
+    result.map_err(|error| match error {
+        CollectError::Cancelled => stopped(),
+        CollectError::Malformed(_) => {
+            CommandError::new(Kind::Negative, error).hint("without --strict the line is counted and the rest goes on")
+        }
+    })
+}

@@ -1,0 +1,279 @@
+//! Results of raw files are kept by content: they give the same rows, whatever becomes of the folder they are in.
+
+use std::os::unix::process::ExitStatusExt;
+use std::time::{Duration, Instant};
+
+use crate::project::{DB, Project, Run, check_same, entry, evals, points, record};
+
+/// Kills spread over the time that a run takes.
+const N_KILLS: u32 = 100;
+
+/// Two evaluations whose records are in two files each, and one file that holds records of both.
+fn project() -> Project {
+    let project = Project::empty();
+    write_dataset(&project, "d", "");
+    let entry = |model: &str| entry(model, "data/set/M/run*/*", "");
+    project.write("data/set/M/evals.json", format!("[{},\n{}]", entry("m"), entry("n")));
+    project.write("data/set/M/run1/a.ndjson", lines("m", 0..30));
+    project.write("data/set/M/run1/b.ndjson", lines("n", 0..40));
+    project.write("data/set/M/run2/both.ndjson", lines("m", 30..50) + &lines("n", 40..45));
+    project
+}
+
+fn write_dataset(project: &Project, name: &str, filters: &str) {
+    let dataset = format!(
+        r#"{{"name": "{name}", "db": "{name}.db", "cache": ".cache", "cohorts": [{{"path": "set/M"{filters}}}]}}"#
+    );
+    project.write(&format!("data/{name}.json"), dataset);
+}
+
+fn lines(model: &str, indexes: std::ops::Range<u32>) -> String {
+    let more = |index: u32| {
+        let words = "so the answer must be ".repeat(index as usize % 7);
+        format!(",\"model\":\"{model}\",\"response\":\"{words}{index}\",\"prompt\":\"what is {index}?\"")
+    };
+    indexes.map(|index| record(index, &more(index)) + "\n").collect()
+}
+
+/// Runs `evaluate`, which must take so many files of each evaluation from the cache; the rows must be those that a run
+/// without a cache makes.
+#[track_caller]
+fn check(project: &Project, arguments: &str, cached_files: &[u64]) -> Run {
+    let run = project.evaluate_d(&format!("--format json {arguments}")).succeeds();
+    let found: Vec<u64> = run.summary().evaluations.iter().map(|row| row.cached_files).collect();
+    assert_eq!(found, cached_files, "{run}");
+    check_rows(project, DB);
+    run
+}
+
+/// The rows of a database of both evaluations are those that a run without a cache makes.
+#[track_caller]
+fn check_rows(project: &Project, db: &str) {
+    project.write("data/plain.json", r#"{"name": "plain", "db": "plain.db", "cohorts": [{"path": "set/M"}]}"#);
+    project.evaluate("--dataset data/plain.json -q --force").succeeds();
+    let (found, plain) = (project.open(db), project.open("data/plain.db"));
+    check_same("points", &points(&found), &points(&plain));
+    check_same("evals", &evals(&found), &evals(&plain));
+}
+
+/// Forgets the database, so that its rows must come from elsewhere.
+fn forget_database(project: &Project) {
+    fs_err::remove_file(project.path(DB)).unwrap();
+}
+
+/// Every file in the cache but its index.
+fn entries(project: &Project) -> Vec<std::path::PathBuf> {
+    let mut entries = Vec::new();
+    for folder in fs_err::read_dir(project.path("data/.cache")).unwrap().map(|item| item.unwrap().path()) {
+        if folder.is_dir() {
+            entries.extend(fs_err::read_dir(folder).unwrap().map(|item| item.unwrap().path()));
+        }
+    }
+    entries.sort();
+    entries
+}
+
+#[test]
+fn what_was_read_once_is_not_read_again() {
+    let project = project();
+    check(&project, "", &[0, 0]);
+    assert_eq!(entries(&project).len(), 3);
+    forget_database(&project);
+    check(&project, "", &[3, 3]);
+    // Touched, renamed, or changed.
+    project.write("data/set/M/run1/a.ndjson", lines("m", 0..30));
+    fs_err::rename(project.path("data/set/M/run1/b.ndjson"), project.path("data/set/M/run2/c.ndjson")).unwrap();
+    check(&project, "", &[3, 3]);
+    project.write("data/set/M/run1/a.ndjson", lines("m", 0..31));
+    check(&project, "", &[2, 2]);
+}
+
+#[test]
+fn another_dataset_costs_the_merge() {
+    let project = project();
+    check(&project, "", &[0, 0]);
+    write_dataset(&project, "e", "");
+    let run = project.evaluate("--dataset data/e.json --format json").succeeds();
+    assert_eq!(run.summary().read_bytes, 0, "{run}");
+    check_rows(&project, "data/e.db");
+}
+
+#[test]
+fn whose_records_are_wanted_matters_where_they_are() {
+    let project = project();
+    write_dataset(&project, "e", r#", "filters": {"model": "m"}"#);
+    let cached = || {
+        let run = project.evaluate("--dataset data/e.json --format json --db data/e2.db").succeeds();
+        fs_err::remove_file(project.path("data/e2.db")).unwrap();
+        run.summary().evaluations[0].cached_files
+    };
+    check(&project, "", &[0, 0]);
+    // What was kept for both serves one of them.
+    assert_eq!(cached(), 3);
+    fs_err::remove_dir_all(project.path("data/.cache")).unwrap();
+    forget_database(&project);
+    // What was kept for one serves both where there are no records of the other.
+    assert_eq!(cached(), 0);
+    check(&project, "", &[1, 1]);
+    forget_database(&project);
+    check(&project, "", &[3, 3]);
+}
+
+#[test]
+fn force_reads_again_and_no_forensics_does_without() {
+    let project = project();
+    check(&project, "", &[0, 0]);
+    check(&project, "--force", &[0, 0]);
+    let run = project.evaluate_d("--no-forensics --db data/x.db --format json").succeeds();
+    assert!(run.summary().evaluations.iter().all(|row| row.cached_files == 0), "{run}");
+    let sizes =
+        crate::project::texts(&project.open("data/x.db"), "SELECT count(compressed_sizes_list)::VARCHAR FROM points");
+    assert_eq!(sizes, [["0"]]);
+    // What a database has more than is asked for is no reason to read again; what it lacks is.
+    let sources = |arguments: &str| project.evaluate_d(&format!("--format json {arguments}")).succeeds().sources();
+    assert_eq!(sources("--no-forensics"), ["database", "database"]);
+    assert_eq!(sources("--db data/x.db"), ["files", "files"]);
+}
+
+#[test]
+fn a_damaged_cache_is_no_cache() {
+    let project = project();
+    check(&project, "", &[0, 0]);
+    let whole: Vec<(std::path::PathBuf, Vec<u8>)> =
+        entries(&project).into_iter().map(|path| (path.clone(), fs_err::read(path).unwrap())).collect();
+    for damage in [
+        |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() / 2),
+        |bytes: &mut Vec<u8>| bytes.clear(),
+        |bytes: &mut Vec<u8>| bytes.push(0),
+        |bytes: &mut Vec<u8>| bytes[7] += 1,
+        |bytes: &mut Vec<u8>| bytes[20] ^= 1,
+        |bytes: &mut Vec<u8>| *bytes.last_mut().unwrap() ^= 1,
+    ] {
+        for (path, bytes) in &whole {
+            let mut bytes = bytes.clone();
+            damage(&mut bytes);
+            fs_err::write(path, bytes).unwrap();
+        }
+        forget_database(&project);
+        check(&project, "", &[0, 0]);
+    }
+    for index in ["", "{", "{\"version\": 99, \"files\": {}, \"identities\": {}}", "[]"] {
+        project.write("data/.cache/index.json", index);
+        forget_database(&project);
+        check(&project, "", &[0, 0]);
+    }
+    fs_err::remove_dir_all(project.path("data/.cache")).unwrap();
+    forget_database(&project);
+    check(&project, "", &[0, 0]);
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_a_warning() {
+    let project = project();
+    project.write("data/.cache", "a file");
+    let run = project.evaluate_d("-q").succeeds();
+    assert!(run.stderr.starts_with("warning: results were not kept for the next time: "), "{run}");
+    check_rows(&project, DB);
+}
+
+#[test]
+fn problems_are_told_again() {
+    let project = project();
+    project.write("data/set/M/run1/a.ndjson", lines("m", 0..3) + "{\"model\": 1}\n" + &lines("m", 3..5));
+    let problem = "data/set/M/run1/a.ndjson:4: `model`: expected a string, found a number (column 11)";
+    for cached_files in [0, 3] {
+        let run = project.evaluate_d("--format json");
+        assert_eq!(run.code, Some(1), "{run}");
+        assert!(run.stderr.contains(problem), "{run}");
+        assert_eq!(run.summary().evaluations[0].cached_files, cached_files, "{run}");
+        assert_eq!(run.summary().evaluations[0].malformed, 1, "{run}");
+        forget_database(&project);
+    }
+}
+
+#[test]
+fn several_at_once_do_not_get_in_each_others_way() {
+    let project = project();
+    let run = |db: &str| project.command(["--dataset", "data/d.json", "-q", "--db", db]).spawn().expect("starts");
+    for _ in 0..5 {
+        let mut runs: Vec<_> = ["data/1.db", "data/2.db", "data/3.db"].map(run).into();
+        for (number, run) in runs.iter_mut().enumerate() {
+            assert!(run.wait().expect("ends").success());
+            let db = format!("data/{}.db", number + 1);
+            check_rows(&project, &db);
+            fs_err::remove_file(project.path(&db)).unwrap();
+        }
+        fs_err::remove_dir_all(project.path("data/.cache")).unwrap();
+    }
+}
+
+#[test]
+fn kills_at_any_moment_leave_a_cache_that_gives_the_right_rows() {
+    let project = project();
+    project.evaluate_d("-q").succeeds();
+    let (old, old_file) = (points(&project.open(DB)), fs_err::read(project.path(DB)).unwrap());
+    for (file, model) in ["m", "n"].iter().enumerate() {
+        for part in 0..4 {
+            let first = 1000 + part * 400;
+            project.write(&format!("data/set/M/run1/{file}{part}.ndjson"), lines(model, first..first + 400));
+        }
+    }
+    let start = || project.command(["--dataset", "data/d.json", "-q"]).spawn().unwrap();
+    let began = Instant::now();
+    assert!(start().wait().unwrap().success());
+    let duration = began.elapsed();
+    let new = points(&project.open(DB));
+    let mut n_killed = 0;
+    for number in 0..N_KILLS {
+        // Spread over the run, in an order that visits early and late moments in turns.
+        let moment = duration.mul_f64(f64::from(number * 37 % N_KILLS) / f64::from(N_KILLS));
+        if number % 20 == 0 {
+            fs_err::remove_dir_all(project.path("data/.cache")).unwrap();
+        }
+        fs_err::write(project.path(DB), &old_file).unwrap();
+        let mut child = start();
+        std::thread::sleep(moment);
+        child.kill().unwrap();
+        n_killed += u32::from(child.wait().unwrap().signal() == Some(9));
+        let found = points(&project.open(DB));
+        assert!(found == old || found == new, "after {moment:?}: {} rows", found.len());
+        if number % 10 == 9 {
+            project.evaluate_d("-q").succeeds();
+            check_rows(&project, DB);
+        }
+    }
+    assert!(n_killed > N_KILLS / 2, "{n_killed}");
+}
+
+#[test]
+fn explained() {
+    let project = project();
+    // Files that have just changed are not known by their times.
+    std::thread::sleep(Duration::from_millis(1100));
+    let explain = |arguments: &str| project.evaluate_d(&format!("--explain {arguments}")).succeeds();
+    insta::assert_snapshot!(explain(""), @"
+    exit code 0
+    ----- stdout
+    eval_id  label  rows       because              files  in cache
+    34c4dc   L m    made anew  not in the database      3         0
+    7d262a   L n    made anew  not in the database      3         0
+    ");
+    assert!(!project.path(DB).exists());
+    project.evaluate_d("-q").succeeds();
+    insta::assert_snapshot!(explain(""), @"
+    exit code 0
+    ----- stdout
+    eval_id  label  rows        because    files  in cache
+    34c4dc   L m    taken over  unchanged      3
+    7d262a   L n    taken over  unchanged      3
+    ");
+    assert!(explain("--db data/other.db").stdout.contains("not in the database      3         3"));
+    project.write("data/set/M/run1/a.ndjson", lines("m", 0..31));
+    insta::assert_snapshot!(explain("--eval-id 34c4dc"), @"
+    exit code 0
+    ----- stdout
+    eval_id  label  rows        because                              files  in cache
+    34c4dc   L m    made anew   its entry or raw files have changed      3         2
+    7d262a   L n    taken over  not asked for                            3
+    ");
+}

@@ -1,0 +1,159 @@
+//! Raw files in the blobs of run folders that are not extracted.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::{AbsentRun, Cohort, Entry, Found, FoundFiles, RawFile, is_hidden, modified_nanos, slashes};
+use crate::document::{self, DocumentError};
+use crate::library::{Library, NamedRun};
+use crate::origin::{InBlob, Origin};
+use crate::pack::{self, Expected, Member, Pack, PackError};
+use crate::paths;
+use crate::reader::{Codec, raw_file_name};
+use crate::suggest;
+
+/// Most bytes of a text that is read out of a blob as a whole.
+const MAX_TEXT_BYTES: u64 = 64 << 20;
+
+/// Absent runs that a warning names.
+const SHOWN_RUNS: usize = 5;
+
+/// What the manifest and the local store add to what lies in folders.
+#[derive(Default)]
+pub(super) struct Packed {
+    pub(super) files: FoundFiles,
+    pub(super) absent: Vec<AbsentRun>,
+    pub(super) blobs: BTreeMap<String, Arc<Path>>,
+}
+
+/// Lists the raw files in the blobs of runs that the manifest names within reach of the searches and whose folders are not
+/// there. `shown` is the cohort's folder as the user would type it, `folder` the same absolute.
+pub(super) fn list(
+    shown: &Path,
+    folder: &Path,
+    library: &Library,
+    searches: &BTreeMap<PathBuf, usize>,
+    entries: &[Entry],
+) -> Packed {
+    let ids: Vec<String> = entries.iter().map(|entry| entry.eval_id().to_string()).collect();
+    let within_reach: BTreeMap<&Path, &NamedRun> =
+        searches.keys().flat_map(|search| library.runs_around(search)).collect();
+    let runs: Vec<(&Path, &NamedRun)> = within_reach.into_iter().filter(|(path, _)| !path.exists()).collect();
+    let members: Vec<Option<Result<Vec<Member>, PackError>>> =
+        runs.par_iter().map(|(_, named)| members(library, named)).collect();
+    let mut packed = Packed::default();
+    for ((path, named), members) in runs.into_iter().zip(members) {
+        let below_cohort = paths::relative_to(path, folder);
+        let run = slashes(&below_cohort);
+        let evaluations = (0..ids.len()).filter(|at| named.evals.contains(&ids[*at])).collect();
+        let members = match members {
+            Some(Ok(members)) => members,
+            // Runs of others, which a glob may not even match, are theirs to miss.
+            None if !named.evals.iter().any(|id| ids.contains(id)) => continue,
+            None => {
+                packed.absent.push(AbsentRun { run, evaluations });
+                continue;
+            }
+            Some(Err(error)) => {
+                let file = RawFile {
+                    path: paths::join(shown, &below_cohort),
+                    logical: run.clone(),
+                    run: run.clone(),
+                    codec: Codec::Plain,
+                    size_bytes: 0,
+                    modified_nanos: 0,
+                    origin: Origin::Unusable(error.to_string().into()),
+                };
+                let names = [path.to_owned(), path.to_owned()];
+                packed.files.insert((run, path.to_owned()), Found { file, names, claimed_by: evaluations });
+                continue;
+            }
+        };
+        let blob: Arc<Path> = library.store.path_of(&named.run.blob).into();
+        let modified_nanos = fs_err::metadata(&blob).map_or(0, |metadata| modified_nanos(&metadata));
+        for member in members {
+            let absolute = path.join(&member.name);
+            let name = member.name.rsplit('/').next().unwrap_or_default();
+            let Some((plain, codec)) = raw_file_name(name) else { continue };
+            if !searches.iter().any(|(search, depth)| is_reached(&absolute, search, *depth)) {
+                continue;
+            }
+            let below_cohort = paths::relative_to(&absolute, folder);
+            let file = RawFile {
+                logical: slashes(&below_cohort.with_file_name(plain)),
+                run: slashes(below_cohort.parent().unwrap_or(Path::new(""))),
+                codec,
+                size_bytes: member.size_bytes,
+                modified_nanos,
+                path: paths::join(shown, &below_cohort),
+                origin: Origin::Blob(InBlob {
+                    blob: Arc::clone(&blob),
+                    offset: member.offset,
+                    content: member.content,
+                }),
+            };
+            let names = [absolute.clone(), absolute.with_file_name(plain)];
+            packed.files.insert((file.logical.clone(), absolute), Found { file, names, claimed_by: Vec::new() });
+        }
+        packed.blobs.insert(run, blob);
+    }
+    packed
+}
+
+/// The files in the blob of a run, which must be what the manifest says. `None` if it is not in the store.
+fn members(library: &Library, named: &NamedRun) -> Option<Result<Vec<Member>, PackError>> {
+    let run = &named.run;
+    library.store.has(&run.blob)?;
+    let expected = Expected { content: run.content, raw_bytes: run.raw_size, n_files: run.n_files };
+    let opened = Pack::open(&library.store.path_of(&run.blob));
+    Some(opened.and_then(|pack| pack::check_expected(&pack, &expected).map(|()| pack.into_members())))
+}
+
+/// Whether a search of the disk would come upon a file.
+fn is_reached(file: &Path, search: &Path, depth: usize) -> bool {
+    let Ok(below) = file.strip_prefix(search) else { return false };
+    below.components().count() <= depth && !below.iter().any(is_hidden)
+}
+
+/// What to tell of runs whose raw data is not here.
+pub(super) fn warning(cohort: &Path, absent: &[AbsentRun]) -> Option<String> {
+    let runs: Vec<&str> = absent.iter().map(|absent| absent.run.as_str()).collect();
+    let cohort = paths::show(cohort);
+    let what = match runs.len() {
+        0 => return None,
+        1 => "a run is neither extracted nor in the local store".to_owned(),
+        n => format!("{n} runs are neither extracted nor in the local store"),
+    };
+    Some(format!(
+        "{cohort}: {what}: {}; `data pull cohort {cohort}` fetches the raw data",
+        suggest::list(&runs, SHOWN_RUNS)
+    ))
+}
+
+pub(super) fn run_text(cohort: &Cohort, run: &str, name: &str) -> Result<Option<String>, DocumentError> {
+    let path = paths::join(&cohort.folder, Path::new(run)).join(name);
+    let in_blob = cohort.packed.iter().find_map(|(packed, blob)| {
+        let below = match run.strip_prefix(packed.as_str())? {
+            "" => name.to_owned(),
+            rest => format!("{}/{name}", rest.strip_prefix('/')?),
+        };
+        Some((blob, below))
+    });
+    let Some((blob, member)) = in_blob else {
+        return if path.is_file() { document::read_text(&path).map(Some) } else { Ok(None) };
+    };
+    let pack = Pack::open(blob).map_err(std::io::Error::other)?;
+    let Ok(at) = pack.members().binary_search_by(|known| known.name.as_str().cmp(&member)) else { return Ok(None) };
+    let member = &pack.members()[at];
+    if member.size_bytes > MAX_TEXT_BYTES {
+        let what = format!("`{}` is too large: it has {} bytes", path.display(), member.size_bytes);
+        return Err(std::io::Error::other(what).into());
+    }
+    let mut bytes = Vec::new();
+    pack.reader(member.range()).read_to_end(&mut bytes)?;
+    document::text(bytes, &path).map(Some)
+}

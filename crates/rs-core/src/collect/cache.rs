@@ -1,0 +1,292 @@
+//! Partial results of raw files, kept from one run to the next: what a file gave, by its content and by all else that it
+//! depends on. Losing any of it costs time and nothing else.
+//!
+//! `index.json` knows the content of files by path, size and times, and whose records each content holds. What a content
+//! gave for certain identities is a file of its own, named by the hash of all that.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Input, Part, PartPoint, PlacedProblem, Tally, unpoisoned};
+use crate::atomic_file;
+use crate::digest::ContentHash;
+use crate::eval_id::Identity;
+use crate::forensics::{SPECTRUM_BINS, Spectrum};
+use crate::monitor::Monitor;
+use crate::origin::Origin;
+use crate::pack::{RunFile, fingerprint, list_file};
+use crate::paths;
+use crate::point::Attributes;
+use crate::store::hash_file;
+
+/// Version of everything in the folder; another one is not understood, and replaced.
+const VERSION: u32 = 1;
+/// How an entry begins.
+const MAGIC: &[u8; 8] = b"rsparts1";
+/// A file that changed so shortly before it was looked at may have changed again within the clock's grain.
+const GRAIN_NANOS: i128 = 1_000_000_000;
+
+/// A folder of partial results. Several processes may use it at once.
+#[derive(Debug)]
+pub struct Cache {
+    folder: PathBuf,
+    now_nanos: i128,
+    use_of_entries: UseOfEntries,
+    index: Mutex<Index>,
+}
+
+/// Whether entries that are there are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UseOfEntries {
+    /// They are.
+    Used,
+    /// They are not, but replaced.
+    Replaced,
+}
+
+/// Whose records are wanted of a file, with what their results depend on.
+pub(super) type Wishes = BTreeMap<Identity, String>;
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Index {
+    version: u32,
+    /// By absolute path: the fingerprint of the file as it was, and its content.
+    files: BTreeMap<String, (String, ContentHash)>,
+    /// By the hash of a content, in hex.
+    contents: BTreeMap<String, Content>,
+    #[serde(skip)]
+    is_changed: bool,
+}
+
+/// What is known of a content.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Content {
+    /// Whose records are in it.
+    identities: BTreeSet<Names>,
+    /// The entries that there are: whose records each holds, with what they depend on.
+    entries: BTreeSet<Vec<(Names, String)>>,
+}
+
+/// Model, template and sampler.
+type Names = (String, String, String);
+
+/// The parts of one file.
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    parts: Vec<StoredPart>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredPart {
+    offset: u64,
+    identities: Vec<(Identity, Tally)>,
+    points: Vec<PartPoint>,
+    attributes: Vec<Attributes>,
+    /// One after another.
+    spectra: Vec<f32>,
+    n_malformed: u64,
+    diagnostics: Vec<PlacedProblem>,
+}
+
+/// A file whose content is known.
+pub(super) struct Known {
+    content: ContentHash,
+    /// As it was when it was looked at; `None` in a blob, which does not change.
+    look: Option<RunFile>,
+}
+
+impl Cache {
+    /// The cache in a folder, which need not be there. `now_nanos` is the time in nanoseconds since 1970. What cannot be
+    /// read is forgotten.
+    #[must_use]
+    pub fn open(folder: &Path, now_nanos: i128, use_of_entries: UseOfEntries) -> Self {
+        let read = fs_err::read(folder.join("index.json")).ok();
+        let index: Option<Index> = read.and_then(|text| serde_json::from_slice(&text).ok());
+        let index = index.filter(|index| index.version == VERSION).unwrap_or_default();
+        Self { folder: folder.to_owned(), now_nanos, use_of_entries, index: Mutex::new(index) }
+    }
+
+    /// Keeps what has been learnt about files.
+    ///
+    /// # Errors
+    /// The folder cannot be written; the error names the path.
+    pub fn save(&self) -> io::Result<()> {
+        let mut index = unpoisoned(self.index.lock());
+        if !index.is_changed {
+            return Ok(());
+        }
+        index.version = VERSION;
+        fs_err::create_dir_all(&self.folder)?;
+        atomic_file::write(&self.folder.join("index.json"), &serde_json::to_vec(&*index)?)?;
+        index.is_changed = false;
+        Ok(())
+    }
+
+    /// Whether what `wishes` ask of a file is here, without reading it: its content must be known by its size and times.
+    pub(super) fn would_load(&self, input: &Input, wishes: &Wishes) -> bool {
+        let Some(known) = self.known(input) else { return false };
+        self.use_of_entries == UseOfEntries::Used
+            && self.entry_path(&known.content, wishes).is_some_and(|path| path.is_file())
+    }
+
+    /// The content of a file, if it is known without reading it.
+    fn known(&self, input: &Input) -> Option<Known> {
+        match &input.origin {
+            Origin::Blob(place) => Some(Known { content: place.content, look: None }),
+            Origin::Unusable(_) => None,
+            Origin::File => {
+                let look = list_file(&input.path).ok()?;
+                let index = unpoisoned(self.index.lock());
+                let (stored, content) = index.files.get(&key_of(&input.path)?)?;
+                let is_same = *stored == fingerprint(std::slice::from_ref(&look));
+                is_same.then_some(Known { content: *content, look: Some(look) })
+            }
+        }
+    }
+
+    /// The content of a file, hashed if need be. `None` if it cannot be read: whoever reads it says why.
+    pub(super) fn content(&self, input: &Input) -> Option<Known> {
+        if let Some(known) = self.known(input) {
+            return Some(known);
+        }
+        if input.origin != Origin::File {
+            return None;
+        }
+        let look = list_file(&input.path).ok()?;
+        let hash = hash_file(&input.path, &Monitor::default()).ok()?;
+        let content = ContentHash::from(*hash.as_bytes());
+        let is_settled = look.changed_nanos.max(look.modified_nanos) < self.now_nanos - GRAIN_NANOS;
+        if is_settled && let Some(path) = key_of(&input.path) {
+            let mut index = unpoisoned(self.index.lock());
+            index.files.insert(path, (fingerprint(std::slice::from_ref(&look)), content));
+            index.is_changed = true;
+        }
+        Some(Known { content, look: Some(look) })
+    }
+
+    /// What a content gave for these wishes; `None` if nobody knows, or what is here is damaged.
+    pub(super) fn load(&self, known: &Known, wishes: &Wishes, file: usize) -> Option<Vec<Part>> {
+        if self.use_of_entries == UseOfEntries::Replaced {
+            return None;
+        }
+        let bytes = fs_err::read(self.entry_path(&known.content, wishes)?).ok()?;
+        let (hash, payload) = bytes.strip_prefix(MAGIC)?.split_at_checked(32)?;
+        if blake3::hash(payload).as_bytes() != hash {
+            return None;
+        }
+        let entry: Entry = postcard::from_bytes(payload).ok()?;
+        entry.parts.into_iter().map(|part| part.restored(file)).collect()
+    }
+
+    /// Keeps what a file gave. Files that changed meanwhile are left out.
+    ///
+    /// # Errors
+    /// The folder cannot be written; the error names the path.
+    pub(super) fn store(&self, input: &Input, known: &Known, wishes: &Wishes, parts: &[&Part]) -> io::Result<()> {
+        let is_same = known.look.as_ref().is_none_or(|look| {
+            list_file(&input.path).is_ok_and(|now| fingerprint(&[now]) == fingerprint(std::slice::from_ref(look)))
+        });
+        if !is_same || parts.iter().any(|part| part.unreadable.is_some()) {
+            return Ok(());
+        }
+        let identities: BTreeSet<Names> =
+            parts.iter().flat_map(|part| &part.identities).map(|(identity, _)| names_of(identity)).collect();
+        let held = matching(wishes, &identities);
+        let path = self.path_of(&known.content, &held);
+        let entry = Entry { parts: parts.iter().map(|part| StoredPart::of(part)).collect() };
+        let payload = postcard::to_stdvec(&entry).map_err(io::Error::other)?;
+        let mut bytes = Vec::with_capacity(MAGIC.len() + 32 + payload.len());
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(blake3::hash(&payload).as_bytes());
+        bytes.extend_from_slice(&payload);
+        fs_err::create_dir_all(path.parent().unwrap_or(&self.folder))?;
+        // A crash may leave half of it: its hash tells.
+        let partial = path.with_extension(std::process::id().to_string());
+        fs_err::write(&partial, bytes)?;
+        fs_err::rename(&partial, &path)?;
+        let mut index = unpoisoned(self.index.lock());
+        let content = index.contents.entry(known.content.to_string()).or_default();
+        content.identities = identities;
+        content.entries.insert(held);
+        index.is_changed = true;
+        Ok(())
+    }
+
+    /// Where an entry of a content is that holds all that is wished for of what is there.
+    fn entry_path(&self, content: &ContentHash, wishes: &Wishes) -> Option<PathBuf> {
+        let index = unpoisoned(self.index.lock());
+        let known = index.contents.get(&content.to_string())?;
+        let needed = matching(wishes, &known.identities);
+        let holds = |entry: &&Vec<(Names, String)>| needed.iter().all(|wish| entry.contains(wish));
+        known.entries.iter().find(holds).map(|entry| self.path_of(content, entry))
+    }
+
+    fn path_of(&self, content: &ContentHash, held: &[(Names, String)]) -> PathBuf {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&VERSION.to_le_bytes()).update(content.as_bytes());
+        for ((model, template, sampler), depends_on) in held {
+            for text in [model, template, sampler, depends_on] {
+                hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+            }
+        }
+        let name = hasher.finalize().to_hex();
+        self.folder.join(&name[..2]).join(&name[2..])
+    }
+}
+
+/// What is wished for of those whose records are there.
+fn matching(wishes: &Wishes, there: &BTreeSet<Names>) -> Vec<(Names, String)> {
+    let wishes = wishes.iter().map(|(identity, depends_on)| (names_of(identity), depends_on.clone()));
+    wishes.filter(|(names, _)| there.contains(names)).collect()
+}
+
+fn names_of(identity: &Identity) -> Names {
+    (identity.model.clone(), identity.template.clone(), identity.sampler.clone())
+}
+
+fn key_of(path: &Path) -> Option<String> {
+    paths::absolute(path).ok()?.into_os_string().into_string().ok()
+}
+
+impl StoredPart {
+    fn of(part: &Part) -> Self {
+        Self {
+            offset: part.offset,
+            identities: part.identities.clone(),
+            points: part.points.clone(),
+            attributes: part.attributes.clone(),
+            spectra: part.spectra.iter().flatten().copied().collect(),
+            n_malformed: part.n_malformed,
+            diagnostics: part.diagnostics.clone(),
+        }
+    }
+
+    /// `None` if its pieces do not belong together.
+    fn restored(self, file: usize) -> Option<Part> {
+        let (spectra, rest) = self.spectra.as_chunks::<SPECTRUM_BINS>();
+        let spectra: Vec<Spectrum> = spectra.to_vec();
+        let is_sound = rest.is_empty()
+            && self.points.iter().all(|point| {
+                point.identity < self.identities.len()
+                    && point.samples.iter().all(|sample| {
+                        (sample.attributes as usize) < self.attributes.len()
+                            && sample.spectrum.is_none_or(|at| (at as usize) < spectra.len())
+                    })
+            });
+        is_sound.then_some(Part {
+            file,
+            offset: self.offset,
+            identities: self.identities,
+            points: self.points,
+            attributes: self.attributes,
+            spectra,
+            n_malformed: self.n_malformed,
+            diagnostics: self.diagnostics,
+            unreadable: None,
+        })
+    }
+}

@@ -1,0 +1,116 @@
+//! The spectrum of a prompt's token ids: regular patterns in the input show as peaks.
+
+use std::cell::RefCell;
+use std::f64::consts::PI;
+
+use realfft::RealFftPlanner;
+use rs_core::forensics::{SPECTRUM_BINS, Spectrum};
+
+thread_local! {
+    /// Plans for lengths met before.
+    static PLANNER: RefCell<RealFftPlanner<f64>> = RefCell::new(RealFftPlanner::new());
+}
+
+/// The spectrum of a sequence of token ids (statistics.md, section 5): less their mean, under a symmetric Hann window
+/// `w_i = (1 - cos(2 pi i / (n - 1))) / 2`, the magnitudes of the real Fourier transform divided by the length, at
+/// frequencies `k / n`; in between interpolated linearly.
+///
+/// `None` for fewer than three tokens: the window leaves nothing of them.
+#[must_use]
+pub fn spectrum(ids: &[u32]) -> Option<Spectrum> {
+    let length = ids.len();
+    if length < 3 {
+        return None;
+    }
+    let mean = ids.iter().map(|id| f64::from(*id)).sum::<f64>() / length as f64;
+    let step = 2.0 * PI / (length - 1) as f64;
+    let mut signal: Vec<f64> = ids
+        .iter()
+        .enumerate()
+        .map(|(at, id)| (f64::from(*id) - mean) * 0.5 * (1.0 - (step * at as f64).cos()))
+        .collect();
+    let transform = PLANNER.with_borrow_mut(|planner| planner.plan_fft_forward(length));
+    let mut output = transform.make_output_vec();
+    transform.process(&mut signal, &mut output).ok()?;
+    let magnitudes: Vec<f64> = output.iter().map(|value| value.norm() / length as f64).collect();
+    let mut spectrum = [0.0; SPECTRUM_BINS];
+    for (bin, value) in spectrum.iter_mut().enumerate() {
+        // The last magnitude of an odd length lies below 0.5; beyond it there is nothing to interpolate with.
+        let place = (0.5 * bin as f64 / (SPECTRUM_BINS - 1) as f64 * length as f64).min((magnitudes.len() - 1) as f64);
+        let (below, share) = (place.floor(), place.fract());
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in `magnitudes`")]
+        let below = below as usize;
+        let above = (below + 1).min(magnitudes.len() - 1);
+        #[expect(clippy::cast_possible_truncation, reason = "the column is FLOAT")]
+        {
+            *value = (magnitudes[below] * (1.0 - share) + magnitudes[above] * share) as f32;
+        }
+    }
+    Some(spectrum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn too_short_is_undefined() {
+        assert_eq!(spectrum(&[]), None);
+        assert_eq!(spectrum(&[5, 6]), None);
+        assert!(spectrum(&[5, 6, 7]).is_some());
+    }
+
+    #[test]
+    fn a_constant_has_no_spectrum() {
+        assert!(spectrum(&[1000; 64]).expect("is defined").iter().all(|value| value.abs() < 1e-6));
+    }
+
+    #[test]
+    fn a_period_of_four_peaks_at_a_quarter() {
+        let ids: Vec<u32> = (0..256).map(|at| [10, 20, 30, 20][at % 4]).collect();
+        let spectrum = spectrum(&ids).expect("is defined");
+        let peak = (0..SPECTRUM_BINS).max_by(|a, b| spectrum[*a].total_cmp(&spectrum[*b])).expect("has values");
+        assert!((peak as f64 / (SPECTRUM_BINS - 1) as f64 * 0.5 - 0.25).abs() < 0.005, "{peak}");
+    }
+
+    /// Values at some bins, as numpy and scipy give them: `hann(n, sym=True)`, `rfft`, `interp` at `linspace(0, 0.5, 128)`.
+    #[track_caller]
+    fn check(length: u64, expected: [f32; 9]) {
+        let ids: Vec<u32> = (0..length).map(|at| ((at * at * 7919 + 13 * at) % 50_021) as u32).collect();
+        let found = spectrum(&ids).expect("is defined");
+        for (bin, expected) in [0, 1, 2, 17, 63, 64, 100, 126, 127].into_iter().zip(expected) {
+            let difference = (found[bin] - expected).abs();
+            assert!(difference <= 1e-6 * expected, "{length} tokens, bin {bin}: {} for {expected}", found[bin]);
+        }
+    }
+
+    #[test]
+    fn vectors() {
+        check(
+            61,
+            [
+                1027.42637, 1117.08088, 1206.73539, 1625.48852, 717.251401, 767.955439, 2400.64677, 2754.59283,
+                2754.59283,
+            ],
+        );
+        check(
+            400,
+            [
+                206.265551, 299.383054, 814.890262, 358.315709, 546.554073, 681.035233, 529.085585, 126.182798,
+                19.4674841,
+            ],
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn the_level_of_the_ids_does_not_matter(ids in proptest::collection::vec(0_u32..1000, 3..200), level in 0_u32..1000) {
+            let moved: Vec<u32> = ids.iter().map(|id| id + level).collect();
+            let (a, b) = (spectrum(&ids).expect("is defined"), spectrum(&moved).expect("is defined"));
+            for (a, b) in a.iter().zip(&b) {
+                prop_assert!((a - b).abs() <= 1e-3 * a.abs().max(1e-3));
+            }
+        }
+    }
+}
