@@ -5,3 +5,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     rs_cli::main::<data::Arguments>()
 }
+
+// Lists of files are many small texts.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

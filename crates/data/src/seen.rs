@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rs_core::atomic_file;
+use rs_core::cohort::Cohort;
 use rs_core::lock::Lock;
 use rs_core::pack::{self, Content, ContentHash, Monitor, PackError, RunFile};
 use rs_core::store::BlobId;
@@ -65,6 +66,11 @@ impl Look {
     /// Lists a run folder.
     pub(crate) fn at_run(folder: &Path) -> Result<Self, PackError> {
         Ok(Self::of(Kind::Run, pack::list_run(folder)?))
+    }
+
+    /// Looks at a run folder of a cohort, by what was seen when that was opened.
+    pub(crate) fn at_run_of(cohort: &Cohort, run: &str) -> Result<Self, PackError> {
+        Ok(Self::of(Kind::Run, cohort.run_files(run)?))
     }
 
     /// Looks at a database.

@@ -73,8 +73,11 @@ pub(crate) fn states(
     let mut states = States::default();
     let (pushed, new): (Vec<_>, Vec<_>) = here.iter().partition(|run| known.contains_key(run.path.as_str()));
     states.not_pushed = new.len() as u64;
-    let looks: Vec<Look> =
-        pushed.par_iter().map(|run| Look::at_run(&run.folder)).collect::<Result<_, _>>().map_err(work::pack_error)?;
+    let looks: Vec<Look> = pushed
+        .par_iter()
+        .map(|run| Look::at_run_of(cohort, &run.path))
+        .collect::<Result<_, _>>()
+        .map_err(work::pack_error)?;
     let path = |run: &str| format!("{name}/{run}");
     let has_size =
         |run: &RunBlob, look: &Look| (run.raw_size, run.n_files) == (look.raw_bytes(), look.files.len() as u64);

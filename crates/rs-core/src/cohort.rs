@@ -11,13 +11,15 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobMatcher};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 use crate::document::{self, DocumentError};
 use crate::eval_id::{self, EvalId, Identity};
 use crate::library::{Libraries, Library, LibraryError};
 use crate::origin::Origin;
+use crate::pack::{self, PackError, RunFile};
 use crate::paths::{self, Climb, PathRefused};
 use crate::reader::{Codec, raw_file_name};
 
@@ -176,6 +178,8 @@ pub struct Cohort {
     pub absent: Vec<AbsentRun>,
     /// The run folders that are read out of their blobs: paths below the cohort's folder, and the blobs.
     packed: BTreeMap<String, Arc<Path>>,
+    /// All files of run folders that hold files only.
+    folders: BTreeMap<String, Vec<RunFile>>,
     /// Things to tell the user that stop nothing.
     pub warnings: Vec<String>,
 }
@@ -227,7 +231,7 @@ impl Cohort {
             matchers.push(Matcher::new(&absolute, &library, &file, position, entry)?);
         }
         let searches = searches(&absolute, &matchers);
-        let mut files = list_files(&folder, &absolute, &searches)?;
+        let Listed { raw: mut files, folders } = list_files(&folder, &absolute, &searches)?;
         let entries = &document.value;
         let packed = packed::list(&folder, &absolute, &library, &searches, entries);
         files.extend(packed.files);
@@ -236,7 +240,7 @@ impl Cohort {
         for (position, (entry, matcher)) in document.value.into_iter().zip(&matchers).enumerate() {
             let is_matched = |found: &Found| matcher.matches(found) || found.claimed_by.contains(&position);
             let matched: Vec<usize> =
-                files.iter().enumerate().filter(|(_, found)| is_matched(found)).map(|(at, _)| at).collect();
+                files.par_iter().enumerate().filter(|(_, found)| is_matched(found)).map(|(at, _)| at).collect();
             // What is elsewhere is told below.
             let is_elsewhere = packed.absent.iter().any(|absent| absent.evaluations.contains(&position));
             if matched.is_empty() && !is_elsewhere {
@@ -259,7 +263,8 @@ impl Cohort {
             )
         }));
         warnings.extend(packed::warning(&folder, &packed.absent));
-        Ok(Self { folder, file, evaluations, files, absent: packed.absent, packed: packed.blobs, warnings })
+        let (absent, packed) = (packed.absent, packed.blobs);
+        Ok(Self { folder, file, evaluations, files, absent, packed, folders, warnings })
     }
 
     /// The text of a file in a run folder, read out of the run's blob where that is not extracted. `None` if there is no
@@ -269,6 +274,19 @@ impl Cohort {
     /// It cannot be read, is too large, or no UTF-8.
     pub fn run_text(&self, run: &str, name: &str) -> Result<Option<String>, DocumentError> {
         packed::run_text(self, run, name)
+    }
+
+    /// What goes into the blob of a run folder, as [`pack::list_run`] would list it, by what was seen when the cohort was
+    /// opened.
+    ///
+    /// # Errors
+    /// Those of [`pack::list_run`].
+    pub fn run_files(&self, run: &str) -> Result<Vec<RunFile>, PackError> {
+        let folder = paths::join(&self.folder, Path::new(run));
+        match self.folders.get(run) {
+            Some(files) => pack::checked(&folder, files.clone()),
+            None => pack::list_run(&folder),
+        }
     }
 
     /// Run folders that hold raw files which no evaluation matches, in order.
@@ -342,7 +360,9 @@ impl Matcher {
 
     fn matches(&self, found: &Found) -> bool {
         let below_root = |path: &Path| path.strip_prefix(&self.root).is_ok_and(|path| self.glob.is_match(path));
-        found.names.iter().any(|path| below_root(path))
+        // Most files are not compressed: both names are one.
+        let [stored, plain] = &found.names;
+        below_root(stored) || stored.as_os_str() != plain.as_os_str() && below_root(plain)
     }
 }
 
@@ -371,45 +391,135 @@ fn searches(folder: &Path, matchers: &[Matcher]) -> BTreeMap<PathBuf, usize> {
     searches
 }
 
+/// What a walk has found.
+#[derive(Default)]
+struct Listed {
+    raw: FoundFiles,
+    /// All files of folders that hold nothing but files and are not left out of blobs, by the folder's path below the
+    /// cohort's.
+    folders: BTreeMap<String, Vec<RunFile>>,
+}
+
+/// What is directly in a folder.
+#[derive(Default)]
+struct Contents {
+    files: Vec<DirEntry>,
+    /// Whether there is anything else: folders, broken links.
+    has_others: bool,
+}
+
 /// Lists the raw files below the cohort's folder (two levels) and where its globs reach. `shown` is the folder as the
 /// user would type it, `folder` the same absolute.
-fn list_files(shown: &Path, folder: &Path, searches: &BTreeMap<PathBuf, usize>) -> Result<FoundFiles, CohortError> {
-    let mut found = FoundFiles::new();
+fn list_files(shown: &Path, folder: &Path, searches: &BTreeMap<PathBuf, usize>) -> Result<Listed, CohortError> {
+    let mut listed = Listed::default();
     for (search, depth) in searches {
         if !search.is_dir() {
             continue;
         }
-        let walk = WalkDir::new(search).max_depth(*depth).follow_links(true).into_iter();
-        for item in walk.filter_entry(|item| item.depth() == 0 || !is_hidden(item.file_name())) {
-            let item = match item {
-                Ok(item) => item,
-                Err(error) if is_of_no_matter(&error, |name| raw_file_name(name).is_some()) => continue,
-                Err(error) => {
-                    let below_cohort = paths::relative_to(error.path().unwrap_or(search), folder);
-                    return Err(CohortError::List { path: paths::join(shown, &below_cohort), source: io_error(error) });
-                }
-            };
-            let name = item.file_name().to_string_lossy();
-            let (Some((plain, codec)), true) = (raw_file_name(&name), item.file_type().is_file()) else { continue };
-            let absolute = item.path().to_owned();
-            let below_cohort = paths::relative_to(&absolute, folder);
-            let path = paths::join(shown, &below_cohort);
-            let metadata =
-                item.metadata().map_err(|error| CohortError::List { path: path.clone(), source: error.into() })?;
-            let file = RawFile {
-                logical: slashes(&below_cohort.with_file_name(plain)),
-                run: slashes(below_cohort.parent().unwrap_or(Path::new(""))),
-                codec,
-                size_bytes: metadata.len(),
-                modified_nanos: modified_nanos(&metadata),
-                path,
-                origin: Origin::File,
-            };
-            let names = [absolute.clone(), absolute.with_file_name(plain)];
-            found.insert((file.logical.clone(), absolute), Found { file, names, claimed_by: Vec::new() });
+        // What the files of one folder have in common is made once, and asking for their sizes takes several threads.
+        let folders: Vec<FolderFiles> = contents(shown, folder, search, *depth)?
+            .into_par_iter()
+            .map(|(parent, contents)| files_of(shown, folder, &parent, contents))
+            .collect::<Result<_, _>>()?;
+        for folder in folders {
+            listed.raw.extend(
+                folder.raw.into_iter().map(|found| ((found.file.logical.clone(), found.names[0].clone()), found)),
+            );
+            if let Some(all) = folder.all {
+                listed.folders.insert(folder.run, all);
+            }
         }
     }
-    Ok(found)
+    Ok(listed)
+}
+
+/// What is in each folder that a search comes upon.
+fn contents(
+    shown: &Path,
+    folder: &Path,
+    search: &Path,
+    depth: usize,
+) -> Result<BTreeMap<PathBuf, Contents>, CohortError> {
+    let mut contents: BTreeMap<PathBuf, Contents> = BTreeMap::new();
+    let walk = WalkDir::new(search).max_depth(depth).follow_links(true).into_iter();
+    // Files come out of the walk folder by folder: few are looked for in the map.
+    let mut last: Option<(PathBuf, Contents)> = None;
+    for item in walk.filter_entry(|item| item.depth() == 0 || !is_hidden(item.file_name())) {
+        let path = match &item {
+            Ok(item) if item.depth() == 0 => continue,
+            Ok(item) => item.path(),
+            Err(error) => error.path().unwrap_or(search),
+        };
+        let parent = path.parent().unwrap_or(Path::new(""));
+        if last.as_ref().is_none_or(|(folder, _)| folder != parent) {
+            contents.extend(last.take());
+            last = Some((parent.to_owned(), contents.remove(parent).unwrap_or_default()));
+        }
+        let Some((_, of_parent)) = &mut last else { continue };
+        match item {
+            Ok(item) if item.file_type().is_file() => of_parent.files.push(item),
+            Ok(_) => of_parent.has_others = true,
+            Err(error) if is_of_no_matter(&error, |name| raw_file_name(name).is_some()) => of_parent.has_others = true,
+            Err(error) => {
+                let below_cohort = paths::relative_to(error.path().unwrap_or(search), folder);
+                return Err(CohortError::List { path: paths::join(shown, &below_cohort), source: io_error(error) });
+            }
+        }
+    }
+    contents.extend(last);
+    Ok(contents)
+}
+
+/// The files of one folder.
+struct FolderFiles {
+    /// The folder's path below the cohort's.
+    run: String,
+    raw: Vec<Found>,
+    /// All of them, if there is nothing else and one is raw.
+    all: Option<Vec<RunFile>>,
+}
+
+/// Looks at the files of one folder, whose absolute path is `parent`.
+fn files_of(shown: &Path, folder: &Path, parent: &Path, contents: Contents) -> Result<FolderFiles, CohortError> {
+    let below_cohort = paths::relative_to(parent, folder);
+    let (shown_parent, run) = (paths::join(shown, &below_cohort), slashes(&below_cohort));
+    let (mut raw, mut all) = (Vec::new(), Vec::new());
+    let mut is_complete = !contents.has_others;
+    for item in contents.files {
+        let name = item.file_name().to_string_lossy().into_owned();
+        let raw_name = raw_file_name(&name);
+        if raw_name.is_none() && !is_complete {
+            continue;
+        }
+        let path = shown_parent.join(item.file_name());
+        let metadata = match item.metadata() {
+            Ok(metadata) => metadata,
+            // Whoever wants it will tell.
+            Err(_) if raw_name.is_none() => {
+                is_complete = false;
+                continue;
+            }
+            Err(error) => return Err(CohortError::List { path, source: error.into() }),
+        };
+        is_complete &= item.file_name().to_str().is_some();
+        if is_complete && !pack::is_left_out(&name) {
+            all.push(pack::run_file(name.clone(), path.clone(), &metadata));
+        }
+        let Some((plain, codec)) = raw_name else { continue };
+        let file = RawFile {
+            logical: if run.is_empty() { plain.to_owned() } else { format!("{run}/{plain}") },
+            run: run.clone(),
+            codec,
+            size_bytes: metadata.len(),
+            modified_nanos: modified_nanos(&metadata),
+            path,
+            origin: Origin::File,
+        };
+        let as_plain = parent.join(plain);
+        raw.push(Found { file, names: [item.into_path(), as_plain], claimed_by: Vec::new() });
+    }
+    let all = (is_complete && !raw.is_empty()).then_some(all);
+    Ok(FolderFiles { run, raw, all })
 }
 
 /// Whether a walk can go on after this error: a link leads into a folder above it, or nowhere and has a name that is not
@@ -444,7 +554,8 @@ pub fn modified_nanos(metadata: &std::fs::Metadata) -> i128 {
     }
 }
 
-/// The folders of all cohorts below `folder` (itself included), in order.
+/// The folders of all cohorts below `folder` (itself included), in order. Run folders are not searched: there is no
+/// cohort in a cohort.
 ///
 /// # Errors
 /// A folder cannot be listed.
@@ -459,8 +570,12 @@ pub fn find_cohorts(folder: &Path) -> Result<Vec<PathBuf>, CohortError> {
 pub fn find_cohorts_within(folder: &Path, levels: usize) -> Result<Vec<PathBuf>, CohortError> {
     let mut folders = Vec::new();
     let depth = levels.saturating_add(1);
-    let walk = WalkDir::new(folder).max_depth(depth).follow_links(true).sort_by_file_name().into_iter();
-    for item in walk.filter_entry(|item| item.depth() == 0 || !is_hidden(item.file_name())) {
+    let is_run = |item: &DirEntry| {
+        let is_in_cohort = |path: &Path| path.parent().is_some_and(|parent| parent.join(EVALS_FILE).is_file());
+        item.depth() > 0 && item.file_type().is_dir() && is_in_cohort(item.path())
+    };
+    let walk = WalkDir::new(folder).max_depth(depth).follow_links(true).into_iter();
+    for item in walk.filter_entry(|item| item.depth() == 0 || !is_hidden(item.file_name()) && !is_run(item)) {
         match item {
             Ok(item) if item.file_name() == EVALS_FILE && item.file_type().is_file() => {
                 folders.push(item.path().parent().unwrap_or(Path::new("")).to_owned());
@@ -545,6 +660,37 @@ mod tests {
         check_refused("/etc/*", "path `/etc/*` is absolute; it must be relative");
         check_refused("../*/*", "path `../*/*` climbs out with `..`");
         check_refused("a[", "error parsing glob 'a[': unclosed character class; missing ']'");
+    }
+
+    #[test]
+    fn run_folders_are_listed_once() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        write(root.path(), "M/evals.json", &evals("M/run*/*"));
+        for file in ["run1/b.ndjson", "run1/a.ndjson.zst", "run1/metadata.json", "run1/x.tmp", "run1/.hidden"] {
+            write(root.path(), &format!("M/{file}"), file);
+        }
+        for file in ["run2/a.ndjson", "run2/sub/b.txt", "run3/a.ndjson", "run3/b.partial"] {
+            write(root.path(), &format!("M/{file}"), file);
+        }
+        let cohort = Cohort::open(&root.path().join("M")).expect("opens");
+        assert_eq!(cohort.folders.keys().collect::<Vec<_>>(), ["run1", "run3"], "the other one holds a folder");
+        for run in ["run1", "run2", "run3"] {
+            let listed = pack::list_run(&root.path().join("M").join(run)).expect("lists");
+            assert_eq!(cohort.run_files(run).expect("lists"), listed, "{run}");
+        }
+        std::os::unix::fs::symlink("nowhere", root.path().join("M/run3/link")).expect("is made");
+        let cohort = Cohort::open(&root.path().join("M")).expect("opens");
+        assert!(cohort.run_files("run3").expect_err("is no file").to_string().ends_with("the link leads nowhere"));
+    }
+
+    #[test]
+    fn there_is_no_cohort_in_a_cohort() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        for folder in ["set/M", "set/M/run", "set/N", "O"] {
+            write(root.path(), &format!("{folder}/evals.json"), "[]");
+        }
+        let found = find_cohorts(root.path()).expect("lists");
+        assert_eq!(found, ["O", "set/M", "set/N"].map(|folder| root.path().join(folder)));
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::cohort::{Cohort, CohortError, Entry, find_cohorts};
+use crate::cohort::{Cohort, CohortError, EVALS_FILE, Entry, find_cohorts};
 use crate::document::{self, DocumentError};
 use crate::eval_id::{EvalId, identity_text};
 use crate::library::Libraries;
@@ -288,8 +289,14 @@ impl Dataset {
     pub fn select(&self) -> Result<Selection, DatasetError> {
         let mut selection = Selection { cohorts: Vec::new(), evaluations: Vec::new(), warnings: self.warnings.clone() };
         let mut libraries = Libraries::default();
-        for (position, (path, filter)) in self.cohorts.iter().enumerate() {
-            let cohort = match Cohort::open_among(path, &mut libraries) {
+        if let Some((first, _)) = self.cohorts.first() {
+            // Not by all of them at once; what is wrong with it they tell.
+            let _ = libraries.of_cohort(first.parent().filter(|_| first.ends_with(EVALS_FILE)).unwrap_or(first));
+        }
+        let open = |(path, _): &(PathBuf, CohortFilter)| Cohort::open_among(path, &mut libraries.clone());
+        let opened: Vec<_> = self.cohorts.par_iter().map(open).collect();
+        for (position, ((path, filter), opened)) in self.cohorts.iter().zip(opened).enumerate() {
+            let cohort = match opened {
                 Err(CohortError::Missing { .. }) => {
                     return Err(DatasetError::MissingCohort {
                         path: self.file.clone(),

@@ -98,7 +98,7 @@ impl Library {
 }
 
 /// The libraries of some cohorts, each read once.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Libraries {
     opened: BTreeMap<PathBuf, Arc<Library>>,
 }

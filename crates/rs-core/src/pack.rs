@@ -25,6 +25,7 @@ use std::path::PathBuf;
 pub use crate::digest::{BlobId, ContentHash};
 use crate::lock::LockError;
 pub use crate::monitor::Monitor;
+pub(crate) use content::{checked, is_left_out, run_file};
 pub use content::{content_of, content_of_file, fingerprint, list_file, list_run};
 pub use extract::{Existing, Unpacked, check_expected, extract_run, settle, sweep_unpacked, unpack_file, unpack_run};
 pub use names::{NameProblem, check_name};
@@ -200,5 +201,14 @@ pub enum PackError {
     },
     /// Another process unpacks into the same place.
     #[error(transparent)]
-    Locked(#[from] LockError),
+    Locked(LockError),
+}
+
+impl From<LockError> for PackError {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Io(error) => Self::Io(error),
+            error @ LockError::Locked { .. } => Self::Locked(error),
+        }
+    }
 }

@@ -121,7 +121,7 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
         if !unmatched.is_empty() {
             ui.warn(&format!("cohort {name}: in no evaluation, and not pushed: {}", suggest::list(&unmatched, 5)));
         }
-        let looks = runs.par_iter().map(|run| Look::at_run(&run.folder)).collect::<Result<_, _>>();
+        let looks = runs.par_iter().map(|run| Look::at_run_of(&cohort, &run.path)).collect::<Result<_, _>>();
         opened.push(Opened { name, cohort, runs, looks: looks.map_err(work::pack_error)? });
     }
     let lock = library.lock()?;

@@ -1,9 +1,11 @@
 //! `data status`: what is here of each cohort and dataset.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use rs_cli::{Cell, Column, CommandError, Exit, OutputArgs, Report, Table, Ui};
 use rs_core::cohort::{Cohort, CohortError, EVALS_FILE, find_cohorts};
 use rs_core::dataset::Dataset;
@@ -83,6 +85,7 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     let mut status = Status { remote: args.remote.clone(), ..Status::new(work::stoppable()?) };
     if is_json && !target.ends_with(EVALS_FILE) {
         let dataset = Dataset::open(target)?;
+        status.wanted = dataset.cohorts.iter().map(|(path, _)| folder_of(path).to_owned()).collect();
         status.add_dataset(&dataset, ui)?;
         for (path, _) in &dataset.cohorts {
             status.add_cohort(path, ui)?;
@@ -92,11 +95,14 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
         let row = status.row(&cohort, ui)?;
         status.report.cohorts.push(row);
     } else if target.is_dir() {
+        let folders = find_cohorts(target)?;
+        let folders: Vec<&Path> = folders.iter().map(|folder| folder.strip_prefix(".").unwrap_or(folder)).collect();
+        status.wanted = folders.iter().map(|folder| folder.to_path_buf()).collect();
         for folder in [target, &target.join("data")] {
             status.add_datasets(folder, ui)?;
         }
-        for folder in find_cohorts(target)? {
-            status.add_cohort(folder.strip_prefix(".").unwrap_or(&folder), ui)?;
+        for folder in folders {
+            status.add_cohort(folder, ui)?;
         }
         if status.report.datasets.is_empty() && status.report.cohorts.is_empty() {
             ui.note(&format!("no dataset in `{}` and no cohort below it", target.display()));
@@ -124,11 +130,18 @@ impl CohortRow {
     }
 }
 
+/// Cohorts that are opened at a time: what they list is kept until it is looked at.
+const SIDE_BY_SIDE: usize = 8;
+
 /// What has been found so far.
 struct Status {
     report: StatusReport,
     /// What cohorts have in common.
     shared: Libraries,
+    /// The folders of cohorts that will be looked at.
+    wanted: Vec<PathBuf>,
+    /// Cohorts that were opened and not looked at yet, by folder.
+    opened: BTreeMap<PathBuf, Result<Cohort, CohortError>>,
     /// The cohorts by folder, each looked at once; `None` for one that is not there or wrong.
     cohorts: BTreeMap<PathBuf, Option<CohortRow>>,
     has_wrong: bool,
@@ -144,6 +157,8 @@ impl Status {
         Self {
             report: StatusReport::default(),
             shared: Libraries::default(),
+            wanted: Vec::new(),
+            opened: BTreeMap::new(),
             cohorts: BTreeMap::new(),
             has_wrong: false,
             monitor,
@@ -152,18 +167,42 @@ impl Status {
         }
     }
 
-    /// Remembers a library, so that its manifest is read once.
-    fn library(&mut self, library: Library) -> &mut (Library, Seen) {
-        self.libraries.entry(library.folder.clone()).or_insert_with(|| {
-            let seen = Seen::read(&library);
-            (library, seen)
+    /// Opens a cohort, and some of those that will be wanted next side by side with it.
+    fn open(&mut self, folder: &Path) -> Result<Cohort, CohortError> {
+        if let Some(opened) = self.opened.remove(folder) {
+            return opened;
+        }
+        // Not by all of them at once: a manifest may be long. Whoever needs it tells what is wrong with it.
+        let _ = self.shared.of_cohort(folder);
+        let others = self.wanted.iter().filter(|wanted| *wanted != folder && !self.cohorts.contains_key(*wanted));
+        let others = others.filter(|wanted| !self.opened.contains_key(*wanted)).take(SIDE_BY_SIDE - 1);
+        let folders: Vec<PathBuf> =
+            std::iter::once(folder).chain(others.map(PathBuf::as_path)).map(Path::to_owned).collect();
+        let open = |folder: PathBuf| {
+            let opened = Cohort::open_among(&folder, &mut self.shared.clone());
+            (folder, opened)
+        };
+        let opened: Vec<_> = folders.into_par_iter().map(open).collect();
+        self.opened.extend(opened);
+        self.opened.remove(folder).unwrap_or_else(|| Cohort::open_among(folder, &mut self.shared))
+    }
+
+    /// The library in a folder; its manifest is read once.
+    fn library(&mut self, folder: &Path) -> Result<&mut (Library, Seen), CommandError> {
+        Ok(match self.libraries.entry(folder.to_owned()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let library = Library::open(folder)?;
+                let seen = Seen::read(&library);
+                new.insert((library, seen))
+            }
         })
     }
 
     /// What became of a dataset's database.
     fn db_state(&mut self, dataset: &Dataset) -> Result<Option<&'static str>, CommandError> {
         let monitor = Arc::clone(&self.monitor);
-        let (library, seen) = self.library(Library::of_dataset(&dataset.file)?);
+        let (library, seen) = self.library(dataset.file.parent().unwrap_or(Path::new("")))?;
         let known = library.manifest.databases.get(&dataset.name);
         if !dataset.db.is_file() {
             return Ok(known.map(|_| "absent"));
@@ -256,7 +295,7 @@ impl Status {
         if let Some(known) = self.cohorts.get(folder) {
             return Ok(known.clone());
         }
-        let row = match Cohort::open_among(folder, &mut self.shared) {
+        let row = match self.open(folder) {
             Ok(cohort) => Some(self.row(&cohort, ui)?),
             // It is wrong for all of them.
             Err(error @ CohortError::Library(_)) => return Err(error.into()),
@@ -273,7 +312,7 @@ impl Status {
 
     fn row(&mut self, cohort: &Cohort, ui: &mut Ui) -> Result<CohortRow, CommandError> {
         let monitor = Arc::clone(&self.monitor);
-        let (library, seen) = self.library(Library::of_cohort(&cohort.folder)?);
+        let (library, seen) = self.library(&rs_core::library::find(&cohort.folder))?;
         let folder = library.folder.clone();
         let name = library.name_of(&cohort.folder)?;
         let states = states(library, &name, cohort, seen, &monitor, ui)?;

@@ -22,7 +22,7 @@ const LARGE_FILE_BYTES: u64 = 8 << 20;
 pub fn list_run(folder: &Path) -> Result<Vec<RunFile>, PackError> {
     let mut paths = Vec::new();
     let walk = WalkDir::new(folder).follow_links(true).into_iter();
-    for item in walk.filter_entry(|item| item.depth() == 0 || !is_left_out(item)) {
+    for item in walk.filter_entry(|item| item.depth() == 0 || !is_item_left_out(item)) {
         let item = item.map_err(|error| not_listed(folder, error))?;
         if item.file_type().is_dir() {
             continue;
@@ -49,13 +49,22 @@ pub fn list_run(folder: &Path) -> Result<Vec<RunFile>, PackError> {
         };
         Ok(run_file(name, path, &metadata))
     });
-    let mut files = listed.collect::<Result<Vec<_>, _>>()?;
+    let files = listed.collect::<Result<Vec<_>, _>>()?;
+    checked(folder, files)
+}
+
+/// Files of a run folder that were listed, in the order of the names' bytes.
+///
+/// # Errors
+/// A name is refused; there are too many files.
+pub(crate) fn checked(folder: &Path, mut files: Vec<RunFile>) -> Result<Vec<RunFile>, PackError> {
     files.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     check_files(folder, &files)?;
     Ok(files)
 }
 
-fn run_file(name: String, path: PathBuf, metadata: &std::fs::Metadata) -> RunFile {
+/// A file of a run folder, as it was seen.
+pub(crate) fn run_file(name: String, path: PathBuf, metadata: &std::fs::Metadata) -> RunFile {
     RunFile {
         name,
         path,
@@ -95,9 +104,18 @@ pub(super) fn check_files(folder: &Path, files: &[RunFile]) -> Result<(), PackEr
     Ok(())
 }
 
-fn is_left_out(item: &DirEntry) -> bool {
+fn is_item_left_out(item: &DirEntry) -> bool {
     let name = item.file_name().as_encoded_bytes();
-    name.starts_with(b".") || !item.file_type().is_dir() && (name.ends_with(b".partial") || name.ends_with(b".tmp"))
+    name.starts_with(b".") || !item.file_type().is_dir() && is_unfinished(name)
+}
+
+/// Whether a file of this name does not go into blobs.
+pub(crate) fn is_left_out(name: &str) -> bool {
+    name.starts_with('.') || is_unfinished(name.as_bytes())
+}
+
+fn is_unfinished(name: &[u8]) -> bool {
+    name.ends_with(b".partial") || name.ends_with(b".tmp")
 }
 
 fn not_listed(folder: &Path, error: walkdir::Error) -> PackError {
