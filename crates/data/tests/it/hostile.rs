@@ -136,18 +136,14 @@ fn blobs_that_hold_something_else() {
     let project = Project::pushed();
     project.remove_untracked();
     let text = fs_err::read_to_string(project.path("data/manifest.json")).unwrap();
-    let field = |run: &str, field: &str| {
-        let rest = text.lines().find(|line| line.contains(&format!("\"path\":\"{run}\""))).unwrap();
-        let (_, rest) = rest.split_once(&format!("\"{field}\":")).unwrap();
-        rest[..rest.find([',', '}']).unwrap()].to_owned()
-    };
+    let manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let run = |eval: &str, run: usize| manifest["evals"][eval]["runs"][run].clone();
     // The blob of m-2, with its size, for the run m-1: as many bytes as the manifest says, and other files.
-    let swapped = text.replacen(&field("m-1", "blob"), &field("m-2", "blob"), 1).replacen(
-        &format!("\"size\":{}}}", field("m-1", "size")),
-        &format!("\"size\":{}}}", field("m-2", "size")),
-        1,
-    );
-    project.write("data/manifest.json", &swapped);
+    let mut swapped = manifest.clone();
+    for field in ["blob", "size"] {
+        swapped["evals"]["34c4dc"]["runs"][0][field] = run("34c4dc", 1)[field].clone();
+    }
+    project.write("data/manifest.json", swapped.to_string());
     insta::assert_snapshot!(project.shown(project.data(&["pull", "eval", "m+t+s"])), @"
     exit code 1
     ----- stdout
@@ -159,15 +155,11 @@ fn blobs_that_hold_something_else() {
     ");
     assert!(!project.path("data/set/M/m-1").exists() && project.path("data/set/M/m-2").is_dir());
     // A run folder in the place of the database.
-    project.write("data/manifest.json", {
-        let database = text.split_once("\"d\":{\"blob\":").unwrap().1;
-        let (blob, rest) = database.split_once(",\"size\":").unwrap();
-        let size = &rest[..rest.find(',').unwrap()];
-        text.replace(
-            &format!("{blob},\"size\":{size},"),
-            &format!("{},\"size\":{},", field("o-1", "blob"), field("o-1", "size")),
-        )
-    });
+    let mut swapped = manifest.clone();
+    for field in ["blob", "size"] {
+        swapped["databases"]["d"][field] = run("90caf4", 0)[field].clone();
+    }
+    project.write("data/manifest.json", swapped.to_string());
     insta::assert_snapshot!(project.shown(project.data(&["pull", "dataset", "data/d.json"])), @"
     exit code 1
     ----- stdout
@@ -175,7 +167,7 @@ fn blobs_that_hold_something_else() {
     pulled      runs  here  fetched  bytes  unpacked  raw  kept  failed
     database d     1     0        1  339 B         0  0 B     0       1
     ----- stderr
-    database of dataset d: blob `data/.blobs/[o-1]`: it holds a `run folder`, expected `file`
+    database of dataset d: blob `data/.blobs/[o-1]` is refused: it holds a `run folder`, expected `file`
     ");
     assert!(!project.path("data/d.db").exists());
     let tree = project.tree();
