@@ -58,8 +58,17 @@ fn s3() -> Result<(), ServerError> {
         note!("servers: {} is there ({S3_VERSION})", workspace::shown(&program));
         return Ok(());
     }
-    let mut command =
-        process::cargo(&["install", S3_PROGRAM, "--version", S3_VERSION, "--locked", "--features", "binary", "--root"]);
+    let mut command = process::cargo(&[
+        "install",
+        S3_PROGRAM,
+        "--version",
+        S3_VERSION,
+        "--locked",
+        "--force",
+        "--features",
+        "binary",
+        "--root",
+    ]);
     command.arg(&tools);
     note!("$ {}", process::shown(&command));
     process::run(&mut command)?;

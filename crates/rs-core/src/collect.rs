@@ -2,7 +2,7 @@
 //!
 //! Files are cut into ranges (plain) or read as streams (compressed) whose blocks other threads may parse. What a range
 //! or block gives is kept apart and put together in (path, line) order, so that the result depends on nothing else.
-//! Files in blobs are read frame by frame ([`blobs`]).
+//! Files in blobs are read frame by frame (`blobs`).
 
 mod blobs;
 mod cache;
