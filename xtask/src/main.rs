@@ -28,6 +28,7 @@ mod install;
 mod process;
 mod servers;
 mod setup;
+mod tools;
 mod workspace;
 
 use std::error::Error;
