@@ -15,7 +15,7 @@ use super::subjects::{fixtures, prepare_once, real};
 use super::{N_PAIRS, build, n_threads};
 use crate::Outcome;
 use crate::process;
-use crate::tools::Tool;
+use crate::tools::{Speed, Tool};
 use crate::workspace::Profile;
 
 /// What it runs on.
@@ -28,7 +28,7 @@ pub(super) enum Size {
 }
 
 /// The peer of verify.
-const B3SUM: Tool = Tool { program: "b3sum", version: "1.8.7", features: &[] };
+const B3SUM: Tool = Tool { program: "b3sum", version: "1.8.7", features: &[], speed: Speed::Run };
 /// How fast `data` must be, as a part of its peer's speed.
 const LEAST_RATIO: f64 = 0.9;
 /// What `data` may use at its peak.
