@@ -1,11 +1,11 @@
 //! `analyze`: discovery and analysis of a PointsDB. One file per command in `commands/`.
 
 mod commands;
-mod selection;
-mod source;
 
 use clap::{Parser, Subcommand};
 use rs_cli::{CommandError, CommonArgs, Exit, Program, Ui};
+// What a command is asked about, under the names that commands know it by.
+use rs_query::{selection, source};
 
 /// Answers questions about evaluated datasets.
 ///
