@@ -1,0 +1,108 @@
+//! What stands around every chart: title, subtitle, legend, foot.
+
+use crate::caption::Caption;
+use crate::palette::{BLANK, SOFT_INK};
+use crate::picture::{Canvas, Paint, Picture, Rect, TextStyle};
+
+/// Size of the text in charts, in pixels; on A4 across, 900 pixels wide, about 8 points.
+pub(crate) const TEXT: f64 = 12.0;
+/// Size of text in narrow places.
+pub(crate) const SMALL_TEXT: f64 = 10.0;
+
+/// White space around the picture.
+const MARGIN: f64 = 18.0;
+/// No picture is narrower, so that titles have room.
+const NARROWEST: f64 = 520.0;
+
+const LEGEND_ROW: f64 = 20.0;
+const LEGEND_KEY: f64 = 26.0;
+const LEGEND_LABEL: f64 = 260.0;
+
+/// What a chart draws, and how large that is.
+pub(crate) struct Body {
+    pub(crate) canvas: Canvas,
+    pub(crate) width: f64,
+    pub(crate) height: f64,
+}
+
+impl Body {
+    /// What stands in place of a chart of nothing.
+    pub(crate) fn no_data() -> Self {
+        let (width, height) = (NARROWEST, 120.0);
+        let mut canvas = Canvas::default();
+        canvas.group("no-data", None, |canvas| {
+            canvas.rect(Rect::new(0.0, 0.0, width, height), Paint::fill(BLANK));
+            canvas.centred("no data", (width / 2.0, height / 2.0), TextStyle::new(16.0).colour(SOFT_INK).middle());
+        });
+        Self { canvas, width, height }
+    }
+}
+
+/// One entry of a legend: how it looks, drawn around the given centre, and what it means.
+pub(crate) struct LegendEntry<'a> {
+    pub(crate) label: &'a str,
+    pub(crate) draw: Box<dyn Fn(&mut Canvas, (f64, f64)) + 'a>,
+}
+
+/// Puts title and legend above the body, and the notes below it.
+pub(crate) fn compose(caption: &Caption, legend: &[LegendEntry<'_>], body: Body, own_notes: &[String]) -> Picture {
+    let width = body.width.max(NARROWEST);
+    let mut canvas = Canvas::default();
+    let mut y = MARGIN;
+
+    let mut paragraph = |canvas: &mut Canvas, class, text: &str, style: TextStyle, y: &mut f64| {
+        let lines = style.wrapped(text, width);
+        if lines.is_empty() {
+            return;
+        }
+        canvas.group(class, None, |canvas| {
+            for line in lines {
+                *y += style.size;
+                canvas.text(&line, (MARGIN, *y), style);
+                *y += style.size * 0.4;
+            }
+        });
+    };
+    paragraph(&mut canvas, "title", &caption.title, TextStyle::new(16.0).bold(), &mut y);
+    paragraph(&mut canvas, "subtitle", &caption.subtitle, TextStyle::new(TEXT).colour(SOFT_INK), &mut y);
+    y += 6.0;
+
+    if !legend.is_empty() {
+        canvas.group("legend", None, |canvas| y = draw_legend(canvas, legend, width, y));
+        y += 8.0;
+    }
+
+    canvas.place("body", (MARGIN, y), body.canvas);
+    y += body.height + 6.0;
+
+    let notes: Vec<&str> =
+        caption.notes.iter().chain(own_notes).map(String::as_str).filter(|note| !note.is_empty()).collect();
+    paragraph(&mut canvas, "foot", &notes.join("  ·  "), TextStyle::new(SMALL_TEXT).colour(SOFT_INK), &mut y);
+
+    Picture::new(width + 2.0 * MARGIN, y + MARGIN * 0.7, &caption.title, canvas)
+}
+
+/// Draws the entries in rows from `y` on; says where they end.
+fn draw_legend(canvas: &mut Canvas, legend: &[LegendEntry<'_>], width: f64, y: f64) -> f64 {
+    let style = TextStyle::new(TEXT);
+    let labels: Vec<String> = legend.iter().map(|entry| style.shortened(entry.label, LEGEND_LABEL)).collect();
+    let entry_width = |label: &str| LEGEND_KEY + 5.0 + style.width(label);
+    let total: f64 = labels.iter().map(|label| entry_width(label) + 18.0).sum();
+    // In one row they follow each other; in several they stand in columns.
+    let column =
+        (total > width + 18.0).then(|| labels.iter().map(|label| entry_width(label)).fold(0.0, f64::max) + 18.0);
+    let columns = column.map_or(legend.len(), |column| ((width + 18.0) / column).floor().max(1.0) as usize);
+    let mut x = 0.0;
+    for (index, (entry, label)) in legend.iter().zip(&labels).enumerate() {
+        if index % columns == 0 {
+            x = 0.0;
+        }
+        let middle = y + LEGEND_ROW * ((index / columns) as f64 + 0.5);
+        canvas.group("legend-entry", Some(entry.label.to_owned()), |canvas| {
+            (entry.draw)(canvas, (MARGIN + x + LEGEND_KEY / 2.0, middle));
+            canvas.centred(label, (MARGIN + x + LEGEND_KEY + 5.0, middle), style);
+        });
+        x += column.unwrap_or_else(|| entry_width(label) + 18.0);
+    }
+    y + LEGEND_ROW * legend.len().div_ceil(columns) as f64
+}
