@@ -1,5 +1,7 @@
 //! What a radar and bars are drawn of.
 
+use crate::estimate::{Estimate, Interval};
+use crate::number;
 use crate::series::Series;
 
 /// The values of one evaluation over the tasks.
@@ -19,9 +21,23 @@ pub struct FingerprintValue {
     /// The accuracy, 0 to 1 (clamped).
     pub value: f64,
     /// Lower and upper end of its interval.
-    pub interval: Option<crate::Interval>,
+    pub interval: Option<Interval>,
     /// The share of trials that were cut off, 0 to 1: the hatched part.
     pub truncated_ratio: Option<f64>,
     /// Mean tokens; only [`crate::Bars`] show them.
     pub tokens: Option<f64>,
+}
+
+impl FingerprintValue {
+    /// What a reader sees who points at it.
+    pub(crate) fn describe(self) -> String {
+        let mut text = number::estimate(Estimate { value: self.value, interval: self.interval });
+        if let Some(ratio) = self.truncated_ratio.filter(|ratio| ratio.is_finite()) {
+            text.push_str(&format!(", {} truncated", number::percent(ratio)));
+        }
+        if let Some(tokens) = self.tokens.filter(|tokens| tokens.is_finite()) {
+            text.push_str(&format!(", {} tokens", number::compact(tokens)));
+        }
+        text
+    }
 }

@@ -2,8 +2,11 @@
 
 use crate::caption::Caption;
 use crate::chart::Chart;
-use crate::page::{Body, compose};
-use crate::picture::Picture;
+use crate::colour_scale;
+use crate::number;
+use crate::page::{Body, SMALL_TEXT, TEXT, compose};
+use crate::palette::{BLANK, FRAME, INK, SOFT_INK, sequential};
+use crate::picture::{Canvas, Paint, Picture, Rect, TextStyle};
 use crate::series::Series;
 
 /// A table of rows (evaluations) and columns (tasks or groups) whose cells are coloured by a share of one, dark to
@@ -90,8 +93,279 @@ pub struct HeatCell {
     pub text: Option<String>,
 }
 
+/// Wider tables go on in a further panel.
+const WIDEST: f64 = 1120.0;
+const LABEL_WIDTH: f64 = 240.0;
+const LEADING_WIDTH: f64 = 150.0;
+const COLUMN_GAP: f64 = 14.0;
+const SWATCH: f64 = 14.0;
+const PANEL_GAP: f64 = 22.0;
+
+/// The longest slanted header, along its slant, and that slant.
+const SLANTED: f64 = 150.0;
+const SLANT: f64 = 50.0;
+
+/// With more cells than this one above the other, margins are left out.
+const ROWS_WITH_MARGINS: usize = 64;
+
 impl Chart for HeatTable {
     fn picture(&self) -> Picture {
-        compose(&self.caption, &[], Body::no_data(), &[])
+        if self.rows.is_empty() || self.columns.is_empty() {
+            return compose(&self.caption, &[], Body::no_data(), &[]);
+        }
+        let layout = Layout::of(self);
+        let mut canvas = Canvas::default();
+        colour_scale::draw(&mut canvas, (0.0, 0.0), &self.value_label);
+        let mut y = colour_scale::HEIGHT + 4.0;
+        let mut width: f64 = 0.0;
+        for first in (0..self.columns.len()).step_by(layout.columns_of_panel) {
+            if first > 0 {
+                y += PANEL_GAP;
+            }
+            let columns = first..self.columns.len().min(first + layout.columns_of_panel);
+            let (right, bottom) = self.draw_panel(&mut canvas, &layout, columns, y);
+            width = width.max(right);
+            y = bottom;
+        }
+
+        let mark = self.truncation_mark.unwrap_or(crate::TRUNCATION_MARK);
+        let cells = || self.rows.iter().flat_map(|row| row.cells.iter().flatten());
+        let mut notes = Vec::new();
+        if cells().any(|cell| cell.truncated_ratio.is_some_and(|ratio| ratio > mark)) {
+            notes
+                .push(format!("bar at a cell's foot: share of truncated trials, where over {}", number::percent(mark)));
+        }
+        match layout.form {
+            Form::Tall => notes.push("second line: half the interval's width".to_owned()),
+            Form::Flat if cells().any(|cell| cell.margin.is_some()) => {
+                notes.push("intervals are left out for want of room".to_owned());
+            }
+            Form::Flat => {}
+        }
+        if self.rows.windows(2).any(|rows| rows[0].tier != rows[1].tier) {
+            notes.push("lines divide tiers".to_owned());
+        }
+        compose(&self.caption, &[], Body { canvas, width, height: y }, &notes)
+    }
+}
+
+/// Whether cells have a second line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Flat,
+    Tall,
+}
+
+struct Layout {
+    form: Form,
+    /// The width of the swatches, or nothing.
+    swatch: f64,
+    label: f64,
+    leading: Vec<f64>,
+    cell: (f64, f64),
+    columns_of_panel: usize,
+    /// Where the cells begin.
+    left: f64,
+    header: f64,
+}
+
+impl Layout {
+    fn of(table: &HeatTable) -> Self {
+        let style = TextStyle::new(TEXT);
+        let widest = |texts: &mut dyn Iterator<Item = &str>| texts.map(|text| style.width(text)).fold(0.0, f64::max);
+        let header = style.bold().width(&table.row_header);
+        let label = widest(&mut table.rows.iter().map(|row| row.label.as_str())).max(header).min(LABEL_WIDTH);
+        let leading: Vec<f64> = table
+            .leading
+            .iter()
+            .enumerate()
+            .map(|(index, column)| {
+                let mut cells = table.rows.iter().filter_map(|row| row.leading.get(index).map(String::as_str));
+                widest(&mut cells).max(style.bold().width(&column.header)).min(LEADING_WIDTH)
+            })
+            .collect();
+        let swatch = if table.rows.iter().any(|row| row.series.is_some()) { SWATCH } else { 0.0 };
+        let left = swatch + label + COLUMN_GAP + leading.iter().map(|width| width + COLUMN_GAP).sum::<f64>();
+
+        let margins = table.rows.iter().flat_map(|row| row.cells.iter().flatten()).any(|cell| cell.margin.is_some());
+        let columns_that_fit = |cell: f64| ((WIDEST - left) / cell).floor().max(8.0) as usize;
+        let form = if margins
+            && table.rows.len() * table.columns.len().div_ceil(columns_that_fit(38.0)) <= ROWS_WITH_MARGINS
+        {
+            Form::Tall
+        } else {
+            Form::Flat
+        };
+        let cell = match form {
+            Form::Tall => (38.0, 30.0),
+            Form::Flat => (34.0, 20.0),
+        };
+        let panels = table.columns.len().div_ceil(columns_that_fit(cell.0));
+        let slanted = table.columns.iter().map(|column| style.width(&column.label)).fold(0.0, f64::max).min(SLANTED);
+        Self {
+            form,
+            swatch,
+            label,
+            leading,
+            cell,
+            columns_of_panel: table.columns.len().div_ceil(panels),
+            left,
+            header: slanted * SLANT.to_radians().sin() + TEXT + 6.0,
+        }
+    }
+}
+
+impl HeatTable {
+    /// Draws some of the columns from `top` on; says how far it reaches to the right and down.
+    fn draw_panel(
+        &self,
+        canvas: &mut Canvas,
+        layout: &Layout,
+        columns: std::ops::Range<usize>,
+        top: f64,
+    ) -> (f64, f64) {
+        let (cell_width, cell_height) = layout.cell;
+        let first_row = top + layout.header;
+        let right = layout.left + cell_width * columns.len() as f64;
+        let mut reach = right;
+
+        canvas.group("header", None, |canvas| {
+            let style = TextStyle::new(TEXT).bold();
+            let baseline = first_row - 7.0;
+            canvas.text(&style.shortened(&self.row_header, layout.label), (layout.swatch, baseline), style);
+            for (x, width, column) in self.leading_columns(layout) {
+                draw_aligned(canvas, &column.header, (x, baseline), width, column.align, style);
+            }
+            let style = TextStyle::new(TEXT).angle(-SLANT);
+            for (place, column) in self.columns[columns.clone()].iter().enumerate() {
+                let x = layout.left + cell_width * (place as f64 + 0.5);
+                let text = style.shortened(&column.label, SLANTED);
+                reach = reach.max(x + style.width(&text) * SLANT.to_radians().cos() + TEXT);
+                canvas.text(&text, (x + style.drop(), first_row - 7.0), style);
+            }
+        });
+
+        for (index, row) in self.rows.iter().enumerate() {
+            let y = first_row + cell_height * index as f64;
+            canvas.group("row", None, |canvas| {
+                let style = TextStyle::new(TEXT);
+                let middle = y + cell_height / 2.0;
+                if let Some(series) = row.series {
+                    canvas.marker(series.marker(), (5.0, middle), 4.5, Paint::fill(series.colour()));
+                }
+                canvas.centred(&style.shortened(&row.label, layout.label), (layout.swatch, middle), style);
+                for ((x, width, column), text) in self.leading_columns(layout).zip(&row.leading) {
+                    draw_aligned(canvas, text, (x, middle + style.drop()), width, column.align, style);
+                }
+                for (place, column) in columns.clone().enumerate() {
+                    let rect =
+                        Rect::new(layout.left + cell_width * place as f64, y, cell_width - 1.0, cell_height - 1.0);
+                    let cell = row.cells.get(column).and_then(Option::as_ref);
+                    let tooltip = self.describe(row, &self.columns[column].label, cell);
+                    canvas.group("cell", Some(tooltip), |canvas| self.draw_cell(canvas, layout.form, rect, cell));
+                }
+            });
+            if index > 0 && self.rows[index - 1].tier != row.tier {
+                canvas.line((0.0, y - 0.5), (right - 1.0, y - 0.5), Paint::stroke(INK, 1.2));
+            }
+        }
+
+        let bottom = first_row + cell_height * self.rows.len() as f64;
+        (reach, self.draw_groups(canvas, layout, columns, bottom))
+    }
+
+    /// The leading columns with where they begin and how wide they are.
+    fn leading_columns<'a>(&'a self, layout: &'a Layout) -> impl Iterator<Item = (f64, f64, &'a LeadingColumn)> {
+        let mut x = layout.swatch + layout.label + COLUMN_GAP;
+        self.leading.iter().zip(&layout.leading).map(move |(column, width)| {
+            let left = x;
+            x += width + COLUMN_GAP;
+            (left, *width, column)
+        })
+    }
+
+    fn draw_cell(&self, canvas: &mut Canvas, form: Form, rect: Rect, cell: Option<&HeatCell>) {
+        let (x, middle) = rect.centre();
+        let value = cell.and_then(|cell| cell.value).filter(|value| value.is_finite());
+        let colour = value.map_or(BLANK, sequential);
+        let ink = if value.is_some() { colour.contrast() } else { SOFT_INK };
+        canvas.rect(rect, Paint::fill(colour));
+        let Some(cell) = cell else {
+            return canvas.centred("–", (x, middle), TextStyle::new(TEXT).colour(ink).middle());
+        };
+        let style = TextStyle::new(TEXT).colour(ink).middle();
+        let text = cell.text.clone().or_else(|| value.map(number::share)).unwrap_or_else(|| "–".to_owned());
+        let text = style.shortened(&text, rect.width - 2.0);
+        let margin = cell.margin.filter(|margin| margin.is_finite() && form == Form::Tall);
+        if let Some(margin) = margin {
+            canvas.centred(&text, (x, middle - 7.0), style);
+            let style = TextStyle::new(SMALL_TEXT).colour(ink).middle();
+            canvas.centred(&format!("±{}", number::share(margin)), (x, middle + 6.0), style);
+        } else {
+            canvas.centred(&text, (x, middle - 1.0), style);
+        }
+        let mark = self.truncation_mark.unwrap_or(crate::TRUNCATION_MARK);
+        if let Some(ratio) = cell.truncated_ratio
+            && ratio > mark
+        {
+            let width = (rect.width * ratio.min(1.0)).max(3.0);
+            canvas.group("truncated", None, |canvas| {
+                canvas.rect(Rect::new(rect.x, rect.bottom() - 3.0, width, 3.0), Paint::fill(ink));
+            });
+        }
+    }
+
+    /// Draws the brackets under groups of columns; says where they end.
+    fn draw_groups(&self, canvas: &mut Canvas, layout: &Layout, columns: std::ops::Range<usize>, bottom: f64) -> f64 {
+        let columns = &self.columns[columns];
+        if columns.iter().all(|column| column.group.is_none()) {
+            return bottom;
+        }
+        let style = TextStyle::new(TEXT).middle();
+        let mut first = 0;
+        for run in columns.chunk_by(|a, b| a.group == b.group) {
+            if let Some(name) = &run[0].group {
+                let left = layout.left + layout.cell.0 * first as f64 + 1.0;
+                let right = layout.left + layout.cell.0 * (first + run.len()) as f64 - 2.0;
+                canvas.group("column-group", Some(name.clone()), |canvas| {
+                    let (y, paint) = (bottom + 7.0, Paint::stroke(FRAME, 1.2));
+                    canvas.polyline(vec![(left, y - 4.0), (left, y), (right, y), (right, y - 4.0)], paint);
+                    canvas.text(&style.shortened(name, right - left), ((left + right) / 2.0, y + 14.0), style);
+                });
+            }
+            first += run.len();
+        }
+        bottom + 26.0
+    }
+
+    fn describe(&self, row: &HeatRow, column: &str, cell: Option<&HeatCell>) -> String {
+        let mut text = format!("{} · {column}: ", row.label);
+        match cell.and_then(|cell| cell.value).filter(|value| value.is_finite()) {
+            Some(value) => text.push_str(&number::fixed(value, 3)),
+            None => text.push_str("no data"),
+        }
+        if let Some(margin) = cell.and_then(|cell| cell.margin).filter(|margin| margin.is_finite()) {
+            text.push_str(&format!(" ± {}", number::fixed(margin, 3)));
+        }
+        if let Some(ratio) = cell.and_then(|cell| cell.truncated_ratio).filter(|ratio| ratio.is_finite()) {
+            text.push_str(&format!(", {} truncated", number::percent(ratio)));
+        }
+        text
+    }
+}
+
+/// Draws text in a column that begins at `x` and is so wide.
+fn draw_aligned(
+    canvas: &mut Canvas,
+    text: &str,
+    (x, baseline): (f64, f64),
+    width: f64,
+    align: Align,
+    style: TextStyle,
+) {
+    let text = style.shortened(text, width);
+    match align {
+        Align::Left => canvas.text(&text, (x, baseline), style),
+        Align::Right => canvas.text(&text, (x + width, baseline), style.end()),
     }
 }

@@ -53,6 +53,23 @@ pub(crate) fn p_value(p: f64) -> String {
     }
 }
 
+/// A value with its interval: `−.04 [−.08, .01]`, or with digits as large numbers need them.
+pub(crate) fn estimate(estimate: crate::Estimate) -> String {
+    let ends = estimate.interval.map_or([0.0, 0.0], |interval| [interval.low, interval.high]);
+    let largest = ends.into_iter().chain([estimate.value]).fold(0.0, |size: f64, value| size.max(value.abs()));
+    let text = |value: f64| match largest {
+        largest if largest < 1.5 => fixed(value, 3).replacen("0.", ".", 1),
+        largest if largest < 100.0 => fixed(value, 1),
+        _ => tick(value.round(), 1.0),
+    };
+    match estimate.interval {
+        Some(interval) if interval.low.is_finite() && interval.high.is_finite() => {
+            format!("{} [{}, {}]", text(estimate.value), text(interval.low), text(interval.high))
+        }
+        _ => text(estimate.value),
+    }
+}
+
 /// A count in little room: `950`, `12k`, `1.5k`, `3M`.
 pub(crate) fn compact(value: f64) -> String {
     let (scaled, unit) = match value.abs() {
@@ -83,6 +100,14 @@ pub(crate) fn tick(value: f64, step: f64) -> String {
         return format!("{sign}{}", grouped(size.round() as u64));
     }
     fixed(value, digits)
+}
+
+/// A tick label on a logarithmic axis: exact to its own first digit.
+pub(crate) fn power_tick(value: f64) -> String {
+    if value < 0.000_95 {
+        return format!("{value:.0e}").replace('-', MINUS);
+    }
+    tick(value, 10f64.powf((value.log10() + 1e-9).floor()))
 }
 
 fn compact_exact(value: f64) -> String {

@@ -3,6 +3,7 @@
 use crate::caption::Caption;
 use crate::palette::{BLANK, SOFT_INK};
 use crate::picture::{Canvas, Paint, Picture, Rect, TextStyle};
+use crate::series::Series;
 
 /// Size of the text in charts, in pixels; on A4 across, 900 pixels wide, about 8 points.
 pub(crate) const TEXT: f64 = 12.0;
@@ -44,13 +45,41 @@ pub(crate) struct LegendEntry<'a> {
     pub(crate) draw: Box<dyn Fn(&mut Canvas, (f64, f64)) + 'a>,
 }
 
+impl<'a> LegendEntry<'a> {
+    /// A curve.
+    pub(crate) fn line(label: &'a str, series: Series) -> Self {
+        let draw = move |canvas: &mut Canvas, (x, y): (f64, f64)| {
+            let half = LEGEND_KEY / 2.0;
+            canvas.line((x - half, y), (x + half, y), Paint::stroke(series.colour(), 2.0).dash(series.dash()));
+            canvas.marker(series.marker(), (x, y), 3.6, Paint::fill(series.colour()));
+        };
+        Self { label, draw: Box::new(draw) }
+    }
+
+    /// Points.
+    pub(crate) fn point(label: &'a str, series: Series) -> Self {
+        let draw = move |canvas: &mut Canvas, place: (f64, f64)| {
+            canvas.marker(series.marker(), place, 4.2, Paint::fill(series.colour()));
+        };
+        Self { label, draw: Box::new(draw) }
+    }
+
+    /// Bars.
+    pub(crate) fn area(label: &'a str, series: Series) -> Self {
+        let draw = move |canvas: &mut Canvas, (x, y): (f64, f64)| {
+            canvas.rect(Rect::new(x - 9.0, y - 5.0, 18.0, 10.0), Paint::fill(series.colour()));
+        };
+        Self { label, draw: Box::new(draw) }
+    }
+}
+
 /// Puts title and legend above the body, and the notes below it.
 pub(crate) fn compose(caption: &Caption, legend: &[LegendEntry<'_>], body: Body, own_notes: &[String]) -> Picture {
     let width = body.width.max(NARROWEST);
     let mut canvas = Canvas::default();
     let mut y = MARGIN;
 
-    let mut paragraph = |canvas: &mut Canvas, class, text: &str, style: TextStyle, y: &mut f64| {
+    let paragraph = |canvas: &mut Canvas, class, text: &str, style: TextStyle, y: &mut f64| {
         let lines = style.wrapped(text, width);
         if lines.is_empty() {
             return;

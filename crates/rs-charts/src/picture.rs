@@ -11,6 +11,9 @@ use crate::palette::{Colour, INK, Marker};
 /// The most pixels that a PNG may have: a gibibyte of them in memory.
 const MOST_PIXELS: u64 = 1 << 28;
 
+/// How far the lines of a hatching are apart, measured along an edge.
+const HATCH_SPACING: f64 = 6.0;
+
 /// Why a picture cannot be made a PNG.
 #[derive(Debug, Error)]
 pub enum PngError {
@@ -291,22 +294,34 @@ impl Canvas {
     }
 
     /// Slanted lines over a rectangle: the sign of truncation in all charts.
-    pub(crate) fn hatch(&mut self, rect: Rect, colour: Colour, width: f64, spacing: f64) {
-        let finite = [rect.x, rect.y, rect.width, rect.height].iter().all(|number| number.is_finite());
-        if !finite || rect.width <= 0.0 || rect.height <= 0.0 {
+    pub(crate) fn hatch(&mut self, rect: Rect, paint: Paint) {
+        let (right, bottom) = (rect.right(), rect.bottom());
+        self.hatch_polygon(&[(rect.x, rect.y), (right, rect.y), (right, bottom), (rect.x, bottom)], paint);
+    }
+
+    /// Slanted lines over a polygon. They are cut here, since patterns and clips are drawn differently by every viewer.
+    pub(crate) fn hatch_polygon(&mut self, polygon: &[(f64, f64)], paint: Paint) {
+        if polygon.iter().any(|(x, y)| !(x.abs() < 1e6 && y.abs() < 1e6)) {
             return;
         }
-        // Lines x + y = c. Those of neighbouring rectangles meet, since c counts from the picture's corner.
-        let (first, last) = (rect.x + rect.y, rect.right() + rect.bottom());
+        let sums = polygon.iter().map(|(x, y)| x + y);
+        let (first, last) =
+            sums.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), sum| (low.min(sum), high.max(sum)));
         let mut runs = Vec::new();
-        let mut sum = (first / spacing).floor().mul_add(spacing, spacing);
+        // Lines x + y = c. Those of neighbours meet, since c counts from the canvas' corner.
+        let mut sum = (first / HATCH_SPACING).floor().mul_add(HATCH_SPACING, HATCH_SPACING / 2.0);
         while sum < last {
-            let low_x = rect.x.max(sum - rect.bottom());
-            let high_x = rect.right().min(sum - rect.y);
-            runs.push(vec![(low_x, sum - low_x), (high_x, sum - high_x)]);
-            sum += spacing;
+            let mut crossings: Vec<f64> = polygon
+                .iter()
+                .zip(polygon.iter().cycle().skip(1))
+                .filter(|((x1, y1), (x2, y2))| (x1 + y1 < sum) != (x2 + y2 < sum))
+                .map(|((x1, y1), (x2, y2))| x1 + (x2 - x1) * (sum - x1 - y1) / (x2 + y2 - x1 - y1))
+                .collect();
+            crossings.sort_by(f64::total_cmp);
+            runs.extend(crossings.chunks_exact(2).map(|pair| vec![(pair[0], sum - pair[0]), (pair[1], sum - pair[1])]));
+            sum += HATCH_SPACING;
         }
-        self.lines(runs, Paint::stroke(colour, width));
+        self.lines(runs, paint);
     }
 
     /// Text whose baseline is at `y`.
