@@ -5,7 +5,7 @@ use crate::caption::Caption;
 use crate::chart::Chart;
 use crate::fingerprint::{Fingerprint, FingerprintValue};
 use crate::page::{Body, LegendEntry, TEXT, compose};
-use crate::palette::{BLANK, FRAME, INK, SOFT_INK, STRIPE};
+use crate::palette::{BLANK, FRAME, INK, STRIPE};
 use crate::picture::{Canvas, Paint, Picture, Rect, TextStyle};
 use crate::plot::{Across, LABEL_BELOW, TICKS_BELOW};
 use crate::scale::Domain;
@@ -45,7 +45,8 @@ impl Chart for Bars {
         let Some(domain) = Domain::of(&axis, []) else {
             return compose(&self.caption, &[], Body::no_data(), &[]);
         };
-        let accuracy = Across::new(&axis, domain, label + 14.0, VALUES);
+        let label = label + 6.0;
+        let accuracy = Across::new(&axis, domain, label + 12.0, VALUES);
         let tokens = Domain::of(&tokens_axis, values().filter_map(|value| value.tokens))
             .map(|domain| Across::new(&tokens_axis, domain, accuracy.right() + PLOT_GAP, TOKENS));
         let width = tokens.as_ref().unwrap_or(&accuracy).right() + 16.0;
@@ -104,7 +105,7 @@ fn draw_bar(
     value: FingerprintValue,
     (y, height): (f64, f64),
 ) {
-    let colour = fingerprint.series.colour();
+    let colour = fingerprint.series.area_colour();
     let Some(end) = accuracy.clamped(value.value) else { return };
     canvas.rect(Rect::new(accuracy.left, y, end - accuracy.left, height), Paint::fill(colour));
     if let Some(ratio) = value.truncated_ratio.filter(|ratio| *ratio > 0.0)
@@ -120,7 +121,7 @@ fn draw_bar(
         && let (Some(low), Some(high)) = (accuracy.clamped(interval.low), accuracy.clamped(interval.high))
     {
         let (middle, cap) = (y + height / 2.0, height * 0.25);
-        let paint = Paint::stroke(if fingerprint.series.colour() == INK { SOFT_INK } else { INK }, 1.1);
+        let paint = Paint::stroke(INK, 1.1);
         let ends = [low, high].map(|x| vec![(x, middle - cap), (x, middle + cap)]);
         canvas.lines([vec![(low, middle), (high, middle)]].into_iter().chain(ends).collect(), paint);
     }

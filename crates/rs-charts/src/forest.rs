@@ -84,14 +84,15 @@ impl Chart for Forest {
         let mut canvas = Canvas::default();
         canvas.group("header", None, |canvas| {
             let style = TextStyle::new(TEXT).bold();
-            for (column, header) in layout.columns.iter().zip(["difference", &self.p_header, &self.trials_header]) {
+            for (column, header) in
+                layout.columns.iter().zip([self.difference_header(), &self.p_header, &self.trials_header])
+            {
                 if column.width > 0.0 {
                     canvas.text(&style.shortened(header, column.width), (column.right, HEADER - 9.0), style.end());
                 }
             }
         });
         let mut y = HEADER;
-        let top = y;
         for panel in self.panels.iter().filter(|panel| !panel.rows.is_empty()) {
             if !panel.label.is_empty() {
                 let style = TextStyle::new(TEXT).bold();
@@ -101,9 +102,6 @@ impl Chart for Forest {
             }
             canvas.group("panel", Some(panel.label.clone()), |canvas| self.draw_panel(canvas, &layout, panel, y));
             y += ROW * panel.rows.len() as f64;
-        }
-        if let Some(zero) = layout.across.place(0.0) {
-            canvas.group("zero", None, |canvas| canvas.line((zero, top), (zero, y), Paint::stroke(INK, 1.2)));
         }
         canvas.line((layout.across.left, y), (layout.across.right(), y), Paint::stroke(FRAME, 1.0));
         layout.across.draw_ticks(&mut canvas, y);
@@ -164,9 +162,9 @@ impl Forest {
         let label = rows().map(|row| style.width(&row.label)).fold(0.0, f64::max).min(LABEL_WIDTH);
         let across = Across::new(&self.axis, domain, label + COLUMN_GAP, PLOT);
         let mut right = across.right();
-        let columns = [("difference", 0), (self.p_header.as_str(), 1), (self.trials_header.as_str(), 2)];
+        let columns = [(self.difference_header(), 0), (self.p_header.as_str(), 1), (self.trials_header.as_str(), 2)];
         let columns = columns.map(|(header, index)| {
-            let cells = rows().map(|row| style.width(&cells_of(row)[index])).fold(0.0, f64::max);
+            let cells = rows().map(|row| style.width(&self.cells_of(row)[index])).fold(0.0, f64::max);
             let width = if cells > 0.0 { cells.max(style.width(header)).min(LABEL_WIDTH) } else { 0.0 };
             right += if width > 0.0 { width + COLUMN_GAP } else { 0.0 };
             Column { right, width }
@@ -184,9 +182,12 @@ impl Forest {
             canvas.rect(Rect::new(0.0, top + ROW * row as f64, layout.width, ROW), Paint::fill(STRIPE));
         }
         layout.across.draw_grid(canvas, top, bottom);
+        if let Some(zero) = layout.across.place(0.0) {
+            canvas.group("zero", None, |canvas| canvas.line((zero, top), (zero, bottom), Paint::stroke(INK, 1.2)));
+        }
         for (index, row) in panel.rows.iter().enumerate() {
             let y = top + ROW * (index as f64 + 0.5);
-            let [difference, p, trials] = cells_of(row);
+            let [difference, p, trials] = self.cells_of(row);
             let tooltip = [row.label.as_str(), &difference, &p, &trials].join(" · ");
             canvas.group("forest-row", Some(tooltip), |canvas| {
                 let style = match row.kind {
@@ -203,6 +204,23 @@ impl Forest {
                 }
             });
         }
+    }
+
+    fn difference_header(&self) -> &'static str {
+        if self.axis.percent { "difference [%]" } else { "difference" }
+    }
+
+    /// The texts of a row's columns, empty where nothing is known.
+    fn cells_of(&self, row: &ForestRow) -> [String; 3] {
+        let difference = row.difference.filter(|difference| difference.value.is_finite());
+        let difference = difference.map(|difference| {
+            if self.axis.percent { number::estimate_in_percent(difference) } else { number::estimate(difference) }
+        });
+        [
+            difference.unwrap_or_default(),
+            row.p.filter(|p| p.is_finite()).map_or_else(String::new, number::p_value),
+            row.trials.map_or_else(String::new, number::grouped),
+        ]
     }
 
     /// Draws what lies on either side of zero; says where that ends.
@@ -224,15 +242,6 @@ impl Forest {
         }
         y + SMALL_TEXT + 6.0
     }
-}
-
-/// The texts of a row's columns, empty where nothing is known.
-fn cells_of(row: &ForestRow) -> [String; 3] {
-    [
-        row.difference.filter(|difference| difference.value.is_finite()).map_or_else(String::new, number::estimate),
-        row.p.filter(|p| p.is_finite()).map_or_else(String::new, number::p_value),
-        row.trials.map_or_else(String::new, number::grouped),
-    ]
 }
 
 fn draw_mark(canvas: &mut Canvas, layout: &Layout, row: &ForestRow, difference: Estimate, y: f64, colour: Colour) {

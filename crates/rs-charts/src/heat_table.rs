@@ -93,8 +93,11 @@ pub struct HeatCell {
     pub text: Option<String>,
 }
 
-/// Wider tables go on in a further panel.
+/// Wider tables go on in further panels.
 const WIDEST: f64 = 1120.0;
+/// With more columns than fill this many panels, the panels are this wide, or the picture would be a ribbon.
+const PANELS: usize = 2;
+const WIDEST_OF_MANY: f64 = 1800.0;
 const LABEL_WIDTH: f64 = 240.0;
 const LEADING_WIDTH: f64 = 150.0;
 const COLUMN_GAP: f64 = 14.0;
@@ -188,7 +191,11 @@ impl Layout {
         let left = swatch + label + COLUMN_GAP + leading.iter().map(|width| width + COLUMN_GAP).sum::<f64>();
 
         let margins = table.rows.iter().flat_map(|row| row.cells.iter().flatten()).any(|cell| cell.margin.is_some());
-        let columns_that_fit = |cell: f64| ((WIDEST - left) / cell).floor().max(8.0) as usize;
+        let columns_that_fit = |cell: f64| {
+            let within = |width: f64| ((width - left) / cell).floor().max(8.0) as usize;
+            let few = within(WIDEST);
+            if table.columns.len() > few * PANELS { within(WIDEST_OF_MANY) } else { few }
+        };
         let form = if margins
             && table.rows.len() * table.columns.len().div_ceil(columns_that_fit(38.0)) <= ROWS_WITH_MARGINS
         {
@@ -197,7 +204,7 @@ impl Layout {
             Form::Flat
         };
         let cell = match form {
-            Form::Tall => (38.0, 30.0),
+            Form::Tall => (38.0, 32.0),
             Form::Flat => (34.0, 20.0),
         };
         let panels = table.columns.len().div_ceil(columns_that_fit(cell.0));
@@ -296,11 +303,11 @@ impl HeatTable {
         let style = TextStyle::new(TEXT).colour(ink).middle();
         let text = cell.text.clone().or_else(|| value.map(number::share)).unwrap_or_else(|| "–".to_owned());
         let text = style.shortened(&text, rect.width - 2.0);
-        let margin = cell.margin.filter(|margin| margin.is_finite() && form == Form::Tall);
+        let margin = cell.margin.filter(|margin| is_margin(*margin) && form == Form::Tall);
         if let Some(margin) = margin {
-            canvas.centred(&text, (x, middle - 7.0), style);
+            canvas.centred(&text, (x, middle - 8.0), style);
             let style = TextStyle::new(SMALL_TEXT).colour(ink).middle();
-            canvas.centred(&format!("±{}", number::share(margin)), (x, middle + 6.0), style);
+            canvas.centred(&format!("±{}", number::share(margin)), (x, middle + 5.0), style);
         } else {
             canvas.centred(&text, (x, middle - 1.0), style);
         }
@@ -344,7 +351,7 @@ impl HeatTable {
             Some(value) => text.push_str(&number::fixed(value, 3)),
             None => text.push_str("no data"),
         }
-        if let Some(margin) = cell.and_then(|cell| cell.margin).filter(|margin| margin.is_finite()) {
+        if let Some(margin) = cell.and_then(|cell| cell.margin).filter(|margin| is_margin(*margin)) {
             text.push_str(&format!(" ± {}", number::fixed(margin, 3)));
         }
         if let Some(ratio) = cell.and_then(|cell| cell.truncated_ratio).filter(|ratio| ratio.is_finite()) {
@@ -352,6 +359,10 @@ impl HeatTable {
         }
         text
     }
+}
+
+fn is_margin(margin: f64) -> bool {
+    margin.is_finite() && margin >= 0.0
 }
 
 /// Draws text in a column that begins at `x` and is so wide.

@@ -171,24 +171,8 @@ impl Intervals {
             });
         }
         for plot in plots {
-            let cliques = panel.cliques.iter().filter(|clique| clique.axis == plot.index);
-            for (place, clique) in cliques.enumerate() {
-                let x = plot.across.right() + 8.0 + plot.bracket * (place as f64 + 0.5);
-                let places: Vec<f64> =
-                    clique.members.iter().filter(|row| **row < panel.rows.len()).map(|row| middle(*row)).collect();
-                let (first, last) =
-                    places.iter().fold((f64::INFINITY, 0.0_f64), |(low, high), y| (low.min(*y), high.max(*y)));
-                canvas.group("clique", Some(format!("clique {}", clique.label)), |canvas| {
-                    canvas.line((x, first), (x, last), Paint::stroke(SOFT_INK, 1.2));
-                    for y in places {
-                        canvas.circle((x, y), 2.6, Paint::fill(INK));
-                    }
-                    let style = TextStyle::new(SMALL_TEXT).colour(SOFT_INK).middle();
-                    if style.width(&clique.label) <= plot.bracket {
-                        canvas.text(&clique.label, (x, top - 4.0), style);
-                    }
-                });
-            }
+            let cliques: Vec<&Clique> = panel.cliques.iter().filter(|clique| clique.axis == plot.index).collect();
+            draw_cliques(canvas, plot, &cliques, panel.rows.len(), top);
         }
     }
 
@@ -213,14 +197,39 @@ impl Intervals {
                 canvas.lines(vec![cap(low), cap(high)], Paint::stroke(colour, 1.4));
             }
             if let Some(x) = plot.across.clamped(estimate.value) {
-                let paint = if truncated.is_some() {
-                    Paint::fill(PAPER).outlined(colour, 1.8)
-                } else {
-                    Paint::fill(colour).outlined(PAPER, 0.8)
-                };
+                let paint =
+                    if truncated.is_some() { Paint::fill(PAPER).outlined(colour, 1.8) } else { Paint::fill(colour) };
                 canvas.marker(row.series.marker(), (x, y), 4.6, paint);
             }
         }
+    }
+}
+
+/// Draws the brackets of one axis, right of its plot.
+fn draw_cliques(canvas: &mut Canvas, plot: &AxisPlot<'_>, cliques: &[&Clique], rows: usize, top: f64) {
+    let style = TextStyle::new(SMALL_TEXT).colour(SOFT_INK).middle();
+    // Names stand in one line, or, when they would run into each other, each above its own first dot.
+    let in_line = cliques.iter().all(|clique| style.width(&clique.label) <= plot.bracket - 1.0);
+    let mut before = f64::NAN;
+    for (place, clique) in cliques.iter().enumerate() {
+        let x = plot.across.right() + 8.0 + plot.bracket * (place as f64 + 0.5);
+        let members = clique.members.iter().filter(|row| **row < rows);
+        let places: Vec<f64> = members.map(|row| top + ROW * (*row as f64 + 0.5)).collect();
+        let Some(first) = places.iter().copied().reduce(f64::min) else { continue };
+        let last = places.iter().copied().fold(first, f64::max);
+        canvas.group("clique", Some(format!("clique {}", clique.label)), |canvas| {
+            canvas.line((x, first), (x, last), Paint::stroke(SOFT_INK, 1.2));
+            for y in places {
+                canvas.circle((x, y), 2.6, Paint::fill(INK));
+            }
+            let room = style.width(&clique.label) <= 2.0 * plot.bracket - 3.0;
+            if in_line {
+                canvas.text(&clique.label, (x, top - 4.0), style);
+            } else if room && first != before {
+                canvas.text(&clique.label, (x, first - 5.0), style);
+            }
+        });
+        before = first;
     }
 }
 

@@ -71,6 +71,7 @@ pub struct LinePoint {
 const PANEL_LABEL: f64 = 22.0;
 const PANEL_GAP: (f64, f64) = (24.0, 14.0);
 const BAND_OPACITY: f64 = 0.16;
+const LINE: f64 = 1.8;
 
 impl Chart for Lines {
     fn picture(&self) -> Picture {
@@ -109,15 +110,18 @@ impl Chart for Lines {
                     x.draw_label(canvas, &self.x.label, y.bottom() + TICKS_BELOW);
                     y.draw_ticks(canvas, x.left);
                     y.draw_label(canvas, &panel.y.label, left + TEXT);
+                    // Bands under all lines: a line is never hidden by its neighbour's band.
                     canvas.clipped(plot.rect(), |canvas| {
-                        // Bands under all lines: a line is never hidden by its neighbour's band.
                         for curve in &panel.curves {
                             curve.draw_band(canvas, &plot);
                         }
-                        for curve in &panel.curves {
-                            canvas.group("curve", Some(curve.label.clone()), |canvas| curve.draw(canvas, &plot));
-                        }
                     });
+                    for curve in &panel.curves {
+                        canvas.group("curve", Some(curve.label.clone()), |canvas| {
+                            curve.draw_line(canvas, &plot, curve.series.colour());
+                            curve.draw_markers(canvas, &plot);
+                        });
+                    }
                 });
                 left = x.right() + PANEL_GAP.0;
             }
@@ -202,29 +206,23 @@ impl Curve {
         }
     }
 
-    pub(crate) fn draw(&self, canvas: &mut Canvas, plot: &Plot<'_>) {
-        let colour = self.series.colour();
-        let runs = self.runs(plot);
-        let lines = runs.iter().map(|run| {
-            let points: Vec<(f64, f64)> = run.iter().map(|point| (point.x, point.y)).collect();
-            self.joined(&points)
-        });
-        canvas.lines(lines.collect(), Paint::stroke(colour, 1.8).dash(self.series.dash()));
-        for run in &runs {
-            // A point between two gaps would not be seen.
-            if run.len() == 1 || self.shape == CurveShape::Marked {
-                for point in run {
-                    canvas.marker(self.series.marker(), (point.x, point.y), 3.4, Paint::fill(colour));
-                }
-            }
-        }
-    }
-
-    /// A wider line in the paper's colour, so that the curve is seen over points of its own colour.
-    pub(crate) fn draw_halo(&self, canvas: &mut Canvas, plot: &Plot<'_>, paper: Colour) {
+    /// Draws the curve without its markers.
+    pub(crate) fn draw_line(&self, canvas: &mut Canvas, plot: &Plot<'_>, colour: Colour) {
         let places = |run: &Vec<Placed>| run.iter().map(|point| (point.x, point.y)).collect::<Vec<_>>();
         let lines = self.runs(plot).iter().map(|run| self.joined(&places(run))).collect();
-        canvas.lines(lines, Paint::stroke(paper, 4.5));
+        canvas.clipped(plot.rect_with_frame(), |canvas| {
+            canvas.lines(lines, Paint::stroke(colour, LINE).dash(self.series.dash()));
+        });
+    }
+
+    /// Marks the points, or those that no line is seen of; whole, also on the frame.
+    fn draw_markers(&self, canvas: &mut Canvas, plot: &Plot<'_>) {
+        let frame = plot.rect_with_frame();
+        for run in self.runs(plot).iter().filter(|run| run.len() == 1 || self.shape == CurveShape::Marked) {
+            for point in run.iter().filter(|point| frame.contains((point.x, point.y))) {
+                canvas.marker(self.series.marker(), (point.x, point.y), 3.4, Paint::fill(self.series.colour()));
+            }
+        }
     }
 
     /// The line through these places.

@@ -1,5 +1,7 @@
 //! Numbers as people read them. Here alone they are rounded for text.
 
+use crate::estimate::Estimate;
+
 /// The minus sign, as wide as the plus.
 const MINUS: &str = "\u{2212}";
 
@@ -53,15 +55,23 @@ pub(crate) fn p_value(p: f64) -> String {
     }
 }
 
-/// A value with its interval: `−.04 [−.08, .01]`, or with digits as large numbers need them.
-pub(crate) fn estimate(estimate: crate::Estimate) -> String {
+/// A value with its interval, with as many digits as its size needs: `−.041 [−.080, .012]`, `4,310 [4,200, 4,420]`.
+pub(crate) fn estimate(estimate: Estimate) -> String {
     let ends = estimate.interval.map_or([0.0, 0.0], |interval| [interval.low, interval.high]);
     let largest = ends.into_iter().chain([estimate.value]).fold(0.0, |size: f64, value| size.max(value.abs()));
-    let text = |value: f64| match largest {
+    written(estimate, |value| match largest {
         largest if largest < 1.5 => fixed(value, 3).replacen("0.", ".", 1),
         largest if largest < 100.0 => fixed(value, 1),
         _ => tick(value.round(), 1.0),
-    };
+    })
+}
+
+/// Shares of one, in percent: `−4.1 [−8.0, 1.2]`.
+pub(crate) fn estimate_in_percent(estimate: Estimate) -> String {
+    written(estimate, |value| fixed(value * 100.0, 1))
+}
+
+fn written(estimate: Estimate, text: impl Fn(f64) -> String) -> String {
     match estimate.interval {
         Some(interval) if interval.low.is_finite() && interval.high.is_finite() => {
             format!("{} [{}, {}]", text(estimate.value), text(interval.low), text(interval.high))

@@ -67,7 +67,7 @@ impl<'a> LegendEntry<'a> {
     /// Bars.
     pub(crate) fn area(label: &'a str, series: Series) -> Self {
         let draw = move |canvas: &mut Canvas, (x, y): (f64, f64)| {
-            canvas.rect(Rect::new(x - 9.0, y - 5.0, 18.0, 10.0), Paint::fill(series.colour()));
+            canvas.rect(Rect::new(x - 9.0, y - 5.0, 18.0, 10.0), Paint::fill(series.area_colour()));
         };
         Self { label, draw: Box::new(draw) }
     }
@@ -104,11 +104,32 @@ pub(crate) fn compose(caption: &Caption, legend: &[LegendEntry<'_>], body: Body,
     canvas.place("body", (MARGIN, y), body.canvas);
     y += body.height + 6.0;
 
-    let notes: Vec<&str> =
-        caption.notes.iter().chain(own_notes).map(String::as_str).filter(|note| !note.is_empty()).collect();
-    paragraph(&mut canvas, "foot", &notes.join("  ·  "), TextStyle::new(SMALL_TEXT).colour(SOFT_INK), &mut y);
+    let style = TextStyle::new(SMALL_TEXT).colour(SOFT_INK);
+    canvas.group("foot", None, |canvas| {
+        for line in foot_lines(caption.notes.iter().chain(own_notes), style, width) {
+            y += style.size;
+            canvas.text(&line, (MARGIN, y), style);
+            y += style.size * 0.4;
+        }
+    });
 
     Picture::new(width + 2.0 * MARGIN, y + MARGIN * 0.7, &caption.title, canvas)
+}
+
+/// The notes with dots between them, broken where one ends if that is possible.
+fn foot_lines<'a>(notes: impl Iterator<Item = &'a String>, style: TextStyle, width: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for note in notes.filter(|note| !note.trim().is_empty()) {
+        if let Some(line) = lines.last_mut() {
+            let longer = format!("{line}  ·  {note}");
+            if style.width(&longer) <= width {
+                *line = longer;
+                continue;
+            }
+        }
+        lines.extend(style.wrapped(note, width));
+    }
+    lines
 }
 
 /// Draws the entries in rows from `y` on; says where they end.

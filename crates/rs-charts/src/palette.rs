@@ -58,10 +58,10 @@ impl Colour {
         if self.luminance() > 0.179 { Self(0, 0, 0) } else { PAPER }
     }
 
-    /// This colour, mixed with white.
-    pub(crate) fn lighter(self, share: f64) -> Self {
-        let mix = |channel: u8| (f64::from(channel) + (255.0 - f64::from(channel)) * share).round() as u8;
-        Self(mix(self.0), mix(self.1), mix(self.2))
+    /// This colour with a share of another.
+    pub(crate) fn mixed(self, other: Self, share: f64) -> Self {
+        let mix = |own: u8, other: u8| (f64::from(own) + (f64::from(other) - f64::from(own)) * share).round() as u8;
+        Self(mix(self.0, other.0), mix(self.1, other.1), mix(self.2, other.2))
     }
 }
 
@@ -85,6 +85,11 @@ impl Series {
     /// Its colour.
     pub(crate) fn colour(self) -> Colour {
         SERIES[self.0 % SERIES.len()]
+    }
+
+    /// Its colour where there is no marker and no dash to tell it by: paler in each second round.
+    pub(crate) fn area_colour(self) -> Colour {
+        if (self.0 / SERIES.len()).is_multiple_of(2) { self.colour() } else { self.colour().mixed(PAPER, 0.5) }
     }
 
     /// Its marker: five of them over seven colours, so that the two together repeat after 35 only.

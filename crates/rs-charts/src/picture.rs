@@ -104,6 +104,10 @@ impl Rect {
         self.y + self.height
     }
 
+    pub(crate) fn contains(self, (x, y): (f64, f64)) -> bool {
+        (self.x..=self.right()).contains(&x) && (self.y..=self.bottom()).contains(&y)
+    }
+
     pub(crate) fn centre(self) -> (f64, f64) {
         (self.x + self.width / 2.0, self.y + self.height / 2.0)
     }

@@ -144,6 +144,11 @@ impl Plot<'_> {
         Rect::new(self.x.left, self.y.top, self.x.width, self.y.height)
     }
 
+    /// The same with room for lines that lie on the frame.
+    pub(crate) fn rect_with_frame(&self) -> Rect {
+        Rect::new(self.x.left - 1.0, self.y.top - 1.0, self.x.width + 2.0, self.y.height + 2.0)
+    }
+
     /// Where a point is; none when it has no place.
     pub(crate) fn place(&self, x: f64, y: f64) -> Option<(f64, f64)> {
         Some((self.x.place(x)?, self.y.place(y)?))

@@ -8,7 +8,7 @@ use crate::fingerprint::{Fingerprint, FingerprintValue};
 use crate::number;
 use crate::page::{Body, LegendEntry, SMALL_TEXT, TEXT, compose};
 use crate::palette::{FRAME, GRID, PAPER, SOFT_INK};
-use crate::picture::{Canvas, Paint, Picture, TextStyle};
+use crate::picture::{Canvas, Paint, Picture, Rect, TextStyle};
 
 /// Fingerprints over tasks as a spiderweb, several overlaid; from 0 in the middle to 1 at the rim. With fewer than three
 /// tasks there is no web: use [`crate::Bars`].
@@ -149,7 +149,10 @@ impl Web {
         for share in [0.25, 0.5, 0.75, 1.0] {
             // Between two spokes, where there are no corners.
             let ((x1, y1), (x2, y2)) = (self.at(0, share), self.at(1, share));
-            canvas.centred(&number::share(share), (x1.midpoint(x2), y1.midpoint(y2)), style);
+            let (text, x, y) = (number::share(share), x1.midpoint(x2), y1.midpoint(y2));
+            let width = style.width(&text) + 4.0;
+            canvas.rect(Rect::new(x - width / 2.0, y - 6.0, width, 12.0), Paint::fill(PAPER).opacity(0.8));
+            canvas.centred(&text, (x, y), style);
         }
     }
 }
@@ -168,7 +171,9 @@ impl Radar {
         for ((spoke, value), (next, next_value)) in sectors {
             let ends = |spoke: usize, low: f64, high: f64| (web.at(spoke, low), web.at(spoke, high));
             let (from, to) = (web.at(spoke, value.value), web.at(next, next_value.value));
-            canvas.polygon(vec![web.centre, from, to], Paint::fill(colour).opacity(if shaded { 0.08 } else { 0.04 }));
+            if shaded {
+                canvas.polygon(vec![web.centre, from, to], Paint::fill(colour).opacity(0.08));
+            }
             if let (true, Some(interval), Some(next_interval)) = (shaded, value.interval, next_value.interval) {
                 let (a, b) = ends(spoke, interval.low, interval.high);
                 let (d, c) = ends(next, next_interval.low, next_interval.high);
@@ -181,6 +186,7 @@ impl Radar {
                 let (d, c) = ends(next, next_value.value, next_value.value + truncated(next_value));
                 canvas.group("truncated", None, |canvas| {
                     canvas.hatch_polygon(&[a, b, c, d], Paint::stroke(colour, 1.0));
+                    canvas.line(b, c, Paint::stroke(colour, 1.0));
                 });
             }
             edges.push(vec![from, to]);

@@ -53,7 +53,7 @@ impl Domain {
                     low.abs() * 0.1
                 };
                 let (low, high) = (low - room, high + room);
-                let step = nice_step((high - low) / 6.0);
+                let step = nice_step((high - low) / 10.0);
                 Self { scale, low: (low / step + 1e-9).floor() * step, high: (high / step - 1e-9).ceil() * step }
             }
             Scale::Logarithmic => {

@@ -8,7 +8,7 @@ use crate::chart::Chart;
 use crate::lines::{Curve, CurveShape, LinePoint};
 use crate::number;
 use crate::page::{Body, LegendEntry, TEXT, compose};
-use crate::palette::{Colour, PAPER};
+use crate::palette::Colour;
 use crate::picture::{Canvas, Paint, Picture, Rect, TextStyle};
 use crate::plot::{self, Across, LABEL_BELOW, LABEL_LEFT, Plot, TICKS_BELOW, Upwards};
 use crate::scale::Domain;
@@ -147,13 +147,18 @@ struct Drawn {
 impl ScatterPanel {
     fn draw(&self, canvas: &mut Canvas, plot: &Plot<'_>) -> Drawn {
         let rect = plot.rect();
-        let inside = |(x, y): &(f64, f64)| {
-            (rect.x - 0.5..=rect.right() + 0.5).contains(x) && (rect.y - 0.5..=rect.bottom() + 0.5).contains(y)
-        };
+        let frame = plot.rect_with_frame();
         let placed: Vec<Vec<(f64, f64)>> = self
             .groups
             .iter()
-            .map(|group| group.points.iter().filter_map(|[x, y]| plot.place(*x, *y)).filter(inside).collect())
+            .map(|group| {
+                group
+                    .points
+                    .iter()
+                    .filter_map(|[x, y]| plot.place(*x, *y))
+                    .filter(|place| frame.contains(*place))
+                    .collect()
+            })
             .collect();
         let all: usize = self.groups.iter().map(|group| group.points.len()).sum();
         let points: usize = placed.iter().map(Vec::len).sum();
@@ -176,10 +181,11 @@ impl ScatterPanel {
                 let points = group.trend.clone();
                 let curve =
                     Curve { label: group.label.clone(), series: group.series, shape: CurveShape::Straight, points };
+                // Darker than its points, or it would not be seen among them.
+                let colour = group.series.colour().mixed(Colour(0, 0, 0), 0.6);
                 canvas.group("trend", None, |canvas| {
                     curve.draw_band(canvas, plot);
-                    curve.draw_halo(canvas, plot, PAPER);
-                    curve.draw(canvas, plot);
+                    curve.draw_line(canvas, plot, colour);
                 });
             }
         });

@@ -61,6 +61,8 @@ pub struct SurfaceCell {
 
 /// How wide all panels together may be.
 const WIDEST: f64 = 1000.0;
+/// Cells have no text when they would be higher together.
+const HIGHEST: f64 = 1400.0;
 const PANEL_GAP: (f64, f64) = (22.0, 16.0);
 const PANEL_LABEL: f64 = 22.0;
 /// The largest and the smallest cell; in those narrower than `WITH_TEXT` there is no text.
@@ -139,10 +141,12 @@ impl Layout {
         let left = widest(&surface.y) + 12.0 + if surface.y.label.is_empty() { 0.0 } else { TEXT + 8.0 };
         let (across, up) = (surface.x.values.len() as f64, surface.y.values.len() as f64);
 
-        // As many panels beside each other as leave cells with text; else as many as are about as wide as high.
+        // As many panels beside each other as leave cells with text, unless the picture would be a ribbon.
         let width_of = |columns: usize, cell: f64| left + (cell * across + PANEL_GAP.0) * columns as f64 - PANEL_GAP.0;
-        let columns =
-            (1..=panels.min(4)).rev().find(|columns| width_of(*columns, WITH_TRIALS.0 + 4.0) <= WIDEST).unwrap_or(1);
+        let columns_of = |cell: f64| (1..=panels.min(4)).rev().find(|columns| width_of(*columns, cell) <= WIDEST);
+        let with_text = columns_of(WITH_TRIALS.0 + 4.0).unwrap_or(1);
+        let height = panels.div_ceil(with_text) as f64 * up * WITH_TEXT.1;
+        let columns = if height > HIGHEST { columns_of(SMALLEST.0 + 1.0).unwrap_or(1) } else { with_text };
         let room = (WIDEST - left + PANEL_GAP.0) / columns as f64 - PANEL_GAP.0;
         // At least as wide as a label under it needs.
         let cell_width = (room / across).clamp(SMALLEST.0, LARGEST.0).max(90.0 / across);
@@ -217,7 +221,7 @@ impl Surface {
         let mark = self.truncation_mark.unwrap_or(crate::TRUNCATION_MARK);
         let truncated = cell.truncated_ratio.is_some_and(|ratio| ratio > mark);
         if truncated {
-            canvas.group("truncated", None, |canvas| canvas.hatch(rect, Paint::stroke(ink, 0.8)));
+            canvas.group("truncated", None, |canvas| canvas.hatch(rect, Paint::stroke(colour.mixed(ink, 0.6), 0.9)));
         }
         if !layout.writes_values() {
             return;
