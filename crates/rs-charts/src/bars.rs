@@ -4,7 +4,7 @@ use crate::axis::{Axis, Bounds};
 use crate::caption::Caption;
 use crate::chart::Chart;
 use crate::fingerprint::{Fingerprint, FingerprintValue};
-use crate::page::{Body, LegendEntry, TEXT, compose};
+use crate::page::{Body, LegendKey, TEXT, compose, legend_of};
 use crate::palette::{BLANK, FRAME, INK, STRIPE};
 use crate::picture::{Canvas, Paint, Picture, Rect, TextStyle};
 use crate::plot::{Across, LABEL_BELOW, TICKS_BELOW};
@@ -47,8 +47,9 @@ impl Chart for Bars {
         };
         let label = label + 6.0;
         let accuracy = Across::new(&axis, domain, label + 12.0, VALUES);
-        let tokens = Domain::of(&tokens_axis, values().filter_map(|value| value.tokens))
-            .map(|domain| Across::new(&tokens_axis, domain, accuracy.right() + PLOT_GAP, TOKENS));
+        let tokens =
+            Domain::of(&tokens_axis, values().filter_map(|value| value.tokens).filter(|tokens| *tokens >= 0.0))
+                .map(|domain| Across::new(&tokens_axis, domain, accuracy.right() + PLOT_GAP, TOKENS));
         let width = tokens.as_ref().unwrap_or(&accuracy).right() + 16.0;
 
         let bar = if self.fingerprints.len() > 4 { BAR.1 } else { BAR.0 };
@@ -87,11 +88,8 @@ impl Chart for Bars {
         if values().any(|value| value.truncated_ratio.is_some_and(|ratio| ratio > 0.0)) {
             notes.push("hatched: truncated".to_owned());
         }
-        let legend: Vec<_> = self
-            .fingerprints
-            .iter()
-            .map(|fingerprint| LegendEntry::area(&fingerprint.label, fingerprint.series))
-            .collect();
+        let series = self.fingerprints.iter().map(|fingerprint| (fingerprint.label.as_str(), fingerprint.series));
+        let legend = legend_of(series, LegendKey::Area);
         let body = Body { canvas, width, height: bottom + TICKS_BELOW + LABEL_BELOW };
         compose(&self.caption, &legend, body, &notes)
     }

@@ -106,7 +106,7 @@ impl Chart for Forest {
         canvas.line((layout.across.left, y), (layout.across.right(), y), Paint::stroke(FRAME, 1.0));
         layout.across.draw_ticks(&mut canvas, y);
         y += TICKS_BELOW;
-        y = self.draw_sides(&mut canvas, &layout.across, y);
+        y = self.draw_sides(&mut canvas, &layout.across, layout.width, y);
         layout.across.draw_label(&mut canvas, &self.axis.label, y);
         y += LABEL_BELOW;
 
@@ -224,21 +224,19 @@ impl Forest {
     }
 
     /// Draws what lies on either side of zero; says where that ends.
-    fn draw_sides(&self, canvas: &mut Canvas, across: &Across, y: f64) -> f64 {
+    fn draw_sides(&self, canvas: &mut Canvas, across: &Across, width: f64, y: f64) -> f64 {
         if self.below_zero.is_empty() && self.above_zero.is_empty() {
             return y;
         }
         let Some(zero) = across.clamped(0.0) else { return y };
         let style = TextStyle::new(SMALL_TEXT).colour(SOFT_INK);
-        let side = |canvas: &mut Canvas, text: &str, x: f64, style: TextStyle| {
-            // A side may be narrow when the bounds are fixed, but its text has the room outside of the plot too.
-            canvas.text(&style.shortened(text, PLOT * 0.5 + 20.0), (x, y + SMALL_TEXT + 1.0), style);
-        };
         if !self.below_zero.is_empty() {
-            side(canvas, &format!("← {}", self.below_zero), zero - 10.0, style.end());
+            let text = style.shortened(&format!("← {}", self.below_zero), zero - 10.0);
+            canvas.text(&text, (zero - 10.0, y + SMALL_TEXT + 1.0), style.end());
         }
         if !self.above_zero.is_empty() {
-            side(canvas, &format!("{} →", self.above_zero), zero + 10.0, style);
+            let text = style.shortened(&format!("{} →", self.above_zero), width - zero - 10.0);
+            canvas.text(&text, (zero + 10.0, y + SMALL_TEXT + 1.0), style);
         }
         y + SMALL_TEXT + 6.0
     }

@@ -303,11 +303,12 @@ impl HeatTable {
         let style = TextStyle::new(TEXT).colour(ink).middle();
         let text = cell.text.clone().or_else(|| value.map(number::share)).unwrap_or_else(|| "–".to_owned());
         let text = style.shortened(&text, rect.width - 2.0);
+        let small = TextStyle::new(SMALL_TEXT).colour(ink).middle();
         let margin = cell.margin.filter(|margin| is_margin(*margin) && form == Form::Tall);
-        if let Some(margin) = margin {
+        let margin = margin.map(|margin| format!("±{}", number::share(margin)));
+        if let Some(margin) = margin.filter(|margin| small.width(margin) <= rect.width) {
             canvas.centred(&text, (x, middle - 8.0), style);
-            let style = TextStyle::new(SMALL_TEXT).colour(ink).middle();
-            canvas.centred(&format!("±{}", number::share(margin)), (x, middle + 5.0), style);
+            canvas.centred(&margin, (x, middle + 5.0), small);
         } else {
             canvas.centred(&text, (x, middle - 1.0), style);
         }

@@ -92,7 +92,7 @@ impl Chart for Intervals {
                 y += BRACKET_LABEL;
             }
             canvas.group("panel", Some(self.panels[index].label.clone()), |canvas| {
-                self.draw_panel(canvas, panel, &plots, y)
+                self.draw_panel(canvas, panel, &plots, y);
             });
             y += ROW * panel.rows.len() as f64 + TICKS_BELOW + PANEL_GAP;
         }

@@ -34,6 +34,10 @@
 //! assert!(chart.to_svg().starts_with("<svg"));
 //! ```
 
+// The samples are written as a user of the crate writes charts.
+#[cfg(test)]
+extern crate self as rs_charts;
+
 mod axis;
 mod bars;
 mod caption;
@@ -56,6 +60,12 @@ mod scale;
 mod scatter;
 mod series;
 mod surface;
+
+#[cfg(test)]
+mod legibility;
+#[cfg(test)]
+#[path = "../examples/gallery/samples.rs"]
+mod samples;
 
 pub use axis::{Axis, Bounds, Scale};
 pub use bars::Bars;

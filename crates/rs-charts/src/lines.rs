@@ -3,7 +3,7 @@
 use crate::axis::Axis;
 use crate::caption::Caption;
 use crate::chart::Chart;
-use crate::page::{Body, LegendEntry, TEXT, compose};
+use crate::page::{Body, LegendKey, TEXT, compose, legend_of};
 use crate::palette::Colour;
 use crate::picture::{Canvas, Paint, Picture, TextStyle};
 use crate::plot::{self, Across, LABEL_BELOW, LABEL_LEFT, Plot, TICKS_BELOW, Upwards};
@@ -130,21 +130,9 @@ impl Chart for Lines {
             size.1 = plot_top + height + below;
             top = size.1 + PANEL_GAP.1;
         }
-        let legend = self.legend(&panels);
+        let curves = panels.iter().flat_map(|panel| &panel.curves);
+        let legend = legend_of(curves.map(|curve| (curve.label.as_str(), curve.series)), LegendKey::Line);
         compose(&self.caption, &legend, Body { canvas, width: size.0, height: size.1 }, &[])
-    }
-}
-
-impl Lines {
-    fn legend<'a>(&self, panels: &[&'a LinePanel]) -> Vec<LegendEntry<'a>> {
-        let mut seen: Vec<(&str, Series)> = Vec::new();
-        for curve in panels.iter().flat_map(|panel| &panel.curves) {
-            let key = (curve.label.as_str(), curve.series);
-            if !curve.label.is_empty() && !seen.contains(&key) {
-                seen.push(key);
-            }
-        }
-        seen.into_iter().map(|(label, series)| LegendEntry::line(label, series)).collect()
     }
 }
 

@@ -18,9 +18,10 @@ pub(crate) fn grouped(count: u64) -> String {
     text
 }
 
-/// With so many digits after the point, and a real minus sign; never `−0`.
+/// With so many digits after the point, and a real minus sign; never `−0`. In powers of ten from a billion on.
 pub(crate) fn fixed(value: f64, digits: usize) -> String {
-    let text = format!("{value:.digits$}");
+    // Nobody counts that many digits, and no column has room for them.
+    let text = if value.abs() < 1e9 { format!("{value:.digits$}") } else { format!("{value:.1e}") };
     match text.strip_prefix('-') {
         Some(positive) if positive.bytes().all(|byte| matches!(byte, b'0' | b'.')) => positive.to_owned(),
         Some(positive) => format!("{MINUS}{positive}"),
@@ -39,7 +40,7 @@ pub(crate) fn share(value: f64) -> String {
 
 /// A share of one in whole percent, or `<1 %` and `>99 %` where rounding would say none or all.
 pub(crate) fn percent(ratio: f64) -> String {
-    match ratio * 100.0 {
+    match ratio.clamp(0.0, 1.0) * 100.0 {
         percent if percent > 0.0 && percent < 1.0 => "<1 %".to_owned(),
         percent if percent > 99.0 && percent < 100.0 => ">99 %".to_owned(),
         percent => format!("{} %", fixed(percent, 0)),
@@ -95,8 +96,8 @@ pub(crate) fn compact(value: f64) -> String {
 /// A tick label, exact to the distance of the ticks.
 pub(crate) fn tick(value: f64, step: f64) -> String {
     let size = value.abs();
-    if size >= 1e15 {
-        return format!("{value:e}").replace('-', MINUS);
+    if size >= 1e12 {
+        return format!("{value:.2e}").replace('-', MINUS);
     }
     // Compact only when nothing is lost: steps of 500 are `1.5k`, of 250 `1,250`.
     if size >= 10_000.0 && step >= 100.0 {

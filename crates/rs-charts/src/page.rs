@@ -39,38 +39,52 @@ impl Body {
     }
 }
 
-/// One entry of a legend: how it looks, drawn around the given centre, and what it means.
+/// One entry of a legend: how it looks and what it means.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct LegendEntry<'a> {
     pub(crate) label: &'a str,
-    pub(crate) draw: Box<dyn Fn(&mut Canvas, (f64, f64)) + 'a>,
+    pub(crate) series: Series,
+    pub(crate) key: LegendKey,
 }
 
-impl<'a> LegendEntry<'a> {
-    /// A curve.
-    pub(crate) fn line(label: &'a str, series: Series) -> Self {
-        let draw = move |canvas: &mut Canvas, (x, y): (f64, f64)| {
-            let half = LEGEND_KEY / 2.0;
-            canvas.line((x - half, y), (x + half, y), Paint::stroke(series.colour(), 2.0).dash(series.dash()));
-            canvas.marker(series.marker(), (x, y), 3.6, Paint::fill(series.colour()));
-        };
-        Self { label, draw: Box::new(draw) }
-    }
+/// What a legend shows of a series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LegendKey {
+    /// Its line and marker.
+    Line,
+    /// Its marker.
+    Point,
+    /// Its colour.
+    Area,
+}
 
-    /// Points.
-    pub(crate) fn point(label: &'a str, series: Series) -> Self {
-        let draw = move |canvas: &mut Canvas, place: (f64, f64)| {
-            canvas.marker(series.marker(), place, 4.2, Paint::fill(series.colour()));
-        };
-        Self { label, draw: Box::new(draw) }
+impl LegendEntry<'_> {
+    fn draw(self, canvas: &mut Canvas, (x, y): (f64, f64)) {
+        let colour = self.series.colour();
+        match self.key {
+            LegendKey::Line => {
+                let half = LEGEND_KEY / 2.0;
+                let paint = Paint::stroke(colour, 2.0).dash(self.series.dash());
+                canvas.line((x - half, y), (x + half, y), paint);
+                canvas.marker(self.series.marker(), (x, y), 3.6, Paint::fill(colour));
+            }
+            LegendKey::Point => canvas.marker(self.series.marker(), (x, y), 4.2, Paint::fill(colour)),
+            LegendKey::Area => {
+                canvas.rect(Rect::new(x - 9.0, y - 5.0, 18.0, 10.0), Paint::fill(self.series.area_colour()));
+            }
+        }
     }
+}
 
-    /// Bars.
-    pub(crate) fn area(label: &'a str, series: Series) -> Self {
-        let draw = move |canvas: &mut Canvas, (x, y): (f64, f64)| {
-            canvas.rect(Rect::new(x - 9.0, y - 5.0, 18.0, 10.0), Paint::fill(series.area_colour()));
-        };
-        Self { label, draw: Box::new(draw) }
+/// The entries of these names and looks, each once; those without a name have none.
+pub(crate) fn legend_of<'a>(series: impl Iterator<Item = (&'a str, Series)>, key: LegendKey) -> Vec<LegendEntry<'a>> {
+    let mut entries: Vec<LegendEntry<'a>> = Vec::new();
+    for (label, series) in series.filter(|(label, _)| !label.is_empty()) {
+        if !entries.iter().any(|entry| entry.label == label && entry.series == series) {
+            entries.push(LegendEntry { label, series, key });
+        }
     }
+    entries
 }
 
 /// Puts title and legend above the body, and the notes below it.
@@ -149,7 +163,7 @@ fn draw_legend(canvas: &mut Canvas, legend: &[LegendEntry<'_>], width: f64, y: f
         }
         let middle = y + LEGEND_ROW * ((index / columns) as f64 + 0.5);
         canvas.group("legend-entry", Some(entry.label.to_owned()), |canvas| {
-            (entry.draw)(canvas, (MARGIN + x + LEGEND_KEY / 2.0, middle));
+            entry.draw(canvas, (MARGIN + x + LEGEND_KEY / 2.0, middle));
             canvas.centred(label, (MARGIN + x + LEGEND_KEY + 5.0, middle), style);
         });
         x += column.unwrap_or_else(|| entry_width(label) + 18.0);

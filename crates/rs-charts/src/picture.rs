@@ -82,6 +82,41 @@ impl Picture {
     }
 }
 
+/// A text and the corners of the box that its capitals are in.
+#[cfg(test)]
+#[derive(Debug)]
+pub(crate) struct PlacedText {
+    pub(crate) text: String,
+    pub(crate) corners: [(f64, f64); 4],
+}
+
+#[cfg(test)]
+impl Picture {
+    /// All texts, in the order they are drawn.
+    pub(crate) fn texts(&self) -> Vec<PlacedText> {
+        fn collect(nodes: &[Node], (dx, dy): (f64, f64), texts: &mut Vec<PlacedText>) {
+            for node in nodes {
+                match node {
+                    Node::Shape { .. } => {}
+                    Node::Group { offset, nodes, .. } => collect(nodes, (dx + offset.0, dy + offset.1), texts),
+                    Node::Text { text, x, y, style } => {
+                        let width = style.width(text);
+                        let start = style.anchor.start(width);
+                        let (sine, cosine) = style.angle.to_radians().sin_cos();
+                        let top = -style.size * font::CAPITAL_HEIGHT;
+                        let corners = [(start, 0.0), (start + width, 0.0), (start + width, top), (start, top)]
+                            .map(|(u, v)| (dx + x + u * cosine - v * sine, dy + y + u * sine + v * cosine));
+                        texts.push(PlacedText { text: text.clone(), corners });
+                    }
+                }
+            }
+        }
+        let mut texts = Vec::new();
+        collect(&self.canvas.nodes, (0.0, 0.0), &mut texts);
+        texts
+    }
+}
+
 /// A rectangle: left, top, width, height.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Rect {
@@ -151,6 +186,17 @@ pub(crate) enum Anchor {
     Start,
     Middle,
     End,
+}
+
+impl Anchor {
+    /// Where a text of this width begins, relative to its place.
+    fn start(self, width: f64) -> f64 {
+        match self {
+            Self::Start => 0.0,
+            Self::Middle => -width / 2.0,
+            Self::End => -width,
+        }
+    }
 }
 
 /// How text looks.

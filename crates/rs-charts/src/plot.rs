@@ -15,6 +15,8 @@ pub(crate) const LABEL_LEFT: f64 = 20.0;
 
 /// Blanks between two tick labels.
 const TICK_GAP: f64 = 10.0;
+/// How far tick labels may stand out at the ends.
+const SPILL: f64 = 9.0;
 
 /// An axis from left to right.
 pub(crate) struct Across {
@@ -27,12 +29,12 @@ pub(crate) struct Across {
 impl Across {
     /// The axis between these places, with as many ticks as have room.
     pub(crate) fn new(axis: &Axis, domain: Domain, left: f64, width: f64) -> Self {
-        let style = TextStyle::new(SMALL_TEXT);
-        let place = |tick: &Tick| domain.share(tick.value).unwrap_or(0.0) * width;
         let fits = |ticks: &[Tick]| {
-            ticks.windows(2).all(|pair| {
-                let half = (style.width(&pair[0].label) + style.width(&pair[1].label)) / 2.0;
-                place(&pair[1]) - place(&pair[0]) >= half + TICK_GAP
+            let mut end = f64::NEG_INFINITY;
+            ticks.iter().filter_map(|tick| label_span(domain, left, width, tick)).all(|(low, high)| {
+                let fits = low >= end + TICK_GAP;
+                end = high;
+                fits
             })
         };
         let most = (width / 40.0).clamp(2.0, 12.0) as usize;
@@ -66,8 +68,9 @@ impl Across {
             for tick in &self.ticks {
                 let Some(x) = self.place(tick.value) else { continue };
                 canvas.line((x, bottom), (x, bottom + 4.0), Paint::stroke(FRAME, 1.0));
-                let style = TextStyle::new(SMALL_TEXT).colour(SOFT_INK).middle();
-                canvas.text(&tick.label, (x, bottom + 14.0), style);
+                let Some((start, _)) = label_span(self.domain, self.left, self.width, tick) else { continue };
+                let style = TextStyle::new(SMALL_TEXT).colour(SOFT_INK);
+                canvas.text(&tick.label, (start, bottom + 14.0), style);
             }
         });
     }
@@ -75,9 +78,19 @@ impl Across {
     /// The axis' label, its baseline in the room below the tick labels that begins at `top`.
     pub(crate) fn draw_label(&self, canvas: &mut Canvas, label: &str, top: f64) {
         let style = TextStyle::new(TEXT).middle();
-        let room = self.width + 60.0;
+        // Not into the label of the plot beside it.
+        let room = self.width + 16.0;
         canvas.text(&style.shortened(label, room), (self.left + self.width / 2.0, top + TEXT + 1.0), style);
     }
+}
+
+/// From where to where a tick's label goes: around its tick, but not far beyond the plot's ends.
+fn label_span(domain: Domain, left: f64, width: f64, tick: &Tick) -> Option<(f64, f64)> {
+    let label = TextStyle::new(SMALL_TEXT).width(&tick.label);
+    let centred = left + domain.share(tick.value)? * width - label / 2.0;
+    // The first end counts for labels that are wider than the plot.
+    let start = centred.min(left + width + SPILL - label).max(left - SPILL);
+    Some((start, start + label))
 }
 
 /// An axis from bottom to top.

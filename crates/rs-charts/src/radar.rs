@@ -6,7 +6,7 @@ use crate::caption::Caption;
 use crate::chart::Chart;
 use crate::fingerprint::{Fingerprint, FingerprintValue};
 use crate::number;
-use crate::page::{Body, LegendEntry, SMALL_TEXT, TEXT, compose};
+use crate::page::{Body, LegendKey, SMALL_TEXT, TEXT, compose, legend_of};
 use crate::palette::{FRAME, GRID, PAPER, SOFT_INK};
 use crate::picture::{Canvas, Paint, Picture, Rect, TextStyle};
 
@@ -51,11 +51,8 @@ impl Chart for Radar {
         }
         web.draw_rings(&mut canvas);
 
-        let legend: Vec<_> = self
-            .fingerprints
-            .iter()
-            .map(|fingerprint| LegendEntry::line(&fingerprint.label, fingerprint.series))
-            .collect();
+        let series = self.fingerprints.iter().map(|fingerprint| (fingerprint.label.as_str(), fingerprint.series));
+        let legend = legend_of(series, LegendKey::Line);
         let mark = self.truncation_mark.unwrap_or(crate::TRUNCATION_MARK);
         let mut notes = Vec::new();
         if !self.value_label.is_empty() {

@@ -131,6 +131,13 @@ impl Domain {
     }
 }
 
+impl Axis {
+    /// Whether a value has a place on the axis, inside of its bounds or not.
+    pub(crate) fn holds(&self, value: f64) -> bool {
+        has_place(self.scale, value)
+    }
+}
+
 fn has_place(scale: Scale, value: f64) -> bool {
     value.is_finite() && value.abs() < LARGEST && (scale == Scale::Linear || value > 1.0 / LARGEST)
 }

@@ -7,7 +7,7 @@ use crate::caption::Caption;
 use crate::chart::Chart;
 use crate::lines::{Curve, CurveShape, LinePoint};
 use crate::number;
-use crate::page::{Body, LegendEntry, TEXT, compose};
+use crate::page::{Body, LegendKey, TEXT, compose, legend_of};
 use crate::palette::Colour;
 use crate::picture::{Canvas, Paint, Picture, Rect, TextStyle};
 use crate::plot::{self, Across, LABEL_BELOW, LABEL_LEFT, Plot, TICKS_BELOW, Upwards};
@@ -61,10 +61,11 @@ impl Chart for Scatter {
     fn picture(&self) -> Picture {
         let panels: Vec<&ScatterPanel> = self.panels.iter().collect();
         let groups = || panels.iter().flat_map(|panel| &panel.groups);
-        let along = |axis: usize| groups().flat_map(move |group| group.points.iter().map(move |point| point[axis]));
+        // What has no place on one axis does not widen the other.
+        let points = || groups().flat_map(|group| &group.points).filter(|[x, y]| self.x.holds(*x) && self.y.holds(*y));
         let trend = || groups().flat_map(|group| &group.trend);
-        let x_domain = Domain::of(&self.x, along(0));
-        let y_domain = Domain::of(&self.y, along(1).chain(trend().filter_map(|point| point.y)));
+        let x_domain = Domain::of(&self.x, points().map(|[x, _]| *x));
+        let y_domain = Domain::of(&self.y, points().map(|[_, y]| *y).chain(trend().filter_map(|point| point.y)));
         let (Some(x_domain), Some(y_domain)) = (x_domain, y_domain) else {
             return compose(&self.caption, &[], Body::no_data(), &[]);
         };
@@ -111,7 +112,8 @@ impl Chart for Scatter {
         }
         let mut notes = Vec::new();
         if left_out > 0 {
-            notes.push(format!("{} points have no place on the axes", number::grouped(left_out as u64)));
+            let what = if left_out == 1 { "point has" } else { "points have" };
+            notes.push(format!("{} {what} no place on the axes", number::grouped(left_out as u64)));
         }
         if binned {
             notes
@@ -120,20 +122,8 @@ impl Chart for Scatter {
         let height =
             PANEL_LABEL + (height + below + PANEL_LABEL + PANEL_GAP.1) * rows as f64 - PANEL_LABEL - PANEL_GAP.1
                 + LABEL_BELOW;
-        compose(&self.caption, &self.legend(), Body { canvas, width: right + 14.0, height }, &notes)
-    }
-}
-
-impl Scatter {
-    fn legend(&self) -> Vec<LegendEntry<'_>> {
-        let mut seen: Vec<(&str, Series)> = Vec::new();
-        for group in self.panels.iter().flat_map(|panel| &panel.groups) {
-            let key = (group.label.as_str(), group.series);
-            if !group.label.is_empty() && !seen.contains(&key) {
-                seen.push(key);
-            }
-        }
-        seen.into_iter().map(|(label, series)| LegendEntry::point(label, series)).collect()
+        let legend = legend_of(groups().map(|group| (group.label.as_str(), group.series)), LegendKey::Point);
+        compose(&self.caption, &legend, Body { canvas, width: right + 14.0, height }, &notes)
     }
 }
 

@@ -71,6 +71,7 @@ const SMALLEST: (f64, f64) = (9.0, 9.0);
 const WITH_TEXT: (f64, f64) = (27.0, 17.0);
 const WITH_TRIALS: (f64, f64) = (30.0, 28.0);
 const VALUE_WIDTH: f64 = 110.0;
+const SEAM: f64 = 0.5;
 
 impl Chart for Surface {
     fn picture(&self) -> Picture {
@@ -85,7 +86,7 @@ impl Chart for Surface {
         let top = colour_scale::HEIGHT + 6.0;
         for (index, panel) in panels.iter().enumerate() {
             let (column, row) = (index % layout.columns, index / layout.columns);
-            let x = layout.left + (layout.panel.0 + PANEL_GAP.0) * column as f64;
+            let x = layout.left + (layout.panel.0 + PANEL_GAP.0 / 2.0) * column as f64;
             let y = top + (layout.panel.1 + layout.above_below() + PANEL_GAP.1) * row as f64;
             // The lowest panel of each column and the first of each row have axes that all share.
             let first = column == 0;
@@ -94,7 +95,7 @@ impl Chart for Surface {
             });
         }
         let rows = panels.len().div_ceil(layout.columns);
-        let width = layout.left + (layout.panel.0 + PANEL_GAP.0) * layout.columns as f64 - PANEL_GAP.0;
+        let width = layout.left + (layout.panel.0 + PANEL_GAP.0 / 2.0) * layout.columns as f64 - PANEL_GAP.0;
         let height = top + (layout.panel.1 + layout.above_below() + PANEL_GAP.1) * rows as f64 - PANEL_GAP.1;
 
         let mark = self.truncation_mark.unwrap_or(crate::TRUNCATION_MARK);
@@ -150,7 +151,8 @@ impl Layout {
         let room = (WIDEST - left + PANEL_GAP.0) / columns as f64 - PANEL_GAP.0;
         // At least as wide as a label under it needs.
         let cell_width = (room / across).clamp(SMALLEST.0, LARGEST.0).max(90.0 / across);
-        let cell_height = (cell_width * 0.7).clamp(SMALLEST.1, LARGEST.1).min((520.0 / up).max(SMALLEST.1));
+        let cell_height =
+            (cell_width * 0.7).clamp(SMALLEST.1, LARGEST.1).min((520.0 / up).max(SMALLEST.1)).max(60.0 / up);
         let x_values = widest(&surface.x);
         let turned = x_values > cell_width - 3.0;
         let stride = |extent: f64, needed: f64| (needed / extent).ceil().max(1.0) as usize;
@@ -217,7 +219,9 @@ impl Surface {
     fn draw_cell(&self, canvas: &mut Canvas, layout: &Layout, rect: Rect, cell: &SurfaceCell) {
         let colour = sequential(cell.value);
         let ink = colour.contrast();
-        canvas.rect(rect, Paint::fill(colour));
+        // Into the cells that are drawn after it, so that no gap shows between two.
+        let wider = Rect::new(rect.x, rect.y - SEAM, rect.width + SEAM, rect.height + SEAM);
+        canvas.rect(wider, Paint::fill(colour));
         let mark = self.truncation_mark.unwrap_or(crate::TRUNCATION_MARK);
         let truncated = cell.truncated_ratio.is_some_and(|ratio| ratio > mark);
         if truncated {
@@ -229,8 +233,9 @@ impl Surface {
         let (x, middle) = rect.centre();
         let style = TextStyle::new(11.0).colour(ink).middle();
         let small = TextStyle::new(9.0).colour(ink).middle();
-        let value = number::share(cell.value);
+        let value = style.shortened(&number::share(cell.value), rect.width);
         let trials = cell.trials.filter(|_| layout.writes_trials()).map(|trials| number::compact(trials as f64));
+        let trials = trials.filter(|trials| small.width(trials) <= rect.width);
         if truncated {
             // Text on hatching cannot be read.
             let wide = style.width(&value).max(trials.as_deref().map_or(0.0, |text| small.width(text))) + 4.0;
@@ -265,10 +270,10 @@ impl Surface {
             }
         });
         let style = TextStyle::new(TEXT).colour(INK).middle();
-        let label = style.shortened(&self.x.label, layout.panel.0 + PANEL_GAP.0);
+        let label = style.shortened(&self.x.label, layout.panel.0 + PANEL_GAP.0 / 2.0);
         canvas.text(&label, (x + layout.panel.0 / 2.0, bottom + layout.below + TEXT), style);
         if first {
-            let label = style.shortened(&self.y.label, layout.panel.1 + layout.above_below() - 10.0);
+            let label = style.shortened(&self.y.label, layout.panel.1 + 2.0 * PANEL_LABEL - 14.0);
             canvas.text(&label, (x - layout.left + TEXT, y + layout.panel.1 / 2.0), style.angle(-90.0));
         }
     }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use super::{Anchor, Geometry, Node, Paint, Picture, Rect, TextStyle};
+use super::{Geometry, Node, Paint, Picture, Rect, TextStyle};
 use crate::font::{self, Weight};
 use crate::number::coordinate;
 use crate::palette::PAPER;
@@ -153,12 +153,7 @@ impl Writer {
 
     fn text(&mut self, text: &str, (x, y): (f64, f64), style: TextStyle) {
         let name = name_of(&format!("{text}\0{}\0{:?}", style.size, style.weight), 't');
-        let width = style.width(text);
-        let start = match style.anchor {
-            Anchor::Start => 0.0,
-            Anchor::Middle => -width / 2.0,
-            Anchor::End => -width,
-        };
+        let start = style.anchor.start(style.width(text));
         let _ = write!(self.body, "<use href=\"#{name}\"");
         if style.angle == 0.0 {
             self.attributes(&[("x", x + start), ("y", y)]);

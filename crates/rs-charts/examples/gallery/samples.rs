@@ -1,8 +1,4 @@
-//! Draws every chart with made-up data, small and large, as SVG and PNG: `cargo run -p rs-charts --example gallery FOLDER`.
-
-use std::error::Error;
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+//! Made-up data for every chart, small and large. The crate's tests ask the same pictures whether they are legible.
 
 use fastrand::Rng;
 use rs_charts::{
@@ -38,54 +34,43 @@ const TASKS: [&str; 12] = [
     "sort",
 ];
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let folder = std::env::args().nth(1).map(PathBuf::from).ok_or("which folder is the gallery for?")?;
-    fs_err::create_dir_all(&folder)?;
+/// A picture's name, and its chart.
+pub type Sample = (&'static str, Box<dyn Chart>);
+
+/// All samples.
+pub fn all() -> Vec<Sample> {
     let caption =
         |title: &str| Caption::new(title).subtitle("r12, all tasks, context 16k").interval(0.95).trials(148_320);
-
-    draw(&folder, "heat_table", &heat_table(caption("Accuracy beyond chance by task"), 8, 12))?;
-    draw(&folder, "heat_table_large", &heat_table(caption("Accuracy beyond chance by task and size"), 50, 100))?;
-    draw(&folder, "intervals", &intervals(caption("Which evaluations can be told apart"), 2, 8))?;
-    draw(&folder, "intervals_large", &intervals(caption("Which evaluations can be told apart"), 1, 40))?;
-    draw(&folder, "forest", &forest(caption("Qwen3 30B-A3B Thinking against Phi-4 mini reasoning")))?;
-    draw(&folder, "radar", &radar(caption("Fingerprint of one evaluation"), 1, 12))?;
-    draw(&folder, "radar_overlaid", &radar(caption("Fingerprints of four evaluations"), 4, 12))?;
-    draw(&folder, "radar_large", &radar(caption("Fingerprints over many groups"), 2, 40))?;
-    let Radar { caption: title, tasks, value_label, fingerprints, .. } = radar(caption("Fingerprints as bars"), 3, 12);
-    draw(&folder, "bars", &Bars { caption: title, tasks, value_label, fingerprints })?;
-    let Radar { caption: title, tasks, value_label, fingerprints, .. } = radar(caption("Fingerprint as bars"), 1, 12);
-    draw(&folder, "bars_one", &Bars { caption: title, tasks, value_label, fingerprints })?;
-    draw(&folder, "surface", &surface(caption("Arithmetic: accuracy by length and depth"), 6, (7, 5)))?;
-    draw(&folder, "surface_one", &surface(caption("Arithmetic: accuracy by length and depth"), 1, (7, 5)))?;
-    draw(&folder, "surface_large", &surface(caption("Arithmetic: accuracy by length and depth"), 8, (32, 24)))?;
-    draw(&folder, "surface_names", &named_surface(caption("Shuffle: accuracy by template and depth")))?;
-    draw(&folder, "lines_projection", &projection(caption("Arithmetic: accuracy by length")))?;
-    draw(&folder, "lines_hazard", &hazard(caption("When reasoning ends")))?;
-    draw(&folder, "lines_spectra", &spectra(caption("Spectra of token compressibility")))?;
-    draw(&folder, "lines_many", &many_lines(caption("Sixteen evaluations")))?;
-    draw(&folder, "scatter", &scatter(caption("Compressed size against tokens"), 2_000))?;
-    draw(&folder, "scatter_large", &scatter(caption("Compressed size against tokens"), 60_000))?;
-    draw(&folder, "empty", &Lines { caption: caption("Nothing is known"), ..Lines::default() })?;
-    draw(&folder, "hostile", &hostile())?;
-    Ok(())
+    vec![
+        ("heat_table", Box::new(heat_table(caption("Accuracy beyond chance by task"), 8, 12))),
+        ("heat_table_large", Box::new(heat_table(caption("Accuracy beyond chance by task and size"), 50, 100))),
+        ("intervals", Box::new(intervals(caption("Which evaluations can be told apart"), 2, 8))),
+        ("intervals_large", Box::new(intervals(caption("Which evaluations can be told apart"), 1, 40))),
+        ("forest", Box::new(forest(caption("Qwen3 30B-A3B Thinking against Phi-4 mini reasoning")))),
+        ("radar", Box::new(radar(caption("Fingerprint of one evaluation"), 1, 12))),
+        ("radar_overlaid", Box::new(radar(caption("Fingerprints of four evaluations"), 4, 12))),
+        ("radar_large", Box::new(radar(caption("Fingerprints over many groups"), 2, 40))),
+        ("bars", Box::new(bars(caption("Fingerprints as bars"), 3, 12))),
+        ("bars_one", Box::new(bars(caption("Fingerprint as bars"), 1, 12))),
+        ("surface", Box::new(surface(caption("Arithmetic: accuracy by length and depth"), 6, (7, 5)))),
+        ("surface_one", Box::new(surface(caption("Arithmetic: accuracy by length and depth"), 1, (7, 5)))),
+        ("surface_large", Box::new(surface(caption("Arithmetic: accuracy by length and depth"), 8, (32, 24)))),
+        ("surface_names", Box::new(named_surface(caption("Shuffle: accuracy by template and depth")))),
+        ("lines_projection", Box::new(projection(caption("Arithmetic: accuracy by length")))),
+        ("lines_hazard", Box::new(hazard(caption("When reasoning ends")))),
+        ("lines_spectra", Box::new(spectra(caption("Spectra of token compressibility")))),
+        ("lines_many", Box::new(many_lines(caption("Sixteen evaluations")))),
+        ("scatter", Box::new(scatter(caption("Compressed size against tokens"), 2_000))),
+        ("scatter_large", Box::new(scatter(caption("Compressed size against tokens"), 60_000))),
+        ("empty", Box::new(Lines { caption: caption("Nothing is known"), ..Lines::default() })),
+        ("hostile", Box::new(hostile())),
+    ]
 }
 
-/// Writes both files, and says on stderr how long it took and how large they are.
-fn draw(folder: &Path, name: &str, chart: &dyn Chart) -> Result<(), Box<dyn Error>> {
-    let start = Instant::now();
-    let svg = chart.to_svg();
-    let svg_time = start.elapsed();
-    let start = Instant::now();
-    let (width, _) = chart.picture().size();
-    let png = chart.to_png((width * 1.5) as u32)?;
-    let png_time = start.elapsed();
-    fs_err::write(folder.join(format!("{name}.svg")), &svg)?;
-    fs_err::write(folder.join(format!("{name}.png")), &png)?;
-    let (svg_size, png_size) = (svg.len() / 1024, png.len() / 1024);
-    let line = format!("{name:18} svg {svg_size:5} KiB in {svg_time:8.1?}, png {png_size:5} KiB in {png_time:8.1?}\n");
-    std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes())?;
-    Ok(())
+/// The same fingerprints as bars.
+fn bars(caption: Caption, evaluations: usize, tasks: usize) -> Bars {
+    let Radar { caption, tasks, value_label, fingerprints, .. } = radar(caption, evaluations, tasks);
+    Bars { caption, tasks, value_label, fingerprints }
 }
 
 fn model(index: usize) -> String {
@@ -391,8 +376,8 @@ fn many_lines(caption: Caption) -> Lines {
         points: (0..20)
             .map(|step| {
                 let x = f64::from(step);
-                let y =
-                    (step != 9 || index % 3 != 0).then(|| (x / 4.0 + index as f64).sin() * 10.0 + 25.0 * index as f64);
+                let y = (step != 9 || !index.is_multiple_of(3))
+                    .then(|| (x / 4.0 + index as f64).sin() * 10.0 + 25.0 * index as f64);
                 LinePoint { x, y, interval: None }
             })
             .collect(),
