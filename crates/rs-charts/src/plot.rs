@@ -16,7 +16,7 @@ pub(crate) const LABEL_LEFT: f64 = 20.0;
 /// Blanks between two tick labels.
 const TICK_GAP: f64 = 10.0;
 /// How far tick labels may stand out at the ends.
-const SPILL: f64 = 9.0;
+const SPILL: f64 = 13.0;
 
 /// An axis from left to right.
 pub(crate) struct Across {

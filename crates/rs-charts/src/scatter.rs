@@ -55,7 +55,7 @@ const MOST_POINTS: usize = 20_000;
 const BIN: f64 = 5.0;
 
 const PANEL_LABEL: f64 = 22.0;
-const PANEL_GAP: (f64, f64) = (20.0, 14.0);
+const PANEL_GAP: (f64, f64) = (32.0, 14.0);
 
 impl Chart for Scatter {
     fn picture(&self) -> Picture {

@@ -86,7 +86,7 @@ impl Chart for Surface {
         let top = colour_scale::HEIGHT + 6.0;
         for (index, panel) in panels.iter().enumerate() {
             let (column, row) = (index % layout.columns, index / layout.columns);
-            let x = layout.left + (layout.panel.0 + PANEL_GAP.0 / 2.0) * column as f64;
+            let x = layout.left + (layout.panel.0 + PANEL_GAP.0) * column as f64;
             let y = top + (layout.panel.1 + layout.above_below() + PANEL_GAP.1) * row as f64;
             // The lowest panel of each column and the first of each row have axes that all share.
             let first = column == 0;
@@ -95,7 +95,7 @@ impl Chart for Surface {
             });
         }
         let rows = panels.len().div_ceil(layout.columns);
-        let width = layout.left + (layout.panel.0 + PANEL_GAP.0 / 2.0) * layout.columns as f64 - PANEL_GAP.0;
+        let width = layout.left + (layout.panel.0 + PANEL_GAP.0) * layout.columns as f64 - PANEL_GAP.0;
         let height = top + (layout.panel.1 + layout.above_below() + PANEL_GAP.1) * rows as f64 - PANEL_GAP.1;
 
         let mark = self.truncation_mark.unwrap_or(crate::TRUNCATION_MARK);
