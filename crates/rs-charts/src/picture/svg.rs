@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use super::{Geometry, Node, Paint, Picture, Rect, TextStyle};
+use super::canvas::{Geometry, Node};
+use super::{Paint, Picture, Rect, TextStyle};
 use crate::font::{self, Weight};
 use crate::number::coordinate;
 use crate::palette::PAPER;
