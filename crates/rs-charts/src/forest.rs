@@ -17,7 +17,8 @@ use crate::series::Series;
 pub struct Forest {
     /// Title and foot.
     pub caption: Caption,
-    /// The difference; its bounds are made symmetric about zero unless fixed.
+    /// The difference; its bounds are made symmetric about zero unless fixed. When it is in percent, so is the column of
+    /// differences.
     pub axis: Axis,
     /// What a difference below zero means: `Phi 4 is better`.
     pub below_zero: String,
