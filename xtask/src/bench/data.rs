@@ -10,22 +10,13 @@ use std::time::Duration;
 
 use rs_fixtures::Scale;
 
-use super::measure::{measure, median};
+use super::measure::{Figures, compare, measure, median, shell};
 use super::subjects::{fixtures, prepare_once, real};
-use super::{N_PAIRS, build, n_threads};
+use super::{N_PAIRS, Size, build, n_threads};
 use crate::Outcome;
 use crate::process;
 use crate::tools::{Speed, Tool};
 use crate::workspace::Profile;
-
-/// What it runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Size {
-    /// The real data, unpacked.
-    Real,
-    /// Large fixtures.
-    Large,
-}
 
 /// The peer of verify.
 const B3SUM: Tool = Tool { program: "b3sum", version: "1.8.7", features: &[], speed: Speed::Run };
@@ -67,38 +58,6 @@ fn data(folder: &Path, arguments: &[&str]) -> io::Result<Command> {
     let mut command = Command::new(Profile::Release.folder()?.join("data"));
     command.args(arguments).args(["-q", "--threads", &n_threads()]).current_dir(folder);
     Ok(command)
-}
-
-/// What a shell does, with these words as `$1`, `$2` and so on.
-fn shell(script: &str, words: &[&Path]) -> Command {
-    let mut command = Command::new("sh");
-    command.args(["-c", script, "sh"]).args(words);
-    command
-}
-
-/// What comparing one command gave.
-struct Figures {
-    own: Duration,
-    peer: Duration,
-    peak_bytes: u64,
-}
-
-/// Runs both in turns, each from the same start, so that whatever else the machine does hits both.
-fn compare(
-    mut own: impl FnMut() -> io::Result<Command>,
-    mut peer: impl FnMut() -> io::Result<Command>,
-) -> Result<Figures, Box<dyn std::error::Error>> {
-    let (mut own_times, mut peer_times, mut peak_bytes) = (Vec::new(), Vec::new(), 0);
-    for pair in 0..=N_PAIRS {
-        let ours = measure(&mut own()?)?;
-        let theirs = measure(&mut peer()?)?;
-        peak_bytes = peak_bytes.max(ours.peak_bytes);
-        if pair > 0 {
-            own_times.push(ours.wall);
-            peer_times.push(theirs.wall);
-        }
-    }
-    Ok(Figures { own: median(&mut own_times), peer: median(&mut peer_times), peak_bytes })
 }
 
 /// The folders that are worked in.
