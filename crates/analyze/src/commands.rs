@@ -2,4 +2,5 @@
 
 pub(crate) mod evals;
 pub(crate) mod modelinfo;
+pub(crate) mod scores;
 pub(crate) mod tasks;

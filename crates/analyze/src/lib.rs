@@ -1,6 +1,9 @@
 //! `analyze`: discovery and analysis of a PointsDB. One file per command in `commands/`.
 
 mod commands;
+mod dimension;
+mod figures;
+mod matrix;
 mod selection;
 mod source;
 
@@ -26,6 +29,7 @@ enum Command {
     Evals(commands::evals::Args),
     Tasks(commands::tasks::Args),
     Modelinfo(commands::modelinfo::Args),
+    Scores(commands::scores::Args),
 }
 
 impl Program for Arguments {
@@ -38,6 +42,7 @@ impl Program for Arguments {
             Command::Evals(args) => commands::evals::run(&args, &self.common, ui),
             Command::Tasks(args) => commands::tasks::run(&args, &self.common, ui),
             Command::Modelinfo(args) => commands::modelinfo::run(&args, &self.common, ui),
+            Command::Scores(args) => commands::scores::run(&args, &self.common, ui),
         }
     }
 }

@@ -39,6 +39,17 @@ pub struct OutputArgs {
 pub trait Report: Serialize {
     /// The tables that people read, one after another; CSV has the first only.
     fn tables(&self) -> Vec<Table>;
+
+    /// The same for a screen of this width: where there is no room for a table it may be laid out in another way.
+    fn tables_within(&self, width: Option<usize>) -> Vec<Table> {
+        let _ = width;
+        self.tables()
+    }
+
+    /// The table that CSV has, if it is another: one row for each fact.
+    fn facts(&self) -> Option<Table> {
+        None
+    }
 }
 
 impl OutputArgs {
@@ -60,10 +71,14 @@ impl OutputArgs {
             Format::Json => {
                 (serde_json::to_string_pretty(report).map_err(std::io::Error::from)? + "\n", Cut::default())
             }
-            Format::Csv => (report.tables().first().map(Table::to_csv).unwrap_or_default(), Cut::default()),
+            Format::Csv => {
+                let facts = report.facts().or_else(|| report.tables().into_iter().next());
+                (facts.as_ref().map(Table::to_csv).unwrap_or_default(), Cut::default())
+            }
             Format::Markdown => (join(report.tables().iter().map(Table::to_markdown)), Cut::default()),
             Format::Table => {
-                let (texts, cuts): (Vec<_>, Vec<_>) = report.tables().iter().map(|table| table.to_text(width)).unzip();
+                let (texts, cuts): (Vec<_>, Vec<_>) =
+                    report.tables_within(width).iter().map(|table| table.to_text(width)).unzip();
                 (join(texts.into_iter()), cuts.into_iter().fold(Cut::default(), Cut::and))
             }
         };
