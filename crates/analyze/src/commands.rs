@@ -1,5 +1,7 @@
 //! One module a command: its `Args`, its `run`, its report.
 
+pub(crate) mod cluster;
+pub(crate) mod compare;
 pub(crate) mod evals;
 pub(crate) mod modelinfo;
 pub(crate) mod scores;

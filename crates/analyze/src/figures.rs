@@ -88,6 +88,7 @@ impl Figures {
             center: wilson.map(|wilson| wilson.center),
             margin: wilson.map_or(0.0, |wilson| wilson.margin),
             truncated: self.sums.counters.truncated_ratio().filter(|ratio| *ratio > SHOWN_TRUNCATED_RATIO),
+            trials: None,
         }
     }
 
@@ -145,13 +146,6 @@ pub(crate) struct FiguresRow {
     pub design_effect: f64,
     /// Of answered trials.
     pub mean_tokens: Option<f64>,
-}
-
-/// The sums of some groups of one evaluation taken together.
-pub(crate) fn total_truncated_ratio<'a>(figures: impl Iterator<Item = &'a Figures>) -> Option<f64> {
-    let mut all = statistics::Counters::default();
-    figures.for_each(|figures| all += figures.sums.counters);
-    all.truncated_ratio()
 }
 
 /// Mean tokens of some groups of one evaluation taken together.

@@ -4,6 +4,7 @@ mod commands;
 mod dimension;
 mod figures;
 mod matrix;
+mod names;
 mod selection;
 mod source;
 
@@ -30,6 +31,8 @@ enum Command {
     Tasks(commands::tasks::Args),
     Modelinfo(commands::modelinfo::Args),
     Scores(commands::scores::Args),
+    Compare(commands::compare::Args),
+    Cluster(commands::cluster::Args),
 }
 
 impl Program for Arguments {
@@ -43,6 +46,8 @@ impl Program for Arguments {
             Command::Tasks(args) => commands::tasks::run(&args, &self.common, ui),
             Command::Modelinfo(args) => commands::modelinfo::run(&args, &self.common, ui),
             Command::Scores(args) => commands::scores::run(&args, &self.common, ui),
+            Command::Compare(args) => commands::compare::run(&args, &self.common, ui),
+            Command::Cluster(args) => commands::cluster::run(&args, &self.common, ui),
         }
     }
 }

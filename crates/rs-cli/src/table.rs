@@ -37,7 +37,11 @@ pub enum Cell {
         margin: f64,
         /// Truncated share of trials, if it is to be seen.
         truncated: Option<f64>,
+        /// Number of trials, if it is to be seen: `n32`.
+        trials: Option<u64>,
     },
+    /// A difference of two shares with the ends of its interval: `+.12 (+.05 to +.19)`.
+    Difference(f64, (f64, f64)),
     /// A value with the ends of its interval, shown with this many digits after the point: `512 (498–527)`.
     Between(f64, (f64, f64), usize),
     /// Several texts.
@@ -60,10 +64,16 @@ impl Cell {
             Self::Bytes(bytes) => indicatif::DecimalBytes(*bytes).to_string(),
             Self::Ratio(ratio) => format!("{:.1} %", ratio * 100.0),
             Self::Number(number, digits) => grouped_number(*number, *digits),
-            Self::Share { center, margin, truncated } => {
+            Self::Difference(difference, (lower, upper)) => {
+                let [difference, lower, upper] = [difference, lower, upper].map(|share| signed_hundredths(*share));
+                format!("{difference} ({lower} to {upper})")
+            }
+            Self::Share { center, margin, truncated, trials } => {
                 let center = center.map(|center| format!("{} ±{}", hundredths(center), hundredths(*margin)));
                 let truncated = truncated.map(|ratio| format!("t{:.0}", ratio * 100.0));
-                [center.unwrap_or_else(|| "–".to_owned())].into_iter().chain(truncated).collect::<Vec<_>>().join(" ")
+                let trials = trials.map(|trials| format!("n{trials}"));
+                let parts = [center.unwrap_or_else(|| "–".to_owned())].into_iter().chain(truncated).chain(trials);
+                parts.collect::<Vec<_>>().join(" ")
             }
             Self::Between(value, (lower, upper), digits) => {
                 let [value, lower, upper] = [value, lower, upper].map(|number| grouped_number(*number, *digits));
@@ -78,7 +88,9 @@ impl Cell {
             Self::Empty => String::new(),
             Self::Text(text) => text.clone(),
             Self::Count(number) | Self::Bytes(number) => number.to_string(),
-            Self::Ratio(number) | Self::Number(number, _) | Self::Between(number, ..) => number.to_string(),
+            Self::Ratio(number) | Self::Number(number, _) | Self::Between(number, ..) | Self::Difference(number, _) => {
+                number.to_string()
+            }
             Self::Share { center, .. } => center.map_or_else(String::new, |center| center.to_string()),
             Self::List(texts) => texts.join(" "),
         }
@@ -95,6 +107,15 @@ fn hundredths(share: f64) -> String {
     match text.strip_prefix("0.") {
         Some(digits) => format!(".{digits}"),
         None => text.replace("-0.", "-."),
+    }
+}
+
+/// `+.05`, `-.05`, `.00`.
+fn signed_hundredths(share: f64) -> String {
+    match hundredths(share).as_str() {
+        "-.00" | ".00" => ".00".to_owned(),
+        text if share > 0.0 => format!("+{text}"),
+        text => text.to_owned(),
     }
 }
 

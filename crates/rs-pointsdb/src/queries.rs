@@ -1,6 +1,7 @@
 //! Questions that the tools ask a PointsDB.
 
 pub mod groups;
+pub mod pairs;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -72,7 +72,7 @@ pub struct TokenMoments {
 }
 
 /// The SQL of a point's value of a key: text of a column, JSON of a member.
-fn key_sql(key: &Key) -> String {
+pub(super) fn key_sql(key: &Key) -> String {
     match key {
         Key::Column(name) | Key::Marks(name) => format!("p.\"{name}\"::VARCHAR"),
         Key::Member(column, name) => member_json(&format!("p.{column}"), name),
@@ -89,17 +89,19 @@ fn names_of_keys(by: &[Key]) -> String {
     (0..by.len()).map(|at| format!(", g{at}")).collect()
 }
 
-/// The group that a row of text is in.
+/// The value of a key that stands as text at this place of a row.
+pub(super) fn read_value(row: &duckdb::Row<'_>, at: usize, key: &Key) -> duckdb::Result<Value> {
+    let text: Option<String> = row.get(at)?;
+    Ok(match (text, key) {
+        (None, _) => Value::Null,
+        (Some(text), Key::Member(..)) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        (Some(text), _) => Value::String(text),
+    })
+}
+
+/// The group of a row whose keys stand after its first column.
 fn read_group(row: &duckdb::Row<'_>, by: &[Key]) -> duckdb::Result<Vec<Value>> {
-    let read = |(at, key): (usize, &Key)| {
-        let text: Option<String> = row.get(1 + at)?;
-        Ok(match (text, key) {
-            (None, _) => Value::Null,
-            (Some(text), Key::Member(..)) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
-            (Some(text), _) => Value::String(text),
-        })
-    };
-    by.iter().enumerate().map(read).collect()
+    by.iter().enumerate().map(|(at, key)| read_value(row, 1 + at, key)).collect()
 }
 
 /// Answered trials of a point that tell their tokens. Where all samples do, which is nearly always, no list is opened but
