@@ -3,6 +3,9 @@
 pub(crate) mod cluster;
 pub(crate) mod compare;
 pub(crate) mod evals;
+pub(crate) mod export;
 pub(crate) mod modelinfo;
 pub(crate) mod scores;
+pub(crate) mod spiderweb;
+pub(crate) mod surface;
 pub(crate) mod tasks;

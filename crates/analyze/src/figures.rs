@@ -148,6 +148,48 @@ pub(crate) struct FiguresRow {
     pub mean_tokens: Option<f64>,
 }
 
+/// Columns of [`FiguresRow::facts`].
+pub(crate) const FACTS: [&str; 17] = [
+    "eval_id",
+    "label",
+    "group",
+    "points",
+    "answered",
+    "correct",
+    "invalid",
+    "truncated",
+    "truncated_ratio",
+    "accuracy",
+    "center",
+    "lower",
+    "upper",
+    "p_success",
+    "p_success_lower",
+    "p_success_upper",
+    "mean_tokens",
+];
+
+impl FiguresRow {
+    /// A row of CSV.
+    pub(crate) fn facts(&self, eval_id: &str, label: &str, group: &str) -> Vec<Cell> {
+        let text = |text: &str| Cell::Text(text.to_owned());
+        let counts = [self.points, self.answered, self.correct, self.invalid, self.truncated];
+        let numbers = [
+            self.truncated_ratio,
+            self.accuracy,
+            self.center,
+            self.lower,
+            self.upper,
+            self.p_success,
+            self.p_success_lower,
+            self.p_success_upper,
+            self.mean_tokens,
+        ];
+        let numbers = numbers.map(|number| Cell::option(number, |number| Cell::Number(number, 4)));
+        [text(eval_id), text(label), text(group)].into_iter().chain(counts.map(Cell::Count)).chain(numbers).collect()
+    }
+}
+
 /// Mean tokens of some groups of one evaluation taken together.
 pub(crate) fn total_mean_tokens<'a>(figures: impl Iterator<Item = &'a Figures>) -> Option<f64> {
     let (sum, n) =

@@ -33,6 +33,9 @@ enum Command {
     Scores(commands::scores::Args),
     Compare(commands::compare::Args),
     Cluster(commands::cluster::Args),
+    Spiderweb(commands::spiderweb::Args),
+    Surface(commands::surface::Args),
+    Export(commands::export::Args),
 }
 
 impl Program for Arguments {
@@ -48,6 +51,9 @@ impl Program for Arguments {
             Command::Scores(args) => commands::scores::run(&args, &self.common, ui),
             Command::Compare(args) => commands::compare::run(&args, &self.common, ui),
             Command::Cluster(args) => commands::cluster::run(&args, &self.common, ui),
+            Command::Spiderweb(args) => commands::spiderweb::run(&args, &self.common, ui),
+            Command::Surface(args) => commands::surface::run(&args, &self.common, ui),
+            Command::Export(args) => commands::export::run(&args, &self.common, ui),
         }
     }
 }

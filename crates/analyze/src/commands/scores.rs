@@ -327,54 +327,21 @@ impl Report for ScoresReport {
     }
 
     fn facts(&self) -> Option<Table> {
-        let names = [
-            "tier",
-            "eval_id",
-            "label",
-            "score",
-            "score_lower",
-            "score_upper",
-            "missing_tasks",
-            "group",
-            "points",
-            "answered",
-            "correct",
-            "invalid",
-            "truncated",
-            "truncated_ratio",
-            "accuracy",
-            "center",
-            "lower",
-            "upper",
-            "p_success",
-            "mean_tokens",
-        ];
-        let mut table = Table::new(names.into_iter().map(Column::fixed).collect());
+        let of_eval = ["tier", "score", "score_lower", "score_upper", "missing_tasks"];
+        let columns = of_eval.into_iter().chain(figures::FACTS).map(Column::fixed);
+        let mut table = Table::new(columns.collect());
         for eval in &self.evals {
+            let number = |value: Option<f64>| Cell::option(value, |value| Cell::Number(value, 4));
             for CellRow { group, figures } in &eval.cells {
-                let number = |value: Option<f64>| Cell::option(value, |value| Cell::Number(value, 4));
-                table.rows.push(vec![
+                let of_eval = [
                     Cell::option(eval.tier, |tier| Cell::Count(tier as u64)),
-                    Cell::Text(eval.eval_id.clone()),
-                    Cell::Text(eval.label.clone()),
                     number(eval.score),
                     number(eval.lower),
                     number(eval.upper),
                     Cell::Count(eval.missing_tasks.len() as u64),
-                    Cell::Text(dimension::plain(group)),
-                    Cell::Count(figures.points),
-                    Cell::Count(figures.answered),
-                    Cell::Count(figures.correct),
-                    Cell::Count(figures.invalid),
-                    Cell::Count(figures.truncated),
-                    number(figures.truncated_ratio),
-                    number(figures.accuracy),
-                    number(figures.center),
-                    number(figures.lower),
-                    number(figures.upper),
-                    number(figures.p_success),
-                    number(figures.mean_tokens),
-                ]);
+                ];
+                let facts = figures.facts(&eval.eval_id, &eval.label, &dimension::plain(group));
+                table.rows.push(of_eval.into_iter().chain(facts).collect());
             }
         }
         Some(table)
