@@ -53,6 +53,7 @@ impl FromStr for Dimension {
         }
         match text {
             "base_task" => Ok(Self::base_task()),
+            "eval_id" => Ok(Self(Some(Key::Column("eval_id")))),
             "none" => Ok(Self(None)),
             _ => {
                 let near = suggest::nearest(text, ["base_task", "none"]);

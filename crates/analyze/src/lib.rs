@@ -6,6 +6,7 @@ mod figures;
 mod matrix;
 mod names;
 mod selection;
+mod series;
 mod source;
 
 use clap::{Parser, Subcommand};
@@ -36,6 +37,9 @@ enum Command {
     Spiderweb(commands::spiderweb::Args),
     Surface(commands::surface::Args),
     Export(commands::export::Args),
+    Compression(commands::compression::Args),
+    Hazard(commands::hazard::Args),
+    Fft(commands::fft::Args),
 }
 
 impl Program for Arguments {
@@ -54,6 +58,9 @@ impl Program for Arguments {
             Command::Spiderweb(args) => commands::spiderweb::run(&args, &self.common, ui),
             Command::Surface(args) => commands::surface::run(&args, &self.common, ui),
             Command::Export(args) => commands::export::run(&args, &self.common, ui),
+            Command::Compression(args) => commands::compression::run(&args, &self.common, ui),
+            Command::Hazard(args) => commands::hazard::run(&args, &self.common, ui),
+            Command::Fft(args) => commands::fft::run(&args, &self.common, ui),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Questions that the tools ask a PointsDB.
 
+pub mod forensics;
 pub mod groups;
 pub mod pairs;
 
