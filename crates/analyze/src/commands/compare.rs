@@ -247,6 +247,27 @@ fn tell(comparison: &Comparison, ui: &mut Ui) {
 }
 
 impl CompareReport {
+    /// Who is compared, and what the number of questions could have shown: not to be lost where there is little room.
+    fn title(&self, comparison: &Comparison) -> String {
+        let Comparison { first, second, overall, groups } = comparison;
+        let mut least: Vec<f64> = groups.iter().filter_map(|row| row.least_detectable).collect();
+        least.sort_by(f64::total_cmp);
+        let of_groups = least.get(least.len() / 2).map(|least| format!(", {least:.2} in a row (median)"));
+        let detectable = overall.least_detectable.map(|least| {
+            let of_groups = of_groups.unwrap_or_default();
+            format!("\nLeast difference seen with 80 % chance: {least:.3} of all{of_groups}")
+        });
+        format!(
+            "{} {}\n− {} {}, {} % intervals{}",
+            first.eval_id,
+            first.label,
+            second.eval_id,
+            second.label,
+            (self.confidence * 1000.0).round() / 10.0,
+            detectable.unwrap_or_default()
+        )
+    }
+
     fn table(&self, comparison: &Comparison) -> Table {
         let Comparison { first, second, .. } = comparison;
         let heading = match self.by.as_str() {
@@ -259,20 +280,13 @@ impl CompareReport {
             Column::fixed(first.eval_id.clone()),
             Column::fixed(second.eval_id.clone()),
             Column::fixed("difference"),
-            Column::fixed("p adjusted"),
+            Column::fixed("p adj"),
             Column::fixed("shared"),
             Column::fixed("detectable").rank(1),
             Column::fixed("alone right").rank(2),
             Column::fixed("not shared").rank(3),
         ])
-        .titled(format!(
-            "{} ({}) − {} ({}), {} % intervals",
-            first.eval_id,
-            first.label,
-            second.eval_id,
-            second.label,
-            (self.confidence * 1000.0).round() / 10.0
-        ));
+        .titled(self.title(comparison));
         for row in std::iter::once(&comparison.overall).chain(&comparison.groups) {
             let difference = row.difference.zip(row.lower.zip(row.upper));
             let share = |share: Option<f64>| Cell::option(share, |share| Cell::Number(share, 3));

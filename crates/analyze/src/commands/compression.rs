@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
 
 fn row(sums: &CompressionSums, part: Part, z: f64) -> Row {
     let margin = sums.ratio_deviation.map(|deviation| z * deviation / (sums.n_with_ratio as f64).sqrt());
-    let end = |sign: f64| sums.ratio_mean.zip(margin).map(|(mean, margin)| mean + sign * margin);
+    let end = |sign: f64| sums.ratio_mean.zip(margin).map(|(mean, margin)| (mean + sign * margin).max(0.0));
     Row {
         part,
         outcome: match sums.outcome {

@@ -254,7 +254,7 @@ impl ScoresReport {
     fn ranking(&self) -> Table {
         let title = match self.formula {
             Formula::R12 => format!(
-                "ReasonScore with {} intervals ({} draws, seed {}); ranks inside a tier are not an order",
+                "ReasonScore, {} intervals ({} draws, seed {}). Ranks inside a tier are no order",
                 self.level(),
                 self.draws,
                 self.seed
@@ -316,7 +316,7 @@ impl Report for ScoresReport {
             return tables;
         }
         let title = format!(
-            "Accuracy over answered trials, chance-corrected; t: percent truncated, above {} %",
+            "Accuracy over answered trials, less guesses; t: percent truncated, above {} %",
             SHOWN_TRUNCATED_RATIO * 100.0
         );
         // The longer side goes down the page.

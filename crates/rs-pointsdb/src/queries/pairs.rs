@@ -47,10 +47,10 @@ pub fn pairs(
 ) -> duckdb::Result<Vec<PairCount>> {
     let of_eval = |id: &str| {
         format!(
-            "SELECT place, seed, index, CASE WHEN index IS NULL THEN {id} || at END AS alone,
+            "SELECT place, seed, index, CASE WHEN index IS NULL THEN {id} || number END AS alone,
                 count(*) FILTER (status = {correct})::INTEGER AS correct, count(*)::INTEGER AS trials
             FROM (SELECT s.place, unnest(p.sample_seed_list) AS seed, unnest(p.sample_index_list) AS index,
-                    unnest(p.answer_status_list) AS status, generate_subscripts(p.answer_status_list, 1) AS at
+                    unnest(p.answer_status_list) AS status, generate_subscripts(p.answer_status_list, 1) AS number
                 FROM points p JOIN places s ON p.base_task = s.base_task AND p.params = s.params
                 WHERE p.eval_id = {id} AND {condition})
             GROUP BY ALL",
