@@ -144,7 +144,8 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
     if let (None, Some(relative)) = (&source.dataset, &eval.cohort) {
         ui.note(&format!("the runs of `{relative}` are shown if its dataset file is named instead of the database"));
     }
-    args.output.print(ui, &model(args, &source, &filters, eval, ui)?)?;
+    let report = model(args, &source, &filters, eval, ui)?;
+    args.output.print(ui, &report)?;
     Ok(Exit::Done)
 }
 
