@@ -5,12 +5,12 @@ mod dimension;
 mod figures;
 mod matrix;
 mod names;
-mod selection;
 mod series;
-mod source;
 
 use clap::{Parser, Subcommand};
 use rs_cli::{CommandError, CommonArgs, Exit, Program, Ui};
+// What a command is asked about, under the names that commands know it by.
+use rs_query::{selection, source};
 
 /// Answers questions about evaluated datasets.
 ///

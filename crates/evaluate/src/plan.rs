@@ -13,7 +13,7 @@ use rs_core::origin::Origin;
 use rs_core::paths;
 use rs_core::suggest;
 use rs_pointsdb::builder::check_place;
-use rs_pointsdb::schema::SCHEMA_VERSION;
+use rs_pointsdb::schema::{SCHEMA_ADDITIONS, SCHEMA_VERSION};
 use serde_json::json;
 
 use crate::arguments::Arguments;
@@ -250,7 +250,7 @@ pub(crate) fn planned(
             json!([file.logical, format!("{:?}", file.codec), file.size_bytes, modified, content])
         })
         .collect();
-    let depends_on = json!([SCHEMA_VERSION, env!("CARGO_PKG_VERSION"), entry, cohort, sources]);
+    let depends_on = json!([SCHEMA_VERSION, SCHEMA_ADDITIONS, env!("CARGO_PKG_VERSION"), entry, cohort, sources]);
     PlannedEval {
         eval_id: entry.eval_id(),
         fingerprint: blake3::hash(depends_on.to_string().as_bytes()).to_hex().to_string(),

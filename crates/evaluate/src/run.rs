@@ -8,14 +8,14 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rs_cli::{CommandError, DAMAGED_BLOBS, Exit, Kind, Ui};
-use rs_core::collect::{Cache, Collected, Collection, Monitor, OnMalformed, UseOfEntries};
+use rs_core::collect::{Cache, Collected, Collection, Monitor, OnMalformed, SampleFile, UseOfEntries};
 use rs_core::diagnostic::Diagnostic;
 use rs_core::eval_id::EvalId;
 use rs_core::statistics::CONFIDENCE_LEVEL;
 use rs_core::{suggest, timestamp};
 use rs_forensics::compression::COMPRESSOR;
 use rs_pointsdb::PointsDbError;
-use rs_pointsdb::builder::{Builder, EvalRow, Old};
+use rs_pointsdb::builder::{Builder, EvalRow, Old, RawFileRow};
 use rs_pointsdb::connection::Limits;
 use rs_pointsdb::schema::SCHEMA_VERSION;
 
@@ -224,6 +224,13 @@ fn write(
 
 fn eval_row(plan: &Plan, evaluation: &PlannedEval, found: &Collected) -> EvalRow {
     let entry = &evaluation.entry;
+    // Files that an evaluation matches stand in one order, here and in what was collected.
+    let file = |file: &SampleFile| RawFileRow {
+        file: file.file,
+        path: plan.files[evaluation.files[file.file as usize]].logical.clone(),
+        marks: file.marks.clone(),
+    };
+    let files = found.files.iter().map(file).collect();
     EvalRow {
         eval_id: evaluation.eval_id.clone(),
         identity: entry.filters.clone(),
@@ -243,6 +250,7 @@ fn eval_row(plan: &Plan, evaluation: &PlannedEval, found: &Collected) -> EvalRow
         first_timestamp: found.tally.first_timestamp,
         last_timestamp: found.tally.last_timestamp,
         fingerprint: evaluation.full_fingerprint(plan.tokenizers.as_deref()),
+        files,
     }
 }
 

@@ -1,5 +1,7 @@
 //! A point: all samples of one evaluation at one coordinate of one task, counted.
 
+use std::num::NonZeroU32;
+
 use serde::{Deserialize, Serialize};
 
 use crate::forensics::{Average, Spectrum};
@@ -81,6 +83,10 @@ pub struct PointSample {
     pub compressed_bytes: Option<u32>,
     /// Chance that a blind guess is right.
     pub guess_chance: f64,
+    /// Its file: position among those that the evaluation's glob matches.
+    pub file: u32,
+    /// Line of its record in that file, from 1; `None` where the file is damaged before it.
+    pub line: Option<NonZeroU32>,
 }
 
 /// Events by bin of [`HAZARD_BIN_TOKENS`] completion tokens; all three lists are as long as the last event needs, at most
@@ -115,16 +121,24 @@ impl Mean {
     }
 }
 
+/// What samples say by positions in lists beside them.
+pub struct Beside<A, F, S> {
+    /// What a sample carries, by [`Sample::attributes`].
+    pub attributes: A,
+    /// The file that it is in, by the same.
+    pub file: F,
+    /// What was found of its prompt, by [`Sample::spectrum`] but counted from 0.
+    pub spectrum: S,
+}
+
 /// Makes the point of the records of one coordinate, in (path, line) order, under the evaluation's context (tokens).
-/// `attributes` finds what the first sample carries, `spectra` what was found of prompts. Returns the number of duplicates
-/// dropped too.
+/// Returns the number of duplicates dropped too.
 pub fn count<'a>(
     base_task: String,
     params: String,
     mut samples: Vec<Sample>,
     context_tokens: Option<u32>,
-    attributes: impl FnOnce(u32) -> Attributes,
-    spectra: impl Fn(u32) -> Option<&'a Spectrum>,
+    beside: Beside<impl FnOnce(u32) -> Attributes, impl Fn(u32) -> u32, impl Fn(u32) -> Option<&'a Spectrum>>,
 ) -> (Point, u64) {
     let n_duplicates = settle(&mut samples);
     let mut counters = Counters::default();
@@ -141,7 +155,7 @@ pub fn count<'a>(
             continue;
         }
         hard_terminated += u64::from(sample.hard_terminated);
-        if let Some(found) = sample.spectrum.and_then(&spectra) {
+        if let Some(found) = sample.spectrum.and_then(|at| (beside.spectrum)(at.get() - 1)) {
             spectrum.add(found);
         }
         for tokens in [sample.prompt_tokens, sample.completion_tokens].into_iter().flatten() {
@@ -178,6 +192,8 @@ pub fn count<'a>(
             trace_bytes: sample.trace_bytes,
             compressed_bytes: sample.compressed_bytes,
             guess_chance: sample.guess_chance,
+            file: (beside.file)(sample.attributes),
+            line: sample.line,
         });
     }
     let (fft_power_mean, fft_power_std) = spectrum.finish().unzip();
@@ -185,7 +201,7 @@ pub fn count<'a>(
     let point = Point {
         base_task,
         params,
-        attributes: first.map(|sample| attributes(sample.attributes)).unwrap_or_default(),
+        attributes: first.map(|sample| (beside.attributes)(sample.attributes)).unwrap_or_default(),
         counters,
         hard_terminated,
         errors,
@@ -240,11 +256,13 @@ mod tests {
                 Sample::new(
                     &parse(line.as_bytes(), Controls::Possible, &mut Shape::default()).expect("is valid"),
                     attributes,
+                    NonZeroU32::new(attributes + 1),
                 )
             })
             .collect();
         let attributes = |position: u32| Attributes { task: Some(format!("task-{position}")), ..Attributes::default() };
-        count("b".into(), "{}".into(), samples, context_tokens, attributes, |_| None)
+        let beside = Beside { attributes, file: |position| position / 2, spectrum: |_| None };
+        count("b".into(), "{}".into(), samples, context_tokens, beside)
     }
 
     const RECORDS: [&str; 6] = [
@@ -268,6 +286,9 @@ mod tests {
         assert_eq!(point.completion_tokens_correct_mean, Some(177.5));
         assert_eq!(point.completion_tokens_incorrect_mean, Some(450.0));
         assert_eq!(point.samples.iter().map(|sample| sample.index).collect::<Vec<_>>(), [1, 2, 3, 4, 5].map(Some));
+        let places: Vec<(u32, Option<u32>)> =
+            point.samples.iter().map(|sample| (sample.file, sample.line.map(NonZeroU32::get))).collect();
+        assert_eq!(places, [(1, Some(4)), (1, Some(3)), (0, Some(2)), (0, Some(1)), (2, Some(6))]);
         let hazard = point.hazard.expect("tokens are told");
         assert_eq!(
             (hazard.correct, hazard.incorrect, hazard.truncated),

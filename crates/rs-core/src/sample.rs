@@ -2,6 +2,7 @@
 //! records of one sample counts.
 
 use std::cmp::Ordering;
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +11,8 @@ use crate::record::{Outcome, Record};
 /// What tells the samples of one point apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum SampleKey {
-    /// `seed`, `index`, `repeat`: the record has an index.
-    Indexed(Option<i64>, i64, i32),
+    /// The record's index, which with its seed and repetition tells it.
+    Indexed(i64),
     /// The first 128 bits of BLAKE3 of the record's `id`: it has no index.
     Named([u64; 2]),
     /// Neither: every record is a sample of its own.
@@ -21,7 +22,7 @@ pub enum SampleKey {
 /// What a point needs of one record.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
-    /// Which sample of the point this record is.
+    /// With `seed` and `repeat`, which sample of the point this record is.
     pub key: SampleKey,
     /// Seed of the test generator.
     pub seed: Option<i64>,
@@ -45,18 +46,21 @@ pub struct Sample {
     pub trace_bytes: u32,
     /// The same once compressed, if somebody looked.
     pub compressed_bytes: Option<u32>,
-    /// Which of the spectra found beside it is that of its prompt; given by who collects.
-    pub spectrum: Option<u32>,
+    /// Which of the spectra found beside it, counted from 1, is that of its prompt; given by who collects.
+    pub spectrum: Option<NonZeroU32>,
     /// Which of the point's `task`, `category`, `manifold` the record carries; given by who collects.
     pub attributes: u32,
+    /// Line of the record, from 1, counted by who collects; `None` where its file is damaged before it, or beyond
+    /// 2^32 lines.
+    pub line: Option<NonZeroU32>,
 }
 
 impl Sample {
     /// What is kept of `record`.
     #[must_use]
-    pub fn new(record: &Record<'_>, attributes: u32) -> Self {
+    pub fn new(record: &Record<'_>, attributes: u32, line: Option<NonZeroU32>) -> Self {
         let key = match (record.index, &record.id) {
-            (Some(index), _) => SampleKey::Indexed(record.seed, index, record.repeat),
+            (Some(index), _) => SampleKey::Indexed(index),
             (None, Some(id)) => SampleKey::Named(name_hash(id.decode().as_bytes())),
             (None, None) => SampleKey::Single,
         };
@@ -75,6 +79,25 @@ impl Sample {
             compressed_bytes: None,
             spectrum: None,
             attributes,
+            line,
+        }
+    }
+
+    /// Whether both are records of one sample.
+    fn is_same_sample(&self, other: &Self) -> bool {
+        match (self.key, other.key) {
+            (SampleKey::Indexed(_), _) => (self.key, self.seed, self.repeat) == (other.key, other.seed, other.repeat),
+            (SampleKey::Named(_), _) => self.key == other.key,
+            (SampleKey::Single, _) => false,
+        }
+    }
+
+    /// An order in which the records of one sample stand together.
+    fn sample_order(&self, other: &Self) -> Ordering {
+        let by_key = self.key.cmp(&other.key);
+        match self.key {
+            SampleKey::Indexed(_) => by_key.then(self.seed.cmp(&other.seed)).then(self.repeat.cmp(&other.repeat)),
+            SampleKey::Named(_) | SampleKey::Single => by_key,
         }
     }
 
@@ -82,7 +105,7 @@ impl Sample {
     #[must_use]
     pub fn index(&self) -> Option<i64> {
         match self.key {
-            SampleKey::Indexed(_, index, _) => Some(index),
+            SampleKey::Indexed(index) => Some(index),
             SampleKey::Named(_) | SampleKey::Single => None,
         }
     }
@@ -133,9 +156,9 @@ fn name_hash(id: &[u8]) -> [u64; 2] {
 pub fn settle(samples: &mut Vec<Sample>) -> u64 {
     let n_records = samples.len();
     // A stable sort keeps (path, line) order inside a key and timestamp, so the winner is the last of its run.
-    samples.sort_by(|a, b| a.key.cmp(&b.key).then(a.timestamp.cmp(&b.timestamp)));
+    samples.sort_by(|a, b| a.sample_order(b).then(a.timestamp.cmp(&b.timestamp)));
     samples.dedup_by(|next, kept| {
-        let duplicate = next.key == kept.key && next.key != SampleKey::Single;
+        let duplicate = next.is_same_sample(kept);
         if duplicate {
             *kept = *next;
         }
@@ -156,7 +179,7 @@ mod tests {
         let line = format!(
             r#"{{"model":"m","template":"t","sampler":"s","base_task":"b","params":{{}},"correct":true,{members}}}"#
         );
-        Sample::new(&parse(line.as_bytes(), Controls::Possible, &mut Shape::default()).expect("is valid"), 0)
+        Sample::new(&parse(line.as_bytes(), Controls::Possible, &mut Shape::default()).expect("is valid"), 0, None)
     }
 
     /// The completion tokens of what is left, as a name for each record.
@@ -224,11 +247,17 @@ mod tests {
                 seed: Some(seed),
                 timestamp,
                 completion_tokens: Some(tokens),
-                key: index.map_or(SampleKey::Single, |index| SampleKey::Indexed(Some(seed), index, 0)),
+                key: index.map_or(SampleKey::Single, SampleKey::Indexed),
                 outcome: if correct { Outcome::Correct } else { Outcome::Incorrect },
                 ..sample("\"index\":0")
             },
         )
+    }
+
+    /// A run holds hundreds of thousands of them.
+    #[test]
+    fn a_sample_is_small() {
+        assert_eq!(size_of::<Sample>(), 128);
     }
 
     proptest! {

@@ -105,6 +105,7 @@ fn evaluation(number: u32, n_records: u64) -> EvalRow {
         first_timestamp: None,
         last_timestamp: None,
         fingerprint: number.to_string(),
+        files: Vec::new(),
     }
 }
 
@@ -138,6 +139,8 @@ fn point(at: u32, n_samples: u32, skill: f64, random: &mut Rng) -> Point {
             trace_bytes: tokens * 4,
             compressed_bytes: Some(tokens + random.u32(0..=tokens)),
             guess_chance,
+            file: 0,
+            line: None,
         }
     };
     let samples: Vec<PointSample> = (0..n_samples).map(|index| sample(index, random)).collect();

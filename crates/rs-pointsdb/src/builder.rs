@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use duckdb::Connection;
 use rs_core::atomic_file::{beside, folder_of, resolve_link, sync_folder};
+use rs_core::collect::Mark;
 use rs_core::eval_id::{EvalId, Identity};
 use rs_core::lock::{Lock, LockError};
 use rs_core::point::Point;
@@ -16,7 +17,18 @@ use crate::schema::{finish_sql, tables_sql};
 /// Points in one Arrow batch: DuckDB takes vectors of 2,048 rows.
 const BATCH_POINTS: usize = 2048;
 
-/// A row of `evals`; see the comments of its columns.
+/// A row of `raw_files`, less the evaluation; see the comments of its columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawFileRow {
+    /// What samples call it.
+    pub file: u32,
+    /// Relative to the cohort's folder, without a compression suffix.
+    pub path: String,
+    /// Where lines of it begin.
+    pub marks: Vec<Mark>,
+}
+
+/// A row of `evals`, and those of its raw files; see the comments of the columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EvalRow {
     /// The evaluation's id.
@@ -55,6 +67,8 @@ pub struct EvalRow {
     pub last_timestamp: Option<i64>,
     /// Hash of all that the evaluation's rows depend on.
     pub fingerprint: String,
+    /// The raw files that hold its samples, in order.
+    pub files: Vec<RawFileRow>,
 }
 
 impl EvalRow {
@@ -161,10 +175,18 @@ impl Builder {
         // Ids are hex digits.
         let list: Vec<String> = eval_ids.iter().map(|id| format!("'{id}'")).collect();
         let list = list.join(", ");
-        self.run(&format!(
-            "INSERT INTO evals SELECT * FROM old.evals WHERE eval_id IN ({list});
-             INSERT INTO points SELECT * FROM old.points WHERE eval_id IN ({list});"
-        ))
+        for table in ["evals", "points", "raw_files"] {
+            // Files made before a table or column was added lack it.
+            if self.old_has(table)? {
+                self.run(&format!("INSERT INTO {table} BY NAME FROM old.{table} WHERE eval_id IN ({list})"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn old_has(&self, table: &str) -> Result<bool, PointsDbError> {
+        let sql = "SELECT count(*) > 0 FROM duckdb_tables() WHERE database_name = 'old' AND table_name = ?";
+        self.connection().query_row(sql, [table], |row| row.get(0)).map_err(|source| self.error(source))
     }
 
     /// Adds evaluations and their points. Every call costs DuckDB two plans: few calls with many are faster.
@@ -190,6 +212,9 @@ impl Builder {
             appender.flush()?;
             let mut appender = self.connection().appender("evals")?;
             appender.append_record_batch(columns::evals(&rows).map_err(arrow)?)?;
+            appender.flush()?;
+            let mut appender = self.connection().appender("raw_files")?;
+            appender.append_record_batch(columns::raw_files(&rows).map_err(arrow)?)?;
             appender.flush()
         };
         append().map_err(|source| self.error(source))

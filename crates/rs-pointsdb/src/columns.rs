@@ -12,7 +12,7 @@ use rs_core::point::{HAZARD_BIN_TOKENS, Point, PointSample};
 use rs_core::statistics::Counters;
 
 use crate::builder::EvalRow;
-use crate::schema::{Column, EVALS, POINTS};
+use crate::schema::{Column, EVALS, POINTS, RAW_FILES};
 
 /// DuckDB's INTEGER is signed; counts and tokens stay far below its limit.
 fn integer(value: u64) -> i32 {
@@ -166,8 +166,30 @@ pub(crate) fn points(evaluation: &EvalRow, points: &[Point]) -> Result<RecordBat
         hazard(|hazard| &hazard.correct),
         hazard(|hazard| &hazard.incorrect),
         hazard(|hazard| &hazard.truncated),
+        sample_lists!(points, Int32Builder, |sample| i32::try_from(sample.file).ok()),
+        sample_lists!(points, Int32Builder, |sample| sample.line.and_then(|line| i32::try_from(line.get()).ok())),
     ];
     batch(POINTS, arrays)
+}
+
+/// The raw files of evaluations as a batch of `raw_files`.
+pub(crate) fn raw_files(rows: &[&EvalRow]) -> Result<RecordBatch, ArrowError> {
+    let all = || rows.iter().flat_map(|row| row.files.iter().map(move |file| (row, file)));
+    let mut lines = ListBuilder::new(Int32Builder::new());
+    let mut offsets = ListBuilder::new(Int64Builder::new());
+    for (_, file) in all() {
+        // Samples beyond have no line.
+        lines.append_value(file.marks.iter().map(|mark| Some(integer(mark.line))));
+        offsets.append_value(file.marks.iter().map(|mark| Some(bigint(mark.offset))));
+    }
+    let arrays: Vec<ArrayRef> = vec![
+        texts(all().map(|(row, _)| Some(row.eval_id.as_str()))),
+        integers(all().map(|(_, file)| Some(u64::from(file.file)))),
+        texts(all().map(|(_, file)| Some(file.path.as_str()))),
+        Arc::new(lines.finish()),
+        Arc::new(offsets.finish()),
+    ];
+    batch(RAW_FILES, arrays)
 }
 
 /// Evaluations as a batch of `evals`.

@@ -20,10 +20,16 @@ pub fn exported() -> impl Iterator<Item = &'static str> {
 pub fn export(connection: &Connection, folder: &Path) -> duckdb::Result<Vec<(&'static str, u64)>> {
     let mut rows = Vec::new();
     for name in exported() {
+        // Older files have no `raw_files`.
+        let is_there = "SELECT count(*) > 0 FROM information_schema.tables WHERE table_name = ?";
+        if !connection.query_row(is_there, [name], |row| row.get::<_, bool>(0))? {
+            continue;
+        }
         let order = match name {
             "meta" => "key",
             "evals" => "eval_id",
             "points" => "eval_id, base_task, params",
+            "raw_files" => "eval_id, file",
             _ => "eval_id, base_task",
         };
         let file = |extension: &str| literal(&folder.join(format!("{name}.{extension}")).to_string_lossy());

@@ -2,8 +2,12 @@
 
 use std::fmt::Write;
 
-/// Version of the schema below.
+/// Version of the schema below: a reader of one version reads every file of it.
 pub const SCHEMA_VERSION: u32 = 1;
+
+/// Counts what has been added to that version: rows of a file that lacks it are made anew where their raw data is here.
+/// 1: where samples are (`raw_files`, `sample_file_list`, `sample_line_list`).
+pub const SCHEMA_ADDITIONS: u32 = 1;
 
 /// A column: name, DuckDB type, comment.
 pub type Column = (&'static str, &'static str, &'static str);
@@ -106,6 +110,25 @@ pub const POINTS: &[Column] = &[
     ("hazard_correct", "INTEGER[]", "Right answers per bin of completion tokens"),
     ("hazard_incorrect", "INTEGER[]", "Wrong and invalid answers per bin"),
     ("hazard_truncated", "INTEGER[]", "Truncations per bin: censored"),
+    ("sample_file_list", "INTEGER[]", "Raw file that holds each sample: raw_files.file of the evaluation"),
+    ("sample_line_list", "INTEGER[]", "Line of each sample in its raw file, from 1; NULL behind a damaged place"),
+];
+
+/// Columns of `raw_files`.
+pub const RAW_FILES: &[Column] = &[
+    ("eval_id", "VARCHAR", "The evaluation"),
+    (
+        "file",
+        "INTEGER",
+        "What points.sample_file_list calls it: its position, from 0, among all files of the evaluation",
+    ),
+    (
+        "path",
+        "VARCHAR",
+        "Its path without a compression suffix, relative to the cohort's folder; as typed for loose files",
+    ),
+    ("mark_line_list", "INTEGER[]", "Lines, from 1: the first that begins in each 256 KiB of the decoded file"),
+    ("mark_offset_list", "BIGINT[]", "Where these lines begin in the decoded file, in bytes"),
 ];
 
 /// The tables: name, comment, columns.
@@ -113,6 +136,7 @@ pub const TABLES: &[(&str, &str, &[Column])] = &[
     ("meta", "What made this file", META),
     ("evals", "One row for each evaluation", EVALS),
     ("points", "One row for each evaluation, task and coordinate", POINTS),
+    ("raw_files", "One row for each evaluation and raw file with samples of it: where to look for them", RAW_FILES),
 ];
 
 /// Scalar macros that make any grouping safe: sum the counters first, then apply them. They compute in DOUBLE, whatever
@@ -200,7 +224,8 @@ pub(crate) fn finish_sql() -> String {
         .collect();
     format!(
         "{MACROS}{VIEWS}{comments}CREATE UNIQUE INDEX evals_key ON evals (eval_id);
-        CREATE UNIQUE INDEX points_key ON points (eval_id, base_task, params);"
+        CREATE UNIQUE INDEX points_key ON points (eval_id, base_task, params);
+        CREATE UNIQUE INDEX raw_files_key ON raw_files (eval_id, file);"
     )
 }
 

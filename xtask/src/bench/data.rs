@@ -15,7 +15,7 @@ use super::subjects::{fixtures, prepare_once, real};
 use super::{N_PAIRS, build, n_threads};
 use crate::Outcome;
 use crate::process;
-use crate::tools::Tool;
+use crate::tools::{Speed, Tool};
 use crate::workspace::Profile;
 
 /// What it runs on.
@@ -28,7 +28,7 @@ pub(super) enum Size {
 }
 
 /// The peer of verify.
-const B3SUM: Tool = Tool { program: "b3sum", version: "1.8.7", features: &[] };
+const B3SUM: Tool = Tool { program: "b3sum", version: "1.8.7", features: &[], speed: Speed::Run };
 /// How fast `data` must be, as a part of its peer's speed.
 const LEAST_RATIO: f64 = 0.9;
 /// What `data` may use at its peak.
@@ -149,8 +149,14 @@ impl Bench {
     /// The cohorts' folders below a project's.
     fn cohorts(&self) -> io::Result<Vec<PathBuf>> {
         let below = Path::new("data").join(self.set.file_name().unwrap_or_default());
-        let folders = fs_err::read_dir(&self.set)?.map(|item| Ok(below.join(item?.file_name())));
-        let mut folders = folders.collect::<io::Result<Vec<_>>>()?;
+        let mut folders = Vec::new();
+        for item in fs_err::read_dir(&self.set)? {
+            let item = item?;
+            // Beside cohorts lies the cache.
+            if item.path().join("evals.json").is_file() {
+                folders.push(below.join(item.file_name()));
+            }
+        }
         folders.sort();
         Ok(folders)
     }
@@ -178,7 +184,7 @@ impl Bench {
         };
         let parent = self.set.parent().unwrap_or(&self.set);
         let name = Path::new(self.set.file_name().unwrap_or_default());
-        let script = format!("tar c -C \"$1\" \"$2\" | zstd -3 -T{} -q -f -o \"$3\"", n_threads());
+        let script = format!("tar c -C \"$1\" --exclude .cache \"$2\" | zstd -3 -T{} -q -f -o \"$3\"", n_threads());
         compare(own, || Ok(shell(&script, &[parent, name, &self.archive])))
     }
 
@@ -297,7 +303,11 @@ fn write_manifest(project: &Path, remote: &Path) -> io::Result<()> {
 /// The files in run folders below a set.
 fn collect_run_files(set: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for cohort in fs_err::read_dir(set)? {
-        for run in fs_err::read_dir(cohort?.path())? {
+        let cohort = cohort?;
+        if cohort.file_name() == ".cache" {
+            continue;
+        }
+        for run in fs_err::read_dir(cohort.path())? {
             let run = run?.path();
             if run.is_dir() {
                 collect_files(&run, files)?;

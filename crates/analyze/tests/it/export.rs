@@ -18,8 +18,8 @@ fn every_table_twice() {
     for _ in 0..2 {
         let run = project.analyze(&["export", DATASET, "--output", "out"]);
         assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
-        let expected =
-            ["evals", "meta", "points", "task_scores"].map(|name| [format!("{name}.csv"), format!("{name}.parquet")]);
+        let expected = ["evals", "meta", "points", "raw_files", "task_scores"]
+            .map(|name| [format!("{name}.csv"), format!("{name}.parquet")]);
         assert_eq!(files(&project, "out"), expected.concat());
     }
     let points = fs_err::read_to_string(project.path("out/points.csv")).unwrap();

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::project::{DB, Project, Run, check_same, points, record, records};
+use crate::project::{DB, Project, Run, check_same, points, points_without_places, record, records};
 
 /// That every line that is not blank is counted somewhere in the database: as a sample, a duplicate, an error, a
 /// malformed line or a record of others.
@@ -264,7 +264,7 @@ fn rows(bytes: impl AsRef<[u8]>) -> Vec<Vec<String>> {
     let project = Project::with_raw(bytes);
     let run = project.evaluate_d("-q").succeeds();
     assert_eq!(run.stderr, "");
-    points(&project.open(DB))
+    points_without_places(&project.open(DB))
 }
 
 #[test]

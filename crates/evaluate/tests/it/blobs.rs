@@ -9,7 +9,7 @@ use rs_core::pack::{self, Monitor, Pack};
 use rs_core::store::Store;
 use rs_fixtures::{DEFAULT_SEED, FixtureModel, Scale};
 
-use crate::project::{DB, Project, Run, check_same, entry, evals, points, record, records};
+use crate::project::{DB, Project, Run, check_same, entry, evals, points, raw_files, record, records};
 use crate::real_data;
 
 /// The store of a project.
@@ -52,17 +52,17 @@ fn write(project: &Project, manifest: &Manifest) {
 }
 
 /// All rows of a dataset's database, made anew; evaluations with their sizes.
-fn rows(project: &Project, dataset: &str, arguments: &str) -> [Vec<Vec<String>>; 3] {
+fn rows(project: &Project, dataset: &str, arguments: &str) -> [Vec<Vec<String>>; 4] {
     let run = project.evaluate(&format!("--dataset data/{dataset}.json --db x.db --force -q {arguments}"));
     assert!(matches!(run.code, Some(0 | 1)), "{run}");
     let connection = project.open("x.db");
     let sizes = crate::project::texts(&connection, "SELECT eval_id, source_bytes FROM evals ORDER BY eval_id");
-    [points(&connection), evals(&connection), sizes]
+    [points(&connection), evals(&connection), sizes, raw_files(&connection)]
 }
 
 #[track_caller]
-fn check_rows(what: &str, found: &[Vec<Vec<String>>; 3], expected: &[Vec<Vec<String>>; 3]) {
-    for (table, (found, expected)) in ["points", "evals", "sizes"].iter().zip(found.iter().zip(expected)) {
+fn check_rows(what: &str, found: &[Vec<Vec<String>>; 4], expected: &[Vec<Vec<String>>; 4]) {
+    for (table, (found, expected)) in ["points", "evals", "sizes", "raw files"].iter().zip(found.iter().zip(expected)) {
         check_same(&format!("{table}, {what}"), found, expected);
     }
 }

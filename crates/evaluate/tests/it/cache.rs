@@ -3,7 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
-use crate::project::{DB, Project, Run, check_same, entry, evals, points, record};
+use crate::project::{DB, Project, Run, check_same, entry, evals, points, raw_files, record};
 
 /// Kills spread over the time that a run takes.
 const N_KILLS: u32 = 100;
@@ -54,6 +54,7 @@ fn check_rows(project: &Project, db: &str) {
     let (found, plain) = (project.open(db), project.open("data/plain.db"));
     check_same("points", &points(&found), &points(&plain));
     check_same("evals", &evals(&found), &evals(&plain));
+    check_same("raw files", &raw_files(&found), &raw_files(&plain));
 }
 
 /// Forgets the database, so that its rows must come from elsewhere.

@@ -212,6 +212,8 @@ struct PointRow {
     hazard_correct: Option<Vec<u64>>,
     hazard_incorrect: Option<Vec<u64>>,
     hazard_truncated: Option<Vec<u64>>,
+    sample_file_list: Vec<u64>,
+    sample_line_list: Vec<u64>,
 }
 
 #[track_caller]
@@ -246,6 +248,9 @@ fn check_point(row: &PointRow, evaluation: &ExpectedEvaluation, point: &Expected
     assert_eq!(row.manifold, manifold, "{place}");
     assert_eq!((row.task.as_ref(), row.category.as_ref()), (Some(&point.task), Some(&point.category)), "{place}");
 
+    // Where the samples are is checked by `probe`, which looks there.
+    let n_samples = row.sample_index_list.len();
+    assert_eq!((row.sample_file_list.len(), row.sample_line_list.len()), (n_samples, n_samples), "{place}");
     let counts = &point.counts;
     assert_eq!(
         (row.correct, row.invalid, row.total, row.truncated, row.hard_terminated, row.errors),

@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 
 use crate::fixtures;
-use crate::project::{DB, Project, Run, check_same, entry, evals, points, record, texts};
+use crate::project::{DB, Project, Run, check_same, entry, evals, points, raw_files, record, texts};
 
 /// Two evaluations, `m` and `n`, each with a run folder of its own.
 fn project() -> Project {
@@ -40,6 +40,7 @@ fn check(project: &Project, arguments: &str, sources: &[&str]) -> Run {
     let (found, fresh) = (project.open(DB), project.open("data/fresh.db"));
     check_same("points", &points(&found), &points(&fresh));
     check_same("evals", &evals(&found), &evals(&fresh));
+    check_same("raw files", &raw_files(&found), &raw_files(&fresh));
     drop(fresh);
     fs_err::remove_file(project.path("data/fresh.db")).unwrap();
     run

@@ -243,6 +243,20 @@ pub(crate) fn points(connection: &Connection) -> Vec<Vec<String>> {
     texts(connection, "SELECT * FROM points ORDER BY eval_id, base_task, params::VARCHAR")
 }
 
+/// All columns of all points but those that depend on how records are spread over files and lines, in order.
+pub(crate) fn points_without_places(connection: &Connection) -> Vec<Vec<String>> {
+    texts(
+        connection,
+        "SELECT * EXCLUDE (sample_file_list, sample_line_list) FROM points
+        ORDER BY eval_id, base_task, params::VARCHAR",
+    )
+}
+
+/// All raw files in order.
+pub(crate) fn raw_files(connection: &Connection) -> Vec<Vec<String>> {
+    texts(connection, "FROM raw_files ORDER BY eval_id, file")
+}
+
 /// All evaluations in order, less what depends on how their files are packed and when they were written.
 pub(crate) fn evals(connection: &Connection) -> Vec<Vec<String>> {
     texts(connection, "SELECT * EXCLUDE (source_bytes, fingerprint) FROM evals ORDER BY eval_id")

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::{Arc, Mutex, Weak};
 
-use super::{Context, Input, Line, Place, Shared, stream_cost, unpoisoned};
+use super::{Context, Input, Shared, stream_cost, unpoisoned};
 use crate::origin::Origin;
 use crate::pack::{FRAME_BYTES, FrameDecoder, Pack, PackError, StepDecoder};
 use crate::reader::{BYTE_ORDER_MARK, BlockReader, Codec, MAX_LINE_BYTES};
@@ -219,34 +219,27 @@ impl Context<'_> {
         };
         let is_last = from + bytes.len() as u64 >= self.files[file].size_bytes;
         let mut parser = self.parser(file, from);
-        let mut place = if from == 0 { Place::Line(1) } else { Place::Offset(from + first as u64) };
         let whole_lines = memchr::memrchr(b'\n', &bytes[first..]).map_or(first, |end| first + end + 1);
         let mut at = first;
         while at < whole_lines && !self.stopped(shared, file, from + at as u64) {
             let end = block_end(bytes, at, whole_lines, self.pieces.plain_block_bytes);
-            let n_lines = parser.lines(&bytes[at..end], place);
-            place = match place {
-                Place::Line(number) => Place::Line(number + n_lines),
-                Place::Offset(offset) => Place::Offset(offset + (end - at) as u64),
-            };
+            parser.lines(&bytes[at..end], from + at as u64);
             at = end;
         }
         if at == whole_lines && !self.stopped(shared, file, from + at as u64) {
             let begun = &bytes[whole_lines..];
+            let offset = from + at as u64;
             match (is_last, begun) {
                 (true, []) => {}
-                (true, begun) => parser.last_line(begun, place),
+                (true, begun) => parser.last_line(begun, offset),
                 (false, begun) => {
                     line.clear();
                     line.extend_from_slice(begun);
                     match read_on(rest, line) {
-                        Ok(Ended::Line) => drop(parser.lines(line, place)),
+                        Ok(Ended::Line) => parser.lines(line, offset),
                         Ok(Ended::File) if line.is_empty() => {}
-                        Ok(Ended::File) => parser.last_line(line, place),
-                        Ok(Ended::TooLong) => parser.oversized(match place {
-                            Place::Line(number) => Line::Number(number),
-                            Place::Offset(offset) => Line::AtOffset(offset),
-                        }),
+                        Ok(Ended::File) => parser.last_line(line, offset),
+                        Ok(Ended::TooLong) => parser.oversized(offset),
                         Err(error) => parser.unreadable(&error),
                     }
                     line.shrink_to(STEP_BYTES);

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Input, Part, PartPoint, PlacedProblem, Tally, unpoisoned};
+use super::{Input, Mark, Part, PartPoint, PlacedProblem, Tally, unpoisoned};
 use crate::atomic_file;
 use crate::digest::ContentHash;
 use crate::eval_id::Identity;
@@ -24,9 +24,9 @@ use crate::point::Attributes;
 use crate::store::hash_file;
 
 /// Version of everything in the folder; another one is not understood, and replaced.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// How an entry begins.
-const MAGIC: &[u8; 8] = b"rsparts1";
+const MAGIC: &[u8; 8] = b"rsparts2";
 /// A file that changed so shortly before it was looked at may have changed again within the clock's grain.
 const GRAIN_NANOS: i128 = 1_000_000_000;
 
@@ -90,6 +90,8 @@ struct StoredPart {
     spectra: Vec<f32>,
     n_malformed: u64,
     diagnostics: Vec<PlacedProblem>,
+    n_lines: u64,
+    marks: Vec<Mark>,
 }
 
 /// A file whose content is known.
@@ -262,6 +264,8 @@ impl StoredPart {
             spectra: part.spectra.iter().flatten().copied().collect(),
             n_malformed: part.n_malformed,
             diagnostics: part.diagnostics.clone(),
+            n_lines: part.n_lines,
+            marks: part.marks.clone(),
         }
     }
 
@@ -274,7 +278,7 @@ impl StoredPart {
                 point.identity < self.identities.len()
                     && point.samples.iter().all(|sample| {
                         (sample.attributes as usize) < self.attributes.len()
-                            && sample.spectrum.is_none_or(|at| (at as usize) < spectra.len())
+                            && sample.spectrum.is_none_or(|at| (at.get() as usize) <= spectra.len())
                     })
             });
         is_sound.then_some(Part {
@@ -286,6 +290,8 @@ impl StoredPart {
             spectra,
             n_malformed: self.n_malformed,
             diagnostics: self.diagnostics,
+            n_lines: self.n_lines,
+            marks: self.marks,
             unreadable: None,
         })
     }

@@ -5,7 +5,7 @@ use proptest::sample::Index;
 
 use super::*;
 use crate::origin::InBlob;
-use crate::pack;
+use crate::pack::{self, Pack};
 
 /// Raw files in a temporary folder.
 struct Files {
@@ -76,12 +76,24 @@ fn collect_m(files: &Files) -> Collection {
     collect_so(&[wanted("m", None)], &files.inputs, Pieces::default(), 2)
 }
 
+/// What does not depend on which files and lines records stand in.
+fn without_places(found: &[Collected]) -> Vec<Collected> {
+    let mut found = found.to_vec();
+    for collected in &mut found {
+        collected.files.clear();
+        for sample in collected.points.iter_mut().flat_map(|point| &mut point.samples) {
+            (sample.file, sample.line) = (0, None);
+        }
+    }
+    found
+}
+
 #[track_caller]
 fn check_kept(lines: &[&str], completion_tokens: &[u32]) {
     let text: String = lines.iter().map(|members| line(members)).collect();
     let together = collect_m(&Files::plain([text]));
     let apart = collect_m(&Files::plain(lines.iter().map(|members| line(members))));
-    assert_eq!(together.evaluations, apart.evaluations, "one file or several");
+    assert_eq!(without_places(&together.evaluations), without_places(&apart.evaluations), "one file or several");
     let points = &together.evaluations[0].points;
     let kept: Vec<u32> =
         points.iter().flat_map(|point| &point.samples).filter_map(|sample| sample.completion_tokens).collect();
@@ -256,7 +268,7 @@ proptest! {
             prop_assert_eq!(n_samples(found) + found.n_errors + found.n_duplicates, lines.len() as u64);
         }
         let found = collect_so(&wanted, &dealt(&shuffled, &to, &wanted).inputs, pieces, n_threads);
-        prop_assert_eq!(&found.evaluations, &expected.evaluations);
+        prop_assert_eq!(without_places(&found.evaluations), without_places(&expected.evaluations));
     }
 
     #[test]
@@ -272,7 +284,10 @@ proptest! {
         let again = files.inputs[again.index(files.inputs.len())].clone();
         files.inputs.push(again);
         let twice = collect_so(&wanted, &files.inputs, pieces, 2);
-        prop_assert_eq!(&twice.evaluations[0].points, &once.evaluations[0].points);
+        prop_assert_eq!(
+            &without_places(&twice.evaluations)[0].points,
+            &without_places(&once.evaluations)[0].points
+        );
         let more: u64 = twice.files.last().unwrap().identities.values().map(|tally| tally.n_records).sum();
         prop_assert_eq!(twice.evaluations[0].n_duplicates, once.evaluations[0].n_duplicates + more);
         prop_assert_eq!(twice.evaluations[0].tally.n_records, once.evaluations[0].tally.n_records + more);
@@ -311,6 +326,7 @@ proptest! {
         prop_assert_eq!(places(&found), places(&expected));
         prop_assert_eq!(sums(&found.evaluations[0]), sums(&expected.evaluations[0]));
         prop_assert_eq!(&found.evaluations[0].points, &expected.evaluations[0].points);
+        prop_assert_eq!(&found.evaluations[0].files, &expected.evaluations[0].files);
         // No line is lost.
         let is_blank = |line: &[u8]| line.trim_ascii().is_empty();
         let without_mark = text.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(text);
@@ -352,6 +368,43 @@ fn many_lines(n_lines: u64, response_bytes: usize) -> String {
         .collect()
 }
 
+/// Samples of one file stand in the lines that they say, and marks where lines begin.
+#[track_caller]
+fn check_places(found: &Collected, text: &str) {
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    for sample in found.points.iter().flat_map(|point| &point.samples) {
+        let line = lines[sample.line.expect("nothing is damaged").get() as usize - 1];
+        let index = format!("\"index\":{},", sample.index.expect("all have one"));
+        assert!(sample.file == 0 && line.contains(&index), "{index} {line:.100}");
+    }
+    let mut marks = Vec::new();
+    let mut offset = 0;
+    for (line, text) in (1..).zip(&lines) {
+        if marks.last().is_none_or(|last: &Mark| last.offset / MARK_BYTES < offset / MARK_BYTES) {
+            marks.push(Mark { line, offset });
+        }
+        offset += text.len() as u64;
+    }
+    assert_eq!(found.files, [SampleFile { input: 0, file: 0, marks }]);
+}
+
+/// Files are called by their position among those that the evaluation matches, whatever else is read.
+#[test]
+fn samples_name_their_files() {
+    let mut files = Files::plain([line(r#","index":0"#), line(r#","model":"other""#), line(r#","index":1"#)]);
+    files.inputs[0].evaluations = vec![1];
+    for input in &mut files.inputs[1..] {
+        input.evaluations = vec![0, 1];
+    }
+    let found = collect_so(&[wanted("m", None), wanted("m", Some(9))], &files.inputs, Pieces::default(), 2);
+    let marks = vec![Mark { line: 1, offset: 0 }];
+    let file = |input, file| SampleFile { input, file, marks: marks.clone() };
+    assert_eq!(found.evaluations[0].files, [file(2, 1)]);
+    assert_eq!(found.evaluations[1].files, [file(0, 0), file(2, 2)]);
+    let named = |found: &Collected| found.points[0].samples.iter().map(|sample| sample.file).collect::<Vec<_>>();
+    assert_eq!((named(&found.evaluations[0]), named(&found.evaluations[1])), (vec![1], vec![0, 2]));
+}
+
 /// A plain file of several real ranges, with problems in all of them, and the same packed.
 #[test]
 fn a_large_file_is_its_lines() {
@@ -370,14 +423,16 @@ fn a_large_file_is_its_lines() {
     let expected_lines: Vec<u64> = (1..).zip(bad_at).map(|(before, at)| at as u64 + before).collect();
 
     let small: Vec<String> = lines.chunks(100).map(<[&str]>::concat).collect();
-    let expected = collect_m(&Files::plain(small)).evaluations.remove(0);
+    let expected = without_places(&collect_m(&Files::plain(small)).evaluations).remove(0);
     assert_eq!((expected.points.len(), expected.tally.n_records), (7, 6000));
     for codec in CODECS {
         let mut files = Files::new();
         files.add(codec, text.as_bytes(), 1);
         for n_threads in [1, 2, 4] {
             let found = collect_so(&[wanted("m", None)], &files.inputs, Pieces::default(), n_threads);
-            assert_eq!(found.evaluations[0].points, expected.points, "{codec:?} {n_threads}");
+            let points = &without_places(&found.evaluations)[0].points;
+            assert_eq!(*points, expected.points, "{codec:?} {n_threads}");
+            check_places(&found.evaluations[0], &text);
             assert_eq!(found.evaluations[0].n_malformed, n_bad, "{codec:?} {n_threads}");
             let places: Vec<u64> = found.diagnostics.iter().filter_map(|problem| problem.line).collect();
             assert_eq!(places, expected_lines, "{codec:?} {n_threads}");
@@ -789,6 +844,9 @@ fn a_damaged_frame_is_a_problem_of_the_files_in_it() {
             assert_eq!(found.evaluations[0].n_malformed, n_damaged as u64);
             let n_records = found.evaluations[0].tally.n_records;
             assert!(n_records > 500 && n_records < expected.evaluations[0].tally.n_records);
+            let samples = || found.evaluations[0].points.iter().flat_map(|point| &point.samples);
+            let n_without_line = samples().filter(|sample| sample.file == 0 && sample.line.is_none()).count();
+            assert_eq!(n_without_line > 0, frame < 2, "what is behind the damage has no line");
             let problem = &found.diagnostics[0];
             assert_eq!((problem.line, problem.problem), (None, Problem::Unreadable));
             assert_eq!(problem.path, files.inputs[0].path.display().to_string());

@@ -8,6 +8,7 @@ use rs_pointsdb::connection::open_to_read;
 use crate::database::{Database, LIMITS, eval_row, identity, texts};
 
 const POINTS: &str = "SELECT * FROM points ORDER BY eval_id, base_task, params::VARCHAR";
+const RAW_FILES: &str = "FROM raw_files ORDER BY eval_id, file";
 
 fn database() -> Database {
     let records = [
@@ -34,12 +35,15 @@ fn rows_are_taken_over_as_they_are() {
     let database = database();
     let before = texts(&database.open(), POINTS);
     let evals = texts(&database.open(), "FROM evals ORDER BY eval_id");
+    let raw_files = texts(&database.open(), RAW_FILES);
+    assert_eq!(raw_files.concat()[1..5], ["0", "a.ndjson", "[1]", "[0]"]);
     let ids = ["m", "n"].map(|model| EvalId::new(&identity(model), None));
     let mut builder = Builder::create(&database.path(), Old::Attached, LIMITS).unwrap();
     builder.reuse(&ids).unwrap();
     builder.finish(&[("schema_version", "1".to_owned()), ("dataset", "it's".to_owned())]).unwrap();
     assert_eq!(texts(&database.open(), POINTS), before);
     assert_eq!(texts(&database.open(), "FROM evals ORDER BY eval_id"), evals);
+    assert_eq!(texts(&database.open(), RAW_FILES), raw_files);
     assert_eq!(texts(&database.open(), "SELECT value FROM meta WHERE key = 'dataset'"), [["it's"]]);
     assert_eq!(database.files(), ["a.ndjson", "x.db"]);
 
@@ -47,6 +51,28 @@ fn rows_are_taken_over_as_they_are() {
     builder.reuse(&ids[..1]).unwrap();
     builder.finish(&[("schema_version", "1".to_owned())]).unwrap();
     assert_eq!(texts(&database.open(), "SELECT DISTINCT model FROM points UNION SELECT model FROM evals"), [["m"]]);
+}
+
+/// Of a database from before samples had places.
+#[test]
+fn rows_without_places_are_taken_over_without_them() {
+    let database = database();
+    let counters = "SELECT eval_id, correct, total FROM points ORDER BY eval_id, base_task";
+    let before = texts(&database.open(), counters);
+    duckdb::Connection::open(database.path())
+        .unwrap()
+        .execute_batch(
+            "DROP TABLE raw_files; DROP INDEX points_key; ALTER TABLE points DROP sample_file_list;
+            ALTER TABLE points DROP sample_line_list",
+        )
+        .unwrap();
+    let mut builder = Builder::create(&database.path(), Old::Attached, LIMITS).unwrap();
+    builder.reuse(&["m", "n"].map(|model| EvalId::new(&identity(model), None))).unwrap();
+    builder.finish(&[("schema_version", "1".to_owned())]).unwrap();
+    assert_eq!(texts(&database.open(), counters), before);
+    let places = texts(&database.open(), "SELECT DISTINCT sample_file_list, sample_line_list FROM points");
+    assert_eq!(places, [["NULL", "NULL"]]);
+    assert!(texts(&database.open(), RAW_FILES).is_empty());
 }
 
 #[test]

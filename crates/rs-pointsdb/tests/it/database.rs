@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use duckdb::Connection;
-use rs_core::collect::{self, Collected, How, Input, Keep, Monitor, OnMalformed, Wanted};
+use rs_core::collect::{self, Collected, How, Input, Keep, Monitor, OnMalformed, SampleFile, Wanted};
 use rs_core::eval_id::{EvalId, Identity};
 use rs_core::reader::Codec;
-use rs_pointsdb::builder::{Builder, EvalRow, Old};
+use rs_pointsdb::builder::{Builder, EvalRow, Old, RawFileRow};
 use rs_pointsdb::connection::{Limits, open_to_read};
 
 pub(crate) const LIMITS: Limits = Limits { threads: 1 };
@@ -49,7 +49,10 @@ impl Database {
         let database = Self { folder, collected: collection.evaluations };
         let mut builder = Builder::create(&database.path(), Old::Ignored, LIMITS).unwrap();
         for ((model, _), collected) in records.iter().zip(&database.collected) {
-            builder.append([(&eval_row(model), collected.points.as_slice())]).unwrap();
+            let file =
+                |file: &SampleFile| RawFileRow { file: file.file, path: "a.ndjson".into(), marks: file.marks.clone() };
+            let row = EvalRow { files: collected.files.iter().map(file).collect(), ..eval_row(model) };
+            builder.append([(&row, collected.points.as_slice())]).unwrap();
         }
         builder.finish(&[("schema_version", "1".to_owned())]).unwrap();
         database
@@ -102,6 +105,7 @@ pub(crate) fn eval_row(model: &str) -> EvalRow {
         first_timestamp: Some(0),
         last_timestamp: None,
         fingerprint: "f".into(),
+        files: Vec::new(),
     }
 }
 

@@ -18,7 +18,11 @@ const POINTS: &str = "eval_id VARCHAR, model VARCHAR, template VARCHAR, sampler 
     total_tokens BIGINT, sample_seed_list BIGINT[], sample_index_list BIGINT[], sample_repeat_list INTEGER[], \
     answer_status_list UTINYINT[], completion_tokens_list INTEGER[], response_bytes_list INTEGER[], \
     compressed_sizes_list INTEGER[], guess_chance_list FLOAT[], fft_power_mean FLOAT[], fft_power_std FLOAT[], \
-    hazard_bin_tokens INTEGER, hazard_correct INTEGER[], hazard_incorrect INTEGER[], hazard_truncated INTEGER[]";
+    hazard_bin_tokens INTEGER, hazard_correct INTEGER[], hazard_incorrect INTEGER[], hazard_truncated INTEGER[], \
+    sample_file_list INTEGER[], sample_line_list INTEGER[]";
+
+const RAW_FILES: &str =
+    "eval_id VARCHAR, file INTEGER, path VARCHAR, mark_line_list INTEGER[], mark_offset_list BIGINT[]";
 
 fn database() -> Database {
     Database::new(&[("m", &[r#""base_task":"b""#])])
@@ -38,13 +42,14 @@ fn columns_are_as_published() {
     check_columns("meta", META);
     check_columns("evals", EVALS);
     check_columns("points", POINTS);
+    check_columns("raw_files", RAW_FILES);
 }
 
 #[test]
 fn nothing_else_is_there() {
     let connection = database().open();
     let tables = texts(&connection, "SELECT table_name FROM duckdb_tables() ORDER BY 1");
-    assert_eq!(tables, [["evals"], ["meta"], ["points"]]);
+    assert_eq!(tables, [["evals"], ["meta"], ["points"], ["raw_files"]]);
     let views = texts(&connection, "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1");
     assert_eq!(views, [["task_scores"]]);
     let macros = texts(
@@ -83,7 +88,14 @@ fn keys_are_unique_and_indexed() {
         &database().open(),
         "SELECT table_name, expressions, is_unique FROM duckdb_indexes() ORDER BY table_name",
     );
-    assert_eq!(indexes, [["evals", "[eval_id]", "true"], ["points", "[eval_id, base_task, params]", "true"]]);
+    assert_eq!(
+        indexes,
+        [
+            ["evals", "[eval_id]", "true"],
+            ["points", "[eval_id, base_task, params]", "true"],
+            ["raw_files", "[eval_id, file]", "true"],
+        ]
+    );
 }
 
 /// What an evaluation without a context, a Hugging Face id or dates has there is NULL, and its facets are an object.

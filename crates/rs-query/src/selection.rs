@@ -16,7 +16,7 @@ const SHOWN_VALUES: usize = 12;
 /// Which points the command is about.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Which points")]
-pub(crate) struct SelectionArgs {
+pub struct SelectionArgs {
     /// Conditions as one JSON object, like '{"base_task": "arithmetic", "params.length": {">=": 16}}'.
     #[arg(long, value_name = "JSON")]
     filters: Option<String>,
@@ -27,7 +27,10 @@ pub(crate) struct SelectionArgs {
 
 impl SelectionArgs {
     /// The conditions as typed, before anybody has looked whether the database knows their values.
-    pub(crate) fn parse(&self) -> Result<Filters, CommandError> {
+    ///
+    /// # Errors
+    /// One of them is no condition.
+    pub fn parse(&self) -> Result<Filters, CommandError> {
         let mut filters = self.filters.as_deref().map(Filters::parse).transpose()?.unwrap_or_default();
         for condition in &self.conditions {
             filters.add_where(condition)?;
@@ -37,7 +40,10 @@ impl SelectionArgs {
 }
 
 /// Refuses conditions on values that nothing in the database has: most are misspelt.
-pub(crate) fn check(source: &Source, filters: &Filters) -> Result<(), CommandError> {
+///
+/// # Errors
+/// There is such a condition: what could have been meant is a hint.
+pub fn check(source: &Source, filters: &Filters) -> Result<(), CommandError> {
     let unknown = queries::unknown_value(&source.connection, filters).map_err(|error| source.error(error))?;
     let Some(unknown) = unknown else { return check_hashes(source, filters) };
     let message = match &unknown.value {

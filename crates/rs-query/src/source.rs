@@ -15,7 +15,7 @@ use rs_pointsdb::{Connection, DuckDbError};
 const DB_EXTENSIONS: [&str; 2] = ["db", "duckdb"];
 
 /// What the questions are asked of.
-pub(crate) struct Source {
+pub struct Source {
     /// The database, open for reading.
     pub connection: Connection,
     /// Its path.
@@ -25,7 +25,11 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    pub(crate) fn open(path: &Path, common: &CommonArgs, ui: &mut Ui) -> Result<Self, CommandError> {
+    /// Opens what a DATASET argument names.
+    ///
+    /// # Errors
+    /// There is no such dataset or database, or it cannot be read.
+    pub fn open(path: &Path, common: &CommonArgs, ui: &mut Ui) -> Result<Self, CommandError> {
         let dataset = if is_db(path) { None } else { Some(open_dataset(path)?) };
         dataset.iter().flat_map(|dataset| &dataset.warnings).for_each(|warning| ui.warn(warning));
         let db = dataset.as_ref().map_or_else(|| path.to_owned(), |dataset| dataset.db.clone());
@@ -35,7 +39,10 @@ impl Source {
     }
 
     /// The dataset's config, if it names one.
-    pub(crate) fn config(&self, ui: &mut Ui) -> Result<Option<Config>, CommandError> {
+    ///
+    /// # Errors
+    /// It is not there, or wrong.
+    pub fn config(&self, ui: &mut Ui) -> Result<Option<Config>, CommandError> {
         let Some((dataset, path)) = self.dataset.as_ref().and_then(|dataset| Some((dataset, dataset.config.as_ref()?)))
         else {
             return Ok(None);
@@ -50,7 +57,8 @@ impl Source {
     }
 
     /// DuckDB's refusal of one of our own questions.
-    pub(crate) fn error(&self, source: DuckDbError) -> CommandError {
+    #[must_use]
+    pub fn error(&self, source: DuckDbError) -> CommandError {
         // As text: what DuckDB's error names as its own cause is but a number.
         CommandError::environment(PointsDbError::DuckDb { path: self.db.clone(), source }.to_string())
     }
