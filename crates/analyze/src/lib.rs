@@ -5,6 +5,7 @@ mod dimension;
 mod figures;
 mod matrix;
 mod names;
+mod pictures;
 mod series;
 
 use clap::{Parser, Subcommand};

@@ -84,7 +84,7 @@ impl OutputArgs {
         };
         match &self.output {
             None => ui.print(&text)?,
-            Some(path) => write_whole(path, &text)?,
+            Some(path) => write_whole(path, text.as_bytes())?,
         }
         if cut != Cut::default() {
             ui.note(&format!("{cut}; a wider terminal or `--format json` shows all"));
@@ -99,17 +99,20 @@ fn join(texts: impl Iterator<Item = String>) -> String {
 
 /// Writes a file beside its place and renames it, so that nobody sees half of it. What is no file, like a pipe or
 /// `/dev/stdout`, is written to.
-fn write_whole(path: &Path, text: &str) -> Result<(), CommandError> {
+///
+/// # Errors
+/// There is no place for it, or it cannot be written.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), CommandError> {
     check_place(path)?;
     if path.exists() && !path.is_file() {
-        return fs_err::write(path, text).map_err(CommandError::environment);
+        return fs_err::write(path, bytes).map_err(CommandError::environment);
     }
     // A link stays a link.
     let place = fs_err::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut name = place.file_name().unwrap_or_default().to_owned();
     name.push(".partial");
     let partial = place.with_file_name(name);
-    fs_err::write(&partial, text).and_then(|()| fs_err::rename(&partial, &place)).map_err(CommandError::environment)
+    fs_err::write(&partial, bytes).and_then(|()| fs_err::rename(&partial, &place)).map_err(CommandError::environment)
 }
 
 /// Refuses a path that cannot become a file.

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use rs_cli::{Cell, Column, CommandError, CommonArgs, Exit, OutputArgs, Report, Table, Ui};
+use rs_charts::{Axis, Caption, Chart, IntervalPanel, IntervalRow, Intervals};
+use rs_cli::{Cell, Column, CommandError, CommonArgs, Exit, Report, Table, Ui};
 use rs_core::statistics::{Confidence, Interval, maximal_cliques};
 use rs_pointsdb::queries::groups::{self, EvalName, TokenMoments};
 use serde::Serialize;
@@ -10,6 +11,7 @@ use serde_json::Value;
 
 use crate::dimension::{self, Dimension};
 use crate::figures::{self, Figures, FiguresRow};
+use crate::pictures::{Colours, Drawn, PictureArgs, estimate};
 use crate::selection::{self, SelectionArgs};
 use crate::source::Source;
 
@@ -30,7 +32,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     selection: SelectionArgs,
     #[command(flatten)]
-    output: OutputArgs,
+    output: PictureArgs,
 }
 
 /// The document `analyze.cluster/1`.
@@ -110,7 +112,7 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
         facets,
         level: args.confidence,
     };
-    args.output.print(ui, &report)?;
+    args.output.print(ui, &source, &report)?;
     Ok(Exit::Done)
 }
 
@@ -231,6 +233,47 @@ impl Report for ClusterReport {
             }
         }
         vec![evals, cliques]
+    }
+}
+
+impl Drawn for ClusterReport {
+    fn charts(&self, colours: &Colours) -> Vec<(String, Box<dyn Chart>)> {
+        let panel = |facet: &Facet| {
+            let row = |member: &Member| IntervalRow {
+                label: member.label.clone(),
+                series: colours.of(&member.eval_id),
+                estimates: vec![
+                    estimate(member.accuracy.center, member.accuracy.lower, member.accuracy.upper),
+                    estimate(member.accuracy.mean_tokens, member.tokens_lower, member.tokens_upper),
+                ],
+                truncated_ratio: member.accuracy.truncated_ratio,
+            };
+            let members = |ids: &[String]| {
+                let place = |id: &String| facet.evals.iter().position(|member| member.eval_id == *id);
+                ids.iter().filter_map(place).collect()
+            };
+            let clique = |clique: &Clique| rs_charts::Clique {
+                axis: 0,
+                members: members(&clique.eval_ids),
+                label: clique.name.clone(),
+            };
+            IntervalPanel {
+                label: facet.facet.as_ref().map(dimension::plain).unwrap_or_default(),
+                rows: facet.evals.iter().map(row).collect(),
+                cliques: facet.cliques.iter().map(clique).collect(),
+            }
+        };
+        let trials = |member: &Member| member.accuracy.answered + member.accuracy.truncated;
+        let chart = Intervals {
+            caption: Caption::new("Who cannot be told from whom")
+                .subtitle("brackets join evaluations whose intervals all overlap")
+                .interval(self.confidence)
+                .trials(self.facets.iter().flat_map(|facet| &facet.evals).map(trials).sum()),
+            axes: vec![Axis::ratio("accuracy of answered trials, less guesses"), Axis::new("completion tokens")],
+            panels: self.facets.iter().map(panel).collect(),
+            truncation_mark: Some(figures::SHOWN_TRUNCATED_RATIO),
+        };
+        vec![("cluster".to_owned(), Box::new(chart))]
     }
 }
 

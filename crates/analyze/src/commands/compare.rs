@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use rs_cli::{Cell, Column, CommandError, CommonArgs, Exit, OutputArgs, Report, Table, Ui};
+use rs_charts::{Axis, Caption, Chart, Forest, ForestPanel, ForestRow, ForestRowKind};
+use rs_cli::{Cell, Column, CommandError, CommonArgs, Exit, Report, Table, Ui};
 use rs_core::filters::{Condition, Filters, Key, Test};
 use rs_core::statistics::{Asked, Confidence, benjamini_hochberg, compare_paired};
 use rs_pointsdb::queries::groups::{self, EvalName};
@@ -13,6 +14,7 @@ use serde_json::Value;
 
 use crate::dimension::{self, Dimension};
 use crate::names;
+use crate::pictures::{Colours, Drawn, PictureArgs, estimate};
 use crate::selection::{self, SelectionArgs};
 use crate::source::Source;
 
@@ -39,7 +41,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     selection: SelectionArgs,
     #[command(flatten)]
-    output: OutputArgs,
+    output: PictureArgs,
 }
 
 /// The document `analyze.compare/1`.
@@ -133,7 +135,7 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
         by: args.by.name(),
         comparisons,
     };
-    args.output.print(ui, &report)?;
+    args.output.print(ui, &source, &report)?;
     Ok(Exit::Done)
 }
 
@@ -362,5 +364,38 @@ impl Report for CompareReport {
             }
         }
         Some(table)
+    }
+}
+
+impl Drawn for CompareReport {
+    fn charts(&self, colours: &Colours) -> Vec<(String, Box<dyn Chart>)> {
+        let row = |row: &Row, kind: ForestRowKind| ForestRow {
+            label: row.group.as_ref().map_or_else(|| "all questions".to_owned(), dimension::plain),
+            kind,
+            difference: estimate(row.difference, row.lower, row.upper),
+            p: row.p_adjusted,
+            trials: Some(row.shared),
+        };
+        let panel = |comparison: &Comparison| ForestPanel {
+            label: format!("against {}", comparison.second.label),
+            series: colours.of(&comparison.second.eval_id),
+            rows: std::iter::once(row(&comparison.overall, ForestRowKind::Overall))
+                .chain(comparison.groups.iter().map(|group| row(group, ForestRowKind::Part)))
+                .collect(),
+        };
+        let Some(first) = self.comparisons.first().map(|comparison| &comparison.first) else { return Vec::new() };
+        let chart = Forest {
+            caption: Caption::new(first.label.clone())
+                .subtitle("differences on the questions that both were asked")
+                .interval(self.confidence)
+                .note("a truncated trial counts as failed"),
+            axis: Axis::ratio("difference of the shares of right answers"),
+            below_zero: "the other is better".to_owned(),
+            above_zero: format!("{} is better", first.eval_id),
+            p_header: "p adjusted".to_owned(),
+            trials_header: "shared".to_owned(),
+            panels: self.comparisons.iter().map(panel).collect(),
+        };
+        vec![("compare".to_owned(), Box::new(chart))]
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use rs_cli::{Cell, Column, CommandError, CommonArgs, Exit, OutputArgs, Report, Table, Ui};
+use rs_charts::{Align, Caption, Chart, HeatCell, HeatColumn, HeatRow, HeatTable, LeadingColumn};
+use rs_cli::{Cell, Column, CommandError, CommonArgs, Exit, Report, Table, Ui};
 use rs_core::statistics::{
     self, Confidence, Interval, ReasonScore, SCORE_DRAWS, SCORE_SEED, rank_tiers, reason_score, reason_score_m12x,
 };
@@ -15,6 +16,7 @@ use serde_json::Value;
 use crate::dimension::{self, Dimension};
 use crate::figures::{self, Figures, FiguresRow, SHOWN_TRUNCATED_RATIO};
 use crate::matrix::Matrix;
+use crate::pictures::{Colours, Drawn, PictureArgs};
 use crate::selection::{self, SelectionArgs};
 use crate::source::Source;
 
@@ -41,7 +43,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     selection: SelectionArgs,
     #[command(flatten)]
-    output: OutputArgs,
+    output: PictureArgs,
 }
 
 /// How ReasonScore is made of tasks.
@@ -121,7 +123,7 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
         ui.note(if filters.is_empty() { "there are no points" } else { "no point matches" });
     }
     tell(&report, ui);
-    args.output.print(ui, &report)?;
+    args.output.print(ui, &source, &report)?;
     Ok(Exit::Done)
 }
 
@@ -345,5 +347,53 @@ impl Report for ScoresReport {
             }
         }
         Some(table)
+    }
+}
+
+impl Drawn for ScoresReport {
+    fn charts(&self, colours: &Colours) -> Vec<(String, Box<dyn Chart>)> {
+        let row = |eval: &ScoreRow| {
+            let cell = |group: &Value| {
+                let cell = eval.cells.iter().find(|cell| cell.group == *group)?;
+                let CellRow { figures: FiguresRow { center, margin, truncated_ratio, .. }, .. } = cell;
+                Some(HeatCell { value: *center, margin: *margin, truncated_ratio: *truncated_ratio, text: None })
+            };
+            let text = |cell: Option<Cell>| cell.map_or_else(String::new, |cell| cell.for_people());
+            let ends = eval.lower.zip(eval.upper);
+            let score = eval.score.map(|score| match ends {
+                Some(ends) => Cell::Between(score, ends, 0),
+                None => Cell::Number(score, 0),
+            });
+            HeatRow {
+                label: eval.name(),
+                series: Some(colours.of(&eval.eval_id)),
+                leading: vec![
+                    text(eval.tier.map(|tier| Cell::Count(tier as u64))),
+                    text(score),
+                    text(eval.truncated_ratio.map(Cell::Ratio)),
+                    text(eval.mean_tokens.map(|tokens| Cell::Number(tokens, 0))),
+                ],
+                cells: self.groups.iter().map(cell).collect(),
+                tier: eval.tier.and_then(|tier| u32::try_from(tier).ok()),
+            }
+        };
+        let caption = Caption::new("ReasonScore and accuracy")
+            .subtitle(format!("by {}; ranks inside a tier are not an order", self.group_by))
+            .interval(self.confidence)
+            .trials(self.evals.iter().map(|eval| eval.samples).sum())
+            .note(format!("{} draws, seed {}", self.draws, self.seed));
+        let missing = self.evals.iter().any(|eval| !eval.missing_tasks.is_empty());
+        let chart = HeatTable {
+            caption: if missing { caption.note("* lacks tasks that others have") } else { caption },
+            row_header: "evaluation".to_owned(),
+            leading: ["tier", "ReasonScore", "truncated", "tokens"]
+                .map(|header| LeadingColumn { header: header.to_owned(), align: Align::Right })
+                .into(),
+            columns: self.groups.iter().map(|group| HeatColumn::new(dimension::plain(group))).collect(),
+            rows: self.evals.iter().map(row).collect(),
+            value_label: "accuracy of answered trials, less guesses".to_owned(),
+            truncation_mark: Some(SHOWN_TRUNCATED_RATIO),
+        };
+        vec![("scores".to_owned(), Box::new(chart))]
     }
 }

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use rs_cli::{Cell, Column, CommandError, CommonArgs, Exit, OutputArgs, Report, Table, Ui};
+use rs_charts::{Bars, Caption, Chart, Fingerprint, FingerprintValue, Interval, Radar};
+use rs_cli::{Cell, Column, CommandError, CommonArgs, Exit, Report, Table, Ui};
 use rs_core::statistics::Confidence;
 use rs_pointsdb::queries::groups;
 use serde::Serialize;
@@ -11,6 +12,7 @@ use serde_json::Value;
 use crate::dimension::{self, Dimension};
 use crate::figures::{self, Figures, FiguresRow};
 use crate::matrix::Matrix;
+use crate::pictures::{Colours, Drawn, PictureArgs};
 use crate::selection::{self, SelectionArgs};
 use crate::source::Source;
 
@@ -22,13 +24,25 @@ pub(crate) struct Args {
     /// What the spokes are: base_task, params.X, manifold.X or facets.X.
     #[arg(long, value_name = "KEY", default_value = "base_task")]
     group_by: Dimension,
+    /// How a picture shows it.
+    #[arg(long, value_enum, value_name = "SHAPE", default_value = "radar")]
+    shape: Shape,
     /// Confidence level of intervals.
     #[arg(long, value_name = "LEVEL", default_value = "0.95")]
     confidence: Confidence,
     #[command(flatten)]
     selection: SelectionArgs,
     #[command(flatten)]
-    output: OutputArgs,
+    output: PictureArgs,
+}
+
+/// How a picture shows a fingerprint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Shape {
+    /// Spokes around a middle: for few tasks.
+    Radar,
+    /// A bar for each task, with tokens.
+    Bars,
 }
 
 /// The document `analyze.spiderweb/1`.
@@ -43,6 +57,8 @@ struct SpiderwebReport {
     evals: Vec<Web>,
     #[serde(skip)]
     level: Confidence,
+    #[serde(skip)]
+    shape: Shape,
 }
 
 #[derive(Debug, Serialize)]
@@ -98,8 +114,9 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
         groups,
         evals,
         level: args.confidence,
+        shape: args.shape,
     };
-    args.output.print(ui, &report)?;
+    args.output.print(ui, &source, &report)?;
     Ok(Exit::Done)
 }
 
@@ -174,5 +191,39 @@ impl Report for SpiderwebReport {
             }
         }
         Some(table)
+    }
+}
+
+impl Drawn for SpiderwebReport {
+    fn charts(&self, colours: &Colours) -> Vec<(String, Box<dyn Chart>)> {
+        let fingerprint = |web: &Web| {
+            let value = |group: &Value| {
+                let figures = &web.spokes.iter().find(|spoke| spoke.group == *group)?.figures;
+                Some(FingerprintValue {
+                    value: figures.center?,
+                    interval: figures.lower.zip(figures.upper).map(|(low, high)| Interval { low, high }),
+                    truncated_ratio: figures.truncated_ratio,
+                    tokens: figures.mean_tokens,
+                })
+            };
+            Fingerprint {
+                label: web.label.clone(),
+                series: colours.of(&web.eval_id),
+                values: self.groups.iter().map(value).collect(),
+            }
+        };
+        let trials = |spoke: &Spoke| spoke.figures.answered + spoke.figures.truncated;
+        let caption = Caption::new(format!("Accuracy by {}", self.group_by))
+            .interval(self.confidence)
+            .trials(self.evals.iter().flat_map(|web| &web.spokes).map(trials).sum());
+        let tasks: Vec<String> = self.groups.iter().map(dimension::plain).collect();
+        let fingerprints = self.evals.iter().map(fingerprint).collect();
+        let value_label = "accuracy of answered trials, less guesses".to_owned();
+        let truncation_mark = Some(figures::SHOWN_TRUNCATED_RATIO);
+        let chart: Box<dyn Chart> = match self.shape {
+            Shape::Radar => Box::new(Radar { caption, tasks, value_label, fingerprints, truncation_mark }),
+            Shape::Bars => Box::new(Bars { caption, tasks, value_label, fingerprints }),
+        };
+        vec![("spiderweb".to_owned(), chart)]
     }
 }

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use rs_cli::{Cell, Column, CommandError, CommonArgs, Exit, OutputArgs, Report, Table, Ui};
+use rs_charts::{
+    Axis, Bounds, Caption, CategoryAxis, Chart, Curve, CurveShape, Interval, LinePanel, LinePoint, Lines, SurfacePanel,
+};
+use rs_cli::{Cell, Column, CommandError, CommonArgs, Exit, Report, Table, Ui};
 use rs_core::filters::{Condition, Filters, Key, Test};
 use rs_core::statistics::Confidence;
 use rs_core::suggest;
@@ -13,6 +16,7 @@ use serde_json::Value;
 use crate::dimension::{self, Dimension};
 use crate::figures::{self, Figures, FiguresRow};
 use crate::matrix::Matrix;
+use crate::pictures::{Colours, Drawn, PictureArgs};
 use crate::selection::{self, SelectionArgs};
 use crate::source::Source;
 
@@ -39,7 +43,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     selection: SelectionArgs,
     #[command(flatten)]
-    output: OutputArgs,
+    output: PictureArgs,
 }
 
 /// The document `analyze.surface/1`.
@@ -132,7 +136,7 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
         surfaces,
         level: args.confidence,
     };
-    args.output.print(ui, &report)?;
+    args.output.print(ui, &source, &report)?;
     Ok(Exit::Done)
 }
 
@@ -335,5 +339,91 @@ impl Report for SurfaceReport {
             }
         }
         Some(table)
+    }
+}
+
+impl Surface {
+    fn caption(&self, confidence: f64) -> Caption {
+        let trials = |cell: &SurfaceCell| cell.figures.answered + cell.figures.truncated;
+        Caption::new(self.label.clone())
+            .interval(confidence)
+            .trials(self.evals.iter().flat_map(|eval| &eval.cells).map(trials).sum())
+    }
+
+    /// Heat maps side by side.
+    fn heat_maps(&self, y: &str, confidence: f64) -> rs_charts::Surface {
+        let axis = |label: &str, values: &[Value]| CategoryAxis {
+            label: label.to_owned(),
+            values: values.iter().map(dimension::plain).collect(),
+        };
+        let cell = |cell: &SurfaceCell| {
+            Some(rs_charts::SurfaceCell {
+                x: self.x_values.iter().position(|x| *x == cell.x)?,
+                y: self.y_values.iter().position(|y| Some(y) == cell.y.as_ref())?,
+                value: cell.figures.center?,
+                trials: Some(cell.figures.answered + cell.figures.truncated),
+                truncated_ratio: cell.figures.truncated_ratio,
+            })
+        };
+        rs_charts::Surface {
+            caption: self.caption(confidence),
+            x: axis(&self.x, &self.x_values),
+            y: axis(y, &self.y_values),
+            value_label: "accuracy of answered trials, less guesses".to_owned(),
+            panels: self
+                .evals
+                .iter()
+                .map(|eval| SurfacePanel {
+                    label: eval.label.clone(),
+                    cells: eval.cells.iter().filter_map(cell).collect(),
+                })
+                .collect(),
+            truncation_mark: Some(figures::SHOWN_TRUNCATED_RATIO),
+        }
+    }
+
+    /// Curves over one parameter: by its values if they are numbers, else by their places.
+    fn lines(&self, colours: &Colours, confidence: f64) -> Lines {
+        let is_numeric = self.x_values.iter().all(Value::is_number);
+        let place = |value: &Value| {
+            let place = || self.x_values.iter().position(|x| x == value).map(|at| (at + 1) as f64);
+            if is_numeric { value.as_f64() } else { place() }
+        };
+        let point = |cell: &SurfaceCell| {
+            let figures = &cell.figures;
+            let interval = figures.lower.zip(figures.upper).map(|(low, high)| Interval { low, high });
+            Some(LinePoint { x: place(&cell.x)?, y: figures.center, interval })
+        };
+        let curve = |eval: &EvalSurface| Curve {
+            label: eval.label.clone(),
+            series: colours.of(&eval.eval_id),
+            shape: CurveShape::Marked,
+            points: eval.cells.iter().filter_map(point).collect(),
+        };
+        let caption = self.caption(confidence);
+        let names: Vec<String> =
+            self.x_values.iter().enumerate().map(|(at, x)| format!("{}: {}", at + 1, dimension::plain(x))).collect();
+        Lines {
+            caption: if is_numeric { caption } else { caption.note(names.join(", ")) },
+            x: Axis::new(self.x.clone()),
+            panels: vec![LinePanel {
+                label: String::new(),
+                y: Axis::ratio("accuracy").bounds(Bounds::Fixed(0.0, 1.0)),
+                curves: self.evals.iter().map(curve).collect(),
+            }],
+        }
+    }
+}
+
+impl Drawn for SurfaceReport {
+    fn charts(&self, colours: &Colours) -> Vec<(String, Box<dyn Chart>)> {
+        let chart = |surface: &Surface| -> (String, Box<dyn Chart>) {
+            let name = [&surface.base_task, &surface.view].into_iter().flatten().cloned().collect::<Vec<_>>().join("-");
+            match &surface.y {
+                Some(y) => (name, Box::new(surface.heat_maps(y, self.confidence))),
+                None => (name, Box::new(surface.lines(colours, self.confidence))),
+            }
+        };
+        self.surfaces.iter().map(chart).collect()
     }
 }
