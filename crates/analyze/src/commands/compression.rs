@@ -1,0 +1,130 @@
+//! `analyze compression`: how much there is in what was written.
+
+use rs_cli::{Cell, Column, CommandError, CommonArgs, Exit, Report, Table, Ui};
+use rs_core::record::Outcome;
+use rs_pointsdb::queries::forensics::{self, CompressionSums};
+use rs_pointsdb::queries::meta;
+use serde::Serialize;
+
+use crate::dimension;
+use crate::series::{self, Part, SeriesArgs};
+
+/// Show tokens against compressed size of traces, apart for right, wrong and truncated answers.
+///
+/// A low ratio is a trace that repeats itself.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    series: SeriesArgs,
+}
+
+/// The document `analyze.compression/1`.
+#[derive(Debug, Serialize)]
+struct CompressionReport {
+    schema: &'static str,
+    confidence: f64,
+    /// Codec, level and library.
+    compressor: Option<String>,
+    split: Option<String>,
+    series: String,
+    rows: Vec<Row>,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    #[serde(flatten)]
+    part: Part,
+    /// `correct`, `incorrect`, `truncated` or `invalid`.
+    outcome: &'static str,
+    /// Traces.
+    n: u64,
+    mean_tokens: Option<f64>,
+    mean_bytes: f64,
+    mean_compressed_bytes: f64,
+    /// Mean of compressed over plain bytes, over traces that are not empty, with the normal interval of the mean.
+    ratio: Option<f64>,
+    ratio_lower: Option<f64>,
+    ratio_upper: Option<f64>,
+}
+
+pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit, CommandError> {
+    let divided = args.series.open(common, ui)?;
+    let source = &divided.source;
+    let sums = forensics::compression(&source.connection, &divided.filters, &divided.keys);
+    let sums = sums.map_err(|error| source.error(error))?;
+    if sums.is_empty() {
+        divided.tell_nothing(
+            "no trace here was compressed: `evaluate` does it unless it is told --no-forensics; run it without",
+            ui,
+        )?;
+    }
+    let z = args.series.confidence.z();
+    let mut rows: Vec<Row> = sums.iter().map(|sums| row(sums, divided.part(&sums.group), z)).collect();
+    series::sort(&mut rows, |row| &row.part);
+    let report = CompressionReport {
+        schema: "analyze.compression/1",
+        confidence: args.series.confidence.level(),
+        compressor: meta(&source.connection, "compressor").map_err(|error| source.error(error))?,
+        split: args.series.split_name(),
+        series: args.series.series_name(),
+        rows,
+    };
+    args.series.output.print(ui, &report)?;
+    Ok(Exit::Done)
+}
+
+fn row(sums: &CompressionSums, part: Part, z: f64) -> Row {
+    let margin = sums.ratio_deviation.map(|deviation| z * deviation / (sums.n_with_ratio as f64).sqrt());
+    let end = |sign: f64| sums.ratio_mean.zip(margin).map(|(mean, margin)| (mean + sign * margin).max(0.0));
+    Row {
+        part,
+        outcome: match sums.outcome {
+            Outcome::Correct => "correct",
+            Outcome::Incorrect => "incorrect",
+            Outcome::Truncated => "truncated",
+            Outcome::Invalid => "invalid",
+            Outcome::Error => "error",
+        },
+        n: sums.n,
+        mean_tokens: sums.tokens_mean,
+        mean_bytes: sums.bytes_mean,
+        mean_compressed_bytes: sums.compressed_mean,
+        ratio: sums.ratio_mean,
+        ratio_lower: end(-1.0),
+        ratio_upper: end(1.0),
+    }
+}
+
+impl Report for CompressionReport {
+    fn tables(&self) -> Vec<Table> {
+        let split = self.split.clone().map(|name| Column::elastic(name, 10));
+        let columns = split.into_iter().chain([
+            Column::elastic(self.series.clone(), 12),
+            Column::fixed("outcome"),
+            Column::fixed("traces"),
+            Column::fixed("tokens"),
+            Column::fixed("bytes").rank(1),
+            Column::fixed("compressed"),
+            Column::fixed("ratio"),
+        ]);
+        let mut table = Table::new(columns.collect());
+        for row in &self.rows {
+            let ratio = match (row.ratio, row.ratio_lower.zip(row.ratio_upper)) {
+                (Some(ratio), Some(ends)) => Cell::Between(ratio, ends, 3),
+                (ratio, _) => Cell::option(ratio, |ratio| Cell::Number(ratio, 3)),
+            };
+            let split = row.part.split.as_ref().map(|split| Cell::Text(dimension::plain(split)));
+            let cells = split.into_iter().chain([
+                Cell::Text(row.part.label.clone()),
+                Cell::Text(row.outcome.to_owned()),
+                Cell::Count(row.n),
+                Cell::option(row.mean_tokens, |tokens| Cell::Number(tokens, 0)),
+                Cell::Number(row.mean_bytes, 0),
+                Cell::Number(row.mean_compressed_bytes, 0),
+                ratio,
+            ]);
+            table.rows.push(cells.collect());
+        }
+        vec![table]
+    }
+}
