@@ -1,11 +1,13 @@
 //! Makes a large PointsDB without a raw record, for measuring: `large_points_db OUT.db [EVALUATIONS [POINTS [SAMPLES]]]`,
-//! by default 150 evaluations of 1,070 points of 100 samples. The same arguments give the same rows.
+//! by default 150 evaluations of 1,070 points of 100 samples. The same arguments give the same rows. Prints how many
+//! seconds it took to write them.
 
-#![expect(clippy::print_stderr, reason = "a program for developers, without `Ui`")]
+#![expect(clippy::print_stderr, clippy::print_stdout, reason = "a program for developers, without `Ui`")]
 
 use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use rs_core::eval_id::{EvalId, Identity};
@@ -44,11 +46,14 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let number = |at: usize, usual: u32| arguments.get(at).map_or(Ok(usual), |text| text.parse());
-    let made = (|| -> Result<(), Box<dyn Error>> {
+    let made = (|| -> Result<Duration, Box<dyn Error>> {
         Ok(make(Path::new(out), number(1, 150)?, number(2, 1070)?, number(3, 100)?)?)
     })();
     match made {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(took) => {
+            println!("{:.3}", took.as_secs_f64());
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
@@ -61,20 +66,26 @@ fn make(
     n_evaluations: u32,
     n_points: u32,
     n_samples: u32,
-) -> Result<(), rs_pointsdb::connection::PointsDbError> {
+) -> Result<Duration, rs_pointsdb::connection::PointsDbError> {
+    let began = Instant::now();
     let mut builder = Builder::create(out, Old::Ignored, Limits { threads: 0 })?;
+    let mut took = began.elapsed();
     for number in 0..n_evaluations {
         let mut random = Rng::with_seed(u64::from(number));
         // Half a standard deviation between the best and the worst.
         let skill = f64::from(number) / f64::from(n_evaluations);
         let points: Vec<Point> = (0..n_points).map(|at| point(at, n_samples, skill, &mut random)).collect();
+        let began = Instant::now();
         builder.append([(&evaluation(number, u64::from(n_points) * u64::from(n_samples)), points.as_slice())])?;
+        took += began.elapsed();
     }
+    let began = Instant::now();
     builder.finish(&[
         ("schema_version", SCHEMA_VERSION.to_string()),
         ("dataset", "large".to_owned()),
         ("created_at", "2000-01-01T00:00:00Z".to_owned()),
-    ])
+    ])?;
+    Ok(took + began.elapsed())
 }
 
 fn evaluation(number: u32, n_records: u64) -> EvalRow {
