@@ -10,6 +10,9 @@ use crate::dimension;
 use crate::pictures::{Colours, Drawn};
 use crate::series::{self, Part, SeriesArgs};
 
+/// Samples at risk below which a picture shows no hazard: it would jump from 0 to 1.
+const LEAST_AT_RISK: u64 = 20;
+
 /// Show hazard, survival and cumulative incidence of right and wrong answers over completion tokens.
 ///
 /// Right and wrong (with invalid) compete; truncation censors. "right" is the share that has answered right by then
@@ -240,45 +243,50 @@ impl Drawn for HazardReport {
     fn charts(&self, colours: &Colours) -> Vec<(String, Box<dyn Chart>)> {
         let is_eval = self.series == "eval_id";
         let chart = |(name, curves): (String, Vec<&Curve>)| -> (String, Box<dyn Chart>) {
-            let panel = |label: &str, y: Axis, shape: CurveShape, of: &dyn Fn(&Bin) -> (f64, Option<Interval>)| {
-                let curve = |(place, curve): (usize, &&Curve)| rs_charts::Curve {
-                    label: curve.part.label.clone(),
-                    series: series::colour(&curve.part, place, is_eval, colours),
-                    shape,
-                    points: curve
-                        .bins
-                        .iter()
-                        .map(|bin| {
-                            let (y, interval) = of(bin);
-                            LinePoint { x: bin.to_tokens as f64, y: Some(y), interval }
-                        })
-                        .collect(),
+            let panel =
+                |label: &str, y: Axis, shape: CurveShape, of: &dyn Fn(&Bin) -> (Option<f64>, Option<Interval>)| {
+                    let curve = |(place, curve): (usize, &&Curve)| rs_charts::Curve {
+                        label: curve.part.label.clone(),
+                        series: series::colour(&curve.part, place, is_eval, colours),
+                        shape,
+                        points: curve
+                            .bins
+                            .iter()
+                            .map(|bin| {
+                                let (y, interval) = of(bin);
+                                LinePoint { x: bin.to_tokens as f64, y, interval }
+                            })
+                            .collect(),
+                    };
+                    LinePanel { label: label.to_owned(), y, curves: curves.iter().enumerate().map(curve).collect() }
                 };
-                LinePanel { label: label.to_owned(), y, curves: curves.iter().enumerate().map(curve).collect() }
-            };
             let share = |label: &str| Axis::ratio(label).bounds(Bounds::Fixed(0.0, 1.0));
-            let hazard = |share: &Share| (share.value, Some(Interval { low: share.lower, high: share.upper }));
+            let hazard = |bin: &Bin, share: &Share| match bin.at_risk {
+                ..LEAST_AT_RISK => (None, None),
+                _ => (Some(share.value), Some(Interval { low: share.lower, high: share.upper })),
+            };
             let title =
                 if name.is_empty() { "When answers come".to_owned() } else { format!("When answers come: {name}") };
             let lines = Lines {
                 caption: Caption::new(title)
                     .subtitle("right and wrong compete, truncation censors")
                     .interval(self.confidence)
-                    .trials(curves.iter().map(|curve| curve.n).sum()),
+                    .trials(curves.iter().map(|curve| curve.n).sum())
+                    .note(format!("hazards where at least {LEAST_AT_RISK} are at risk")),
                 x: Axis::new("completion tokens").logarithmic(),
                 panels: vec![
                     panel("Answered right", share("share of all"), CurveShape::Steps, &|bin| {
-                        (bin.incidence_correct, None)
+                        (Some(bin.incidence_correct), None)
                     }),
                     panel("Answered wrong", share("share of all"), CurveShape::Steps, &|bin| {
-                        (bin.incidence_incorrect, None)
+                        (Some(bin.incidence_incorrect), None)
                     }),
-                    panel("Not answered", share("share of all"), CurveShape::Steps, &|bin| (bin.survival, None)),
+                    panel("Not answered", share("share of all"), CurveShape::Steps, &|bin| (Some(bin.survival), None)),
                     panel("Hazard of a right answer", share("of those at risk"), CurveShape::Straight, &|bin| {
-                        hazard(&bin.hazard_correct)
+                        hazard(bin, &bin.hazard_correct)
                     }),
                     panel("Hazard of a wrong answer", share("of those at risk"), CurveShape::Straight, &|bin| {
-                        hazard(&bin.hazard_incorrect)
+                        hazard(bin, &bin.hazard_incorrect)
                     }),
                 ],
             };

@@ -344,15 +344,13 @@ impl Report for SurfaceReport {
 }
 
 impl Surface {
-    fn caption(&self, confidence: f64) -> Caption {
+    fn caption(&self) -> Caption {
         let trials = |cell: &SurfaceCell| cell.figures.answered + cell.figures.truncated;
-        Caption::new(self.label.clone())
-            .interval(confidence)
-            .trials(self.evals.iter().flat_map(|eval| &eval.cells).map(trials).sum())
+        Caption::new(self.label.clone()).trials(self.evals.iter().flat_map(|eval| &eval.cells).map(trials).sum())
     }
 
     /// Heat maps side by side.
-    fn heat_maps(&self, y: &str, confidence: f64) -> rs_charts::Surface {
+    fn heat_maps(&self, y: &str) -> rs_charts::Surface {
         let axis = |label: &str, values: &[Value]| CategoryAxis {
             label: label.to_owned(),
             values: values.iter().map(dimension::plain).collect(),
@@ -367,7 +365,7 @@ impl Surface {
             })
         };
         rs_charts::Surface {
-            caption: self.caption(confidence),
+            caption: self.caption(),
             x: axis(&self.x, &self.x_values),
             y: axis(y, &self.y_values),
             value_label: "accuracy of answered trials, less guesses".to_owned(),
@@ -384,7 +382,7 @@ impl Surface {
     }
 
     /// A heat map with a row for each evaluation: a parameter that is no number has no line.
-    fn heat_rows(&self, confidence: f64) -> rs_charts::Surface {
+    fn heat_rows(&self) -> rs_charts::Surface {
         let cells = self.evals.iter().enumerate().flat_map(|(y, eval)| {
             eval.cells.iter().filter_map(move |cell| {
                 Some(rs_charts::SurfaceCell {
@@ -399,7 +397,7 @@ impl Surface {
         });
         let panel = SurfacePanel { label: String::new(), cells: cells.collect() };
         rs_charts::Surface {
-            caption: self.caption(confidence),
+            caption: self.caption(),
             x: CategoryAxis { label: self.x.clone(), values: self.x_values.iter().map(dimension::plain).collect() },
             y: CategoryAxis {
                 label: String::new(),
@@ -429,7 +427,7 @@ impl Surface {
         };
         let cut = self.evals.iter().filter(|eval| eval.cells.iter().any(is_cut));
         let cut: Vec<&str> = cut.map(|eval| eval.label.as_str()).collect();
-        let caption = self.caption(confidence);
+        let caption = self.caption().interval(confidence);
         Lines {
             caption: match cut.as_slice() {
                 [] => caption,
@@ -450,11 +448,11 @@ impl Drawn for SurfaceReport {
         let chart = |surface: &Surface| -> (String, Box<dyn Chart>) {
             let name = [&surface.base_task, &surface.view].into_iter().flatten().cloned().collect::<Vec<_>>().join("-");
             match &surface.y {
-                Some(y) => (name, Box::new(surface.heat_maps(y, self.confidence))),
+                Some(y) => (name, Box::new(surface.heat_maps(y))),
                 None if surface.x_values.iter().all(Value::is_number) => {
                     (name, Box::new(surface.lines(colours, self.confidence)))
                 }
-                None => (name, Box::new(surface.heat_rows(self.confidence))),
+                None => (name, Box::new(surface.heat_rows())),
             }
         };
         self.surfaces.iter().map(chart).collect()
