@@ -122,7 +122,7 @@ pub(crate) fn sort<T>(parts: &mut [T], part: impl Fn(&T) -> &Part) {
 }
 
 /// The parts of each split, with the split's name.
-pub(crate) fn by_split<'a, T>(parts: &'a [T], part: impl Fn(&T) -> &Part) -> Vec<(String, Vec<&'a T>)> {
+pub(crate) fn by_split<T>(parts: &[T], part: impl Fn(&T) -> &Part) -> Vec<(String, Vec<&T>)> {
     parts
         .chunk_by(|a, b| part(a).split == part(b).split)
         .map(|parts| {

@@ -35,7 +35,16 @@ struct CompressionReport {
     rows: Vec<Row>,
     /// Dots of a picture.
     #[serde(skip)]
-    dots: Vec<(Part, Outcome, [f64; 2])>,
+    dots: Vec<Dot>,
+}
+
+/// A trace in a picture.
+#[derive(Debug)]
+struct Dot {
+    part: Part,
+    outcome: Outcome,
+    /// Tokens and compressed bytes.
+    place: [f64; 2],
 }
 
 #[derive(Debug, Serialize)]
@@ -73,10 +82,10 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
     if args.series.output.is_drawn() {
         let traces = forensics::traces(&source.connection, &divided.filters, &divided.keys, MOST_DOTS);
         for trace in traces.map_err(|error| source.error(error))? {
-            let dot = [f64::from(trace.tokens), f64::from(trace.compressed_bytes)];
-            dots.push((divided.part(&trace.group), trace.outcome, dot));
+            let place = [f64::from(trace.tokens), f64::from(trace.compressed_bytes)];
+            dots.push(Dot { part: divided.part(&trace.group), outcome: trace.outcome, place });
         }
-        series::sort(&mut dots, |(part, ..)| part);
+        series::sort(&mut dots, |dot| &dot.part);
     }
     let report = CompressionReport {
         schema: "analyze.compression/1",
@@ -150,20 +159,20 @@ impl Report for CompressionReport {
 impl Drawn for CompressionReport {
     fn charts(&self, colours: &Colours) -> Vec<(String, Box<dyn Chart>)> {
         let is_eval = self.series == "eval_id";
-        let chart = |(name, dots): (String, Vec<&(Part, Outcome, [f64; 2])>)| -> (String, Box<dyn Chart>) {
-            let series: Vec<_> = dots.chunk_by(|a, b| a.0 == b.0).collect();
+        let chart = |(name, dots): (String, Vec<&Dot>)| -> (String, Box<dyn Chart>) {
+            let series: Vec<_> = dots.chunk_by(|a, b| a.part == b.part).collect();
             let panel = |label: &str, outcomes: &[Outcome]| ScatterPanel {
                 label: label.to_owned(),
                 groups: series
                     .iter()
                     .enumerate()
                     .map(|(place, dots)| PointGroup {
-                        label: dots[0].0.label.clone(),
-                        series: series::colour(&dots[0].0, place, is_eval, colours),
+                        label: dots[0].part.label.clone(),
+                        series: series::colour(&dots[0].part, place, is_eval, colours),
                         points: dots
                             .iter()
-                            .filter(|(_, outcome, _)| outcomes.contains(outcome))
-                            .map(|(.., dot)| *dot)
+                            .filter(|dot| outcomes.contains(&dot.outcome))
+                            .map(|dot| dot.place)
                             .collect(),
                         trend: Vec::new(),
                     })
@@ -183,6 +192,6 @@ impl Drawn for CompressionReport {
             };
             (name, Box::new(scatter))
         };
-        series::by_split(&self.dots, |(part, ..)| part).into_iter().map(chart).collect()
+        series::by_split(&self.dots, |dot| &dot.part).into_iter().map(chart).collect()
     }
 }
