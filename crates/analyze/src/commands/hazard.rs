@@ -239,27 +239,29 @@ impl Report for HazardReport {
     }
 }
 
+/// What a picture shows of a bin: a value, and its band.
+type Drawing<'a> = &'a dyn Fn(&Bin) -> (Option<f64>, Option<Interval>);
+
 impl Drawn for HazardReport {
     fn charts(&self, colours: &Colours) -> Vec<(String, Box<dyn Chart>)> {
         let is_eval = self.series == "eval_id";
         let chart = |(name, curves): (String, Vec<&Curve>)| -> (String, Box<dyn Chart>) {
-            let panel =
-                |label: &str, y: Axis, shape: CurveShape, of: &dyn Fn(&Bin) -> (Option<f64>, Option<Interval>)| {
-                    let curve = |(place, curve): (usize, &&Curve)| rs_charts::Curve {
-                        label: curve.part.label.clone(),
-                        series: series::colour(&curve.part, place, is_eval, colours),
-                        shape,
-                        points: curve
-                            .bins
-                            .iter()
-                            .map(|bin| {
-                                let (y, interval) = of(bin);
-                                LinePoint { x: bin.to_tokens as f64, y, interval }
-                            })
-                            .collect(),
-                    };
-                    LinePanel { label: label.to_owned(), y, curves: curves.iter().enumerate().map(curve).collect() }
+            let panel = |label: &str, y: Axis, shape: CurveShape, of: Drawing<'_>| {
+                let curve = |(place, curve): (usize, &&Curve)| rs_charts::Curve {
+                    label: curve.part.label.clone(),
+                    series: series::colour(&curve.part, place, is_eval, colours),
+                    shape,
+                    points: curve
+                        .bins
+                        .iter()
+                        .map(|bin| {
+                            let (y, interval) = of(bin);
+                            LinePoint { x: bin.to_tokens as f64, y, interval }
+                        })
+                        .collect(),
                 };
+                LinePanel { label: label.to_owned(), y, curves: curves.iter().enumerate().map(curve).collect() }
+            };
             let share = |label: &str| Axis::ratio(label).bounds(Bounds::Fixed(0.0, 1.0));
             let hazard = |bin: &Bin, share: &Share| match bin.at_risk {
                 ..LEAST_AT_RISK => (None, None),
