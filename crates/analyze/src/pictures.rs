@@ -65,6 +65,11 @@ impl Colours {
 }
 
 impl PictureArgs {
+    /// Whether a picture is wanted.
+    pub(crate) fn is_drawn(&self) -> bool {
+        matches!(self.format, Form::Svg | Form::Png)
+    }
+
     /// Prints the report, or draws it.
     pub(crate) fn print(&self, ui: &mut Ui, source: &Source, report: &impl Drawn) -> Result<(), CommandError> {
         let format = match self.format {

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use rs_cli::{CommandError, CommonArgs, OutputArgs, Ui};
+use rs_charts::Series;
+use rs_cli::{CommandError, CommonArgs, Ui};
 use rs_core::filters::{Filters, Key};
 use rs_core::statistics::Confidence;
 use rs_pointsdb::queries::groups::{self, EvalName};
@@ -10,6 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::dimension::{self, Dimension};
+use crate::pictures::{Colours, PictureArgs};
 use crate::selection::{self, SelectionArgs};
 use crate::source::Source;
 
@@ -30,7 +32,7 @@ pub(crate) struct SeriesArgs {
     #[command(flatten)]
     selection: SelectionArgs,
     #[command(flatten)]
-    pub output: OutputArgs,
+    pub output: PictureArgs,
 }
 
 /// Which part of the points a figure is about.
@@ -117,4 +119,21 @@ pub(crate) fn sort<T>(parts: &mut [T], part: impl Fn(&T) -> &Part) {
         dimension::compare(&value(&a.split), &value(&b.split))
             .then_with(|| dimension::compare(&value(&a.series), &value(&b.series)))
     });
+}
+
+/// The parts of each split, with the split's name.
+pub(crate) fn by_split<T>(parts: &[T], part: impl Fn(&T) -> &Part) -> Vec<(String, Vec<&T>)> {
+    parts
+        .chunk_by(|a, b| part(a).split == part(b).split)
+        .map(|parts| {
+            let name = part(&parts[0]).split.as_ref().map(dimension::plain).unwrap_or_default();
+            (name, parts.iter().collect())
+        })
+        .collect()
+}
+
+/// Its colour: the evaluation's, or that of its place among the others.
+pub(crate) fn colour(part: &Part, place: usize, is_eval: bool, colours: &Colours) -> Series {
+    let eval_id = part.series.as_ref().and_then(Value::as_str).filter(|_| is_eval);
+    eval_id.map_or(Series(place), |eval_id| colours.of(eval_id))
 }

@@ -72,7 +72,7 @@ fn make(
     let mut took = began.elapsed();
     for number in 0..n_evaluations {
         let mut random = Rng::with_seed(u64::from(number));
-        // Half a standard deviation between the best and the worst.
+        // 0 for the worst, nearly 1 for the best.
         let skill = f64::from(number) / f64::from(n_evaluations);
         let points: Vec<Point> = (0..n_points).map(|at| point(at, n_samples, skill, &mut random)).collect();
         let began = Instant::now();
@@ -91,7 +91,7 @@ fn make(
 fn evaluation(number: u32, n_records: u64) -> EvalRow {
     let identity = Identity {
         model: format!("Model-{:03}", number / 2),
-        template: if number % 2 == 0 { "plain" } else { "think" }.to_owned(),
+        template: if number.is_multiple_of(2) { "plain" } else { "think" }.to_owned(),
         sampler: "greedy-16k".to_owned(),
     };
     EvalRow {
@@ -101,10 +101,10 @@ fn evaluation(number: u32, n_records: u64) -> EvalRow {
         context_tokens: None,
         hf_id: None,
         groups: vec![
-            format!("arch:{}", if number % 3 == 0 { "moe" } else { "dense" }),
+            format!("arch:{}", if number.is_multiple_of(3) { "moe" } else { "dense" }),
             format!("size:{}", ["small", "mid", "large"][(number / 2 % 3) as usize]),
         ],
-        tags: if number % 5 == 0 { vec!["leaderboard".to_owned()] } else { Vec::new() },
+        tags: if number.is_multiple_of(5) { vec!["leaderboard".to_owned()] } else { Vec::new() },
         cohort: None,
         n_files: TASKS.len() as u64,
         source_bytes: 0,
@@ -128,7 +128,7 @@ fn point(at: u32, n_samples: u32, skill: f64, random: &mut Rng) -> Point {
     let hardness = (f64::from(length) / 12.0 + f64::from(depth) / 8.0) / 2.0;
     let chance = (0.35 + 0.9 * skill - 0.7 * hardness).clamp(0.02, 0.98);
     let typical = 300.0 + 6000.0 * hardness;
-    let guess_chance = if task % 3 == 0 { 0.25 } else { 0.0 };
+    let guess_chance = if task.is_multiple_of(3) { 0.25 } else { 0.0 };
     let sample = |index: u32, random: &mut Rng| {
         // The product of uniform numbers is skewed as numbers of tokens are.
         let tokens = typical * (0.3 + 4.0 * random.f64() * random.f64());

@@ -377,19 +377,25 @@ impl Drawn for CompareReport {
             trials: Some(row.shared),
         };
         let panel = |comparison: &Comparison| ForestPanel {
-            label: format!("against {}", comparison.second.label),
+            label: format!("− {}", comparison.second.eval_id),
             series: colours.of(&comparison.second.eval_id),
             rows: std::iter::once(row(&comparison.overall, ForestRowKind::Overall))
                 .chain(comparison.groups.iter().map(|group| row(group, ForestRowKind::Part)))
                 .collect(),
         };
         let Some(first) = self.comparisons.first().map(|comparison| &comparison.first) else { return Vec::new() };
+        // The names are long, and the column of rows is as narrow as tasks are.
+        let others: Vec<String> = self
+            .comparisons
+            .iter()
+            .map(|Comparison { second, .. }| format!("{} {}", second.eval_id, second.label))
+            .collect();
         let chart = Forest {
-            caption: Caption::new(first.label.clone())
-                .subtitle("differences on the questions that both were asked")
+            caption: Caption::new(format!("{} {}", first.eval_id, first.label))
+                .subtitle(format!("less {}, on shared questions", others.join(", less ")))
                 .interval(self.confidence)
                 .note("a truncated trial counts as failed"),
-            axis: Axis::ratio("difference of the shares of right answers"),
+            axis: Axis { percent: true, ..Axis::new("difference of the shares of right answers") },
             below_zero: "the other is better".to_owned(),
             above_zero: format!("{} is better", first.eval_id),
             p_header: "p adjusted".to_owned(),

@@ -1,5 +1,6 @@
 //! `analyze compression`: how much there is in what was written.
 
+use rs_charts::{Axis, Caption, Chart, PointGroup, Scatter, ScatterPanel};
 use rs_cli::{Cell, Column, CommandError, CommonArgs, Exit, Report, Table, Ui};
 use rs_core::record::Outcome;
 use rs_pointsdb::queries::forensics::{self, CompressionSums};
@@ -7,7 +8,11 @@ use rs_pointsdb::queries::meta;
 use serde::Serialize;
 
 use crate::dimension;
+use crate::pictures::{Colours, Drawn};
 use crate::series::{self, Part, SeriesArgs};
+
+/// Dots of one series in one panel of a picture: more hide each other.
+const MOST_DOTS: usize = 2000;
 
 /// Show tokens against compressed size of traces, apart for right, wrong and truncated answers.
 ///
@@ -28,6 +33,18 @@ struct CompressionReport {
     split: Option<String>,
     series: String,
     rows: Vec<Row>,
+    /// Dots of a picture.
+    #[serde(skip)]
+    dots: Vec<Dot>,
+}
+
+/// A trace in a picture.
+#[derive(Debug)]
+struct Dot {
+    part: Part,
+    outcome: Outcome,
+    /// Tokens and compressed bytes.
+    place: [f64; 2],
 }
 
 #[derive(Debug, Serialize)]
@@ -61,6 +78,15 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
     let z = args.series.confidence.z();
     let mut rows: Vec<Row> = sums.iter().map(|sums| row(sums, divided.part(&sums.group), z)).collect();
     series::sort(&mut rows, |row| &row.part);
+    let mut dots = Vec::new();
+    if args.series.output.is_drawn() {
+        let traces = forensics::traces(&source.connection, &divided.filters, &divided.keys, MOST_DOTS);
+        for trace in traces.map_err(|error| source.error(error))? {
+            let place = [f64::from(trace.tokens), f64::from(trace.compressed_bytes)];
+            dots.push(Dot { part: divided.part(&trace.group), outcome: trace.outcome, place });
+        }
+        series::sort(&mut dots, |dot| &dot.part);
+    }
     let report = CompressionReport {
         schema: "analyze.compression/1",
         confidence: args.series.confidence.level(),
@@ -68,8 +94,9 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
         split: args.series.split_name(),
         series: args.series.series_name(),
         rows,
+        dots,
     };
-    args.series.output.print(ui, &report)?;
+    args.series.output.print(ui, source, &report)?;
     Ok(Exit::Done)
 }
 
@@ -126,5 +153,45 @@ impl Report for CompressionReport {
             table.rows.push(cells.collect());
         }
         vec![table]
+    }
+}
+
+impl Drawn for CompressionReport {
+    fn charts(&self, colours: &Colours) -> Vec<(String, Box<dyn Chart>)> {
+        let is_eval = self.series == "eval_id";
+        let chart = |(name, dots): (String, Vec<&Dot>)| -> (String, Box<dyn Chart>) {
+            let series: Vec<_> = dots.chunk_by(|a, b| a.part == b.part).collect();
+            let panel = |label: &str, outcomes: &[Outcome]| ScatterPanel {
+                label: label.to_owned(),
+                groups: series
+                    .iter()
+                    .enumerate()
+                    .map(|(place, dots)| PointGroup {
+                        label: dots[0].part.label.clone(),
+                        series: series::colour(&dots[0].part, place, is_eval, colours),
+                        points: dots
+                            .iter()
+                            .filter(|dot| outcomes.contains(&dot.outcome))
+                            .map(|dot| dot.place)
+                            .collect(),
+                        trend: Vec::new(),
+                    })
+                    .collect(),
+            };
+            let title = "Tokens against compressed size of traces";
+            let scatter = Scatter {
+                caption: Caption::new(if name.is_empty() { title.to_owned() } else { format!("{title}: {name}") })
+                    .note(format!("at most {MOST_DOTS} traces of a series and outcome, by lot")),
+                x: Axis::new("completion tokens").logarithmic(),
+                y: Axis::new("compressed bytes").logarithmic(),
+                panels: vec![
+                    panel("correct", &[Outcome::Correct]),
+                    panel("incorrect or invalid", &[Outcome::Incorrect, Outcome::Invalid]),
+                    panel("truncated", &[Outcome::Truncated]),
+                ],
+            };
+            (name, Box::new(scatter))
+        };
+        series::by_split(&self.dots, |dot| &dot.part).into_iter().map(chart).collect()
     }
 }

@@ -1,10 +1,12 @@
 //! `analyze fft`: spectra of prompts.
 
+use rs_charts::{Axis, Bounds, Caption, Chart, Curve, CurveShape, Interval, LinePanel, LinePoint, Lines};
 use rs_cli::{Cell, Column, CommandError, CommonArgs, Exit, Report, Table, Ui};
 use rs_pointsdb::queries::forensics;
 use serde::Serialize;
 
 use crate::dimension;
+use crate::pictures::{Colours, Drawn};
 use crate::series::{self, Part, SeriesArgs};
 
 /// Bands that people are shown.
@@ -69,7 +71,7 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
         frequencies: (0..n_bins).map(|bin| 0.5 * bin as f64 / (n_bins - 1).max(1) as f64).collect(),
         spectra,
     };
-    args.series.output.print(ui, &report)?;
+    args.series.output.print(ui, source, &report)?;
     Ok(Exit::Done)
 }
 
@@ -117,5 +119,44 @@ impl Report for FftReport {
             }
         }
         Some(table)
+    }
+}
+
+impl Drawn for FftReport {
+    fn charts(&self, colours: &Colours) -> Vec<(String, Box<dyn Chart>)> {
+        let is_eval = self.series == "eval_id";
+        let chart = |(name, rows): (String, Vec<&SpectrumRow>)| -> (String, Box<dyn Chart>) {
+            let points = |row: &SpectrumRow| {
+                let values = row.mean.iter().zip(&row.deviation).zip(&self.frequencies);
+                let point = |((mean, deviation), frequency): ((&f64, &f64), &f64)| LinePoint {
+                    x: *frequency,
+                    y: Some(*mean),
+                    interval: Some(Interval { low: (mean - deviation).max(0.0), high: mean + deviation }),
+                };
+                values.map(point).collect()
+            };
+            let curve = |(place, row): (usize, &&SpectrumRow)| Curve {
+                label: row.part.label.clone(),
+                series: series::colour(&row.part, place, is_eval, colours),
+                shape: CurveShape::Straight,
+                points: points(row),
+            };
+            let title =
+                if name.is_empty() { "Spectra of prompts".to_owned() } else { format!("Spectra of prompts: {name}") };
+            let n_points: u64 = rows.iter().map(|row| row.points).sum();
+            let lines = Lines {
+                caption: Caption::new(title)
+                    .note("bands: one standard deviation over prompts")
+                    .note(format!("{n_points} points")),
+                x: Axis::new("frequency [cycles a token]"),
+                panels: vec![LinePanel {
+                    label: String::new(),
+                    y: Axis::new("magnitude").bounds(Bounds::DataAndZero),
+                    curves: rows.iter().enumerate().map(curve).collect(),
+                }],
+            };
+            (name, Box::new(lines))
+        };
+        series::by_split(&self.spectra, |row| &row.part).into_iter().map(chart).collect()
     }
 }

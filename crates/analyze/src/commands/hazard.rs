@@ -1,12 +1,17 @@
 //! `analyze hazard`: when answers come, and when they stop being right.
 
+use rs_charts::{Axis, Bounds, Caption, Chart, CurveShape, Interval, LinePanel, LinePoint, Lines};
 use rs_cli::{Cell, Column, CommandError, CommonArgs, Exit, Report, Table, Ui};
 use rs_core::statistics::{self, HazardBin, hazard_curves};
 use rs_pointsdb::queries::forensics;
 use serde::Serialize;
 
 use crate::dimension;
+use crate::pictures::{Colours, Drawn};
 use crate::series::{self, Part, SeriesArgs};
+
+/// Samples at risk below which a picture shows no hazard: it would jump from 0 to 1.
+const LEAST_AT_RISK: u64 = 20;
 
 /// Show hazard, survival and cumulative incidence of right and wrong answers over completion tokens.
 ///
@@ -101,7 +106,7 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
         series: args.series.series_name(),
         curves,
     };
-    args.series.output.print(ui, &report)?;
+    args.series.output.print(ui, source, &report)?;
     Ok(Exit::Done)
 }
 
@@ -231,5 +236,64 @@ impl Report for HazardReport {
             }
         }
         Some(table)
+    }
+}
+
+/// What a picture shows of a bin: a value, and its band.
+type Drawing<'a> = &'a dyn Fn(&Bin) -> (Option<f64>, Option<Interval>);
+
+impl Drawn for HazardReport {
+    fn charts(&self, colours: &Colours) -> Vec<(String, Box<dyn Chart>)> {
+        let is_eval = self.series == "eval_id";
+        let chart = |(name, curves): (String, Vec<&Curve>)| -> (String, Box<dyn Chart>) {
+            let panel = |label: &str, y: Axis, shape: CurveShape, of: Drawing<'_>| {
+                let curve = |(place, curve): (usize, &&Curve)| rs_charts::Curve {
+                    label: curve.part.label.clone(),
+                    series: series::colour(&curve.part, place, is_eval, colours),
+                    shape,
+                    points: curve
+                        .bins
+                        .iter()
+                        .map(|bin| {
+                            let (y, interval) = of(bin);
+                            LinePoint { x: bin.to_tokens as f64, y, interval }
+                        })
+                        .collect(),
+                };
+                LinePanel { label: label.to_owned(), y, curves: curves.iter().enumerate().map(curve).collect() }
+            };
+            let share = |label: &str| Axis::ratio(label).bounds(Bounds::Fixed(0.0, 1.0));
+            let hazard = |bin: &Bin, share: &Share| match bin.at_risk {
+                ..LEAST_AT_RISK => (None, None),
+                _ => (Some(share.value), Some(Interval { low: share.lower, high: share.upper })),
+            };
+            let title =
+                if name.is_empty() { "When answers come".to_owned() } else { format!("When answers come: {name}") };
+            let lines = Lines {
+                caption: Caption::new(title)
+                    .subtitle("right and wrong compete, truncation censors")
+                    .interval(self.confidence)
+                    .trials(curves.iter().map(|curve| curve.n).sum())
+                    .note(format!("hazards where at least {LEAST_AT_RISK} are at risk")),
+                x: Axis::new("completion tokens").logarithmic(),
+                panels: vec![
+                    panel("Answered right", share("share of all"), CurveShape::Steps, &|bin| {
+                        (Some(bin.incidence_correct), None)
+                    }),
+                    panel("Answered wrong", share("share of all"), CurveShape::Steps, &|bin| {
+                        (Some(bin.incidence_incorrect), None)
+                    }),
+                    panel("Not answered", share("share of all"), CurveShape::Steps, &|bin| (Some(bin.survival), None)),
+                    panel("Hazard of a right answer", share("of those at risk"), CurveShape::Straight, &|bin| {
+                        hazard(bin, &bin.hazard_correct)
+                    }),
+                    panel("Hazard of a wrong answer", share("of those at risk"), CurveShape::Straight, &|bin| {
+                        hazard(bin, &bin.hazard_incorrect)
+                    }),
+                ],
+            };
+            (name, Box::new(lines))
+        };
+        series::by_split(&self.curves, |curve| &curve.part).into_iter().map(chart).collect()
     }
 }

@@ -161,7 +161,8 @@ fn recipes_of_config(
     present.dedup();
     let mut recipes = Vec::new();
     let mut known: Vec<&str> = Vec::new();
-    for task in config.tasks.iter().filter(|task| present.iter().any(|name| *name == Value::from(task.name.as_str()))) {
+    for task in config.tasks.iter().filter(|task| present.iter().any(|name| name.as_str() == Some(task.name.as_str())))
+    {
         for view in &task.views {
             known.push(&view.id);
             if args.view.as_ref().is_some_and(|id| *id != view.id) {
@@ -343,15 +344,13 @@ impl Report for SurfaceReport {
 }
 
 impl Surface {
-    fn caption(&self, confidence: f64) -> Caption {
+    fn caption(&self) -> Caption {
         let trials = |cell: &SurfaceCell| cell.figures.answered + cell.figures.truncated;
-        Caption::new(self.label.clone())
-            .interval(confidence)
-            .trials(self.evals.iter().flat_map(|eval| &eval.cells).map(trials).sum())
+        Caption::new(self.label.clone()).trials(self.evals.iter().flat_map(|eval| &eval.cells).map(trials).sum())
     }
 
     /// Heat maps side by side.
-    fn heat_maps(&self, y: &str, confidence: f64) -> rs_charts::Surface {
+    fn heat_maps(&self, y: &str) -> rs_charts::Surface {
         let axis = |label: &str, values: &[Value]| CategoryAxis {
             label: label.to_owned(),
             values: values.iter().map(dimension::plain).collect(),
@@ -366,7 +365,7 @@ impl Surface {
             })
         };
         rs_charts::Surface {
-            caption: self.caption(confidence),
+            caption: self.caption(),
             x: axis(&self.x, &self.x_values),
             y: axis(y, &self.y_values),
             value_label: "accuracy of answered trials, less guesses".to_owned(),
@@ -382,17 +381,40 @@ impl Surface {
         }
     }
 
-    /// Curves over one parameter: by its values if they are numbers, else by their places.
+    /// A heat map with a row for each evaluation: a parameter that is no number has no line.
+    fn heat_rows(&self) -> rs_charts::Surface {
+        let cells = self.evals.iter().enumerate().flat_map(|(y, eval)| {
+            eval.cells.iter().filter_map(move |cell| {
+                Some(rs_charts::SurfaceCell {
+                    x: self.x_values.iter().position(|x| *x == cell.x)?,
+                    // From bottom to top.
+                    y: self.evals.len() - 1 - y,
+                    value: cell.figures.center?,
+                    trials: Some(cell.figures.answered + cell.figures.truncated),
+                    truncated_ratio: cell.figures.truncated_ratio,
+                })
+            })
+        });
+        let panel = SurfacePanel { label: String::new(), cells: cells.collect() };
+        rs_charts::Surface {
+            caption: self.caption(),
+            x: CategoryAxis { label: self.x.clone(), values: self.x_values.iter().map(dimension::plain).collect() },
+            y: CategoryAxis {
+                label: String::new(),
+                values: self.evals.iter().rev().map(|eval| eval.label.clone()).collect(),
+            },
+            value_label: "accuracy of answered trials, less guesses".to_owned(),
+            panels: vec![panel],
+            truncation_mark: Some(figures::SHOWN_TRUNCATED_RATIO),
+        }
+    }
+
+    /// Curves over one parameter.
     fn lines(&self, colours: &Colours, confidence: f64) -> Lines {
-        let is_numeric = self.x_values.iter().all(Value::is_number);
-        let place = |value: &Value| {
-            let place = || self.x_values.iter().position(|x| x == value).map(|at| (at + 1) as f64);
-            if is_numeric { value.as_f64() } else { place() }
-        };
         let point = |cell: &SurfaceCell| {
             let figures = &cell.figures;
             let interval = figures.lower.zip(figures.upper).map(|(low, high)| Interval { low, high });
-            Some(LinePoint { x: place(&cell.x)?, y: figures.center, interval })
+            Some(LinePoint { x: cell.x.as_f64()?, y: figures.center, interval })
         };
         let curve = |eval: &EvalSurface| Curve {
             label: eval.label.clone(),
@@ -400,11 +422,17 @@ impl Surface {
             shape: CurveShape::Marked,
             points: eval.cells.iter().filter_map(point).collect(),
         };
-        let caption = self.caption(confidence);
-        let names: Vec<String> =
-            self.x_values.iter().enumerate().map(|(at, x)| format!("{}: {}", at + 1, dimension::plain(x))).collect();
+        let is_cut = |cell: &SurfaceCell| {
+            cell.figures.truncated_ratio.is_some_and(|ratio| ratio > figures::SHOWN_TRUNCATED_RATIO)
+        };
+        let cut = self.evals.iter().filter(|eval| eval.cells.iter().any(is_cut));
+        let cut: Vec<&str> = cut.map(|eval| eval.label.as_str()).collect();
+        let caption = self.caption().interval(confidence);
         Lines {
-            caption: if is_numeric { caption } else { caption.note(names.join(", ")) },
+            caption: match cut.as_slice() {
+                [] => caption,
+                labels => caption.note(format!("over 2 % truncated somewhere: {}", labels.join(", "))),
+            },
             x: Axis::new(self.x.clone()),
             panels: vec![LinePanel {
                 label: String::new(),
@@ -420,8 +448,11 @@ impl Drawn for SurfaceReport {
         let chart = |surface: &Surface| -> (String, Box<dyn Chart>) {
             let name = [&surface.base_task, &surface.view].into_iter().flatten().cloned().collect::<Vec<_>>().join("-");
             match &surface.y {
-                Some(y) => (name, Box::new(surface.heat_maps(y, self.confidence))),
-                None => (name, Box::new(surface.lines(colours, self.confidence))),
+                Some(y) => (name, Box::new(surface.heat_maps(y))),
+                None if surface.x_values.iter().all(Value::is_number) => {
+                    (name, Box::new(surface.lines(colours, self.confidence)))
+                }
+                None => (name, Box::new(surface.heat_rows())),
             }
         };
         self.surfaces.iter().map(chart).collect()

@@ -11,6 +11,7 @@ mod forensics;
 mod groups;
 mod model;
 mod modelinfo;
+mod pictures;
 mod project;
 mod quoting;
 mod real_data;

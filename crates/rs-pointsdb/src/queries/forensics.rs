@@ -93,10 +93,9 @@ pub fn compression(connection: &Connection, filters: &Filters, by: &[Key]) -> du
     let n = by.len();
     let rows = statement.query_map([], |row| {
         let status: u8 = row.get(n)?;
-        let outcomes = [Outcome::Correct, Outcome::Incorrect, Outcome::Truncated, Outcome::Invalid];
         Ok(CompressionSums {
             group: group(row, by)?,
-            outcome: outcomes.into_iter().find(|outcome| *outcome as u8 == status).unwrap_or(Outcome::Error),
+            outcome: OUTCOMES.into_iter().find(|outcome| *outcome as u8 == status).unwrap_or(Outcome::Error),
             n: row.get(n + 1)?,
             tokens_mean: row.get(n + 2)?,
             bytes_mean: row.get(n + 3)?,
@@ -104,6 +103,56 @@ pub fn compression(connection: &Connection, filters: &Filters, by: &[Key]) -> du
             n_with_ratio: row.get(n + 5)?,
             ratio_mean: row.get(n + 6)?,
             ratio_deviation: row.get(n + 7)?,
+        })
+    })?;
+    rows.collect()
+}
+
+/// A trace as a dot of a chart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trace {
+    /// The values of the keys that make the groups.
+    pub group: Vec<Value>,
+    /// What came of the trial.
+    pub outcome: Outcome,
+    /// Completion tokens.
+    pub tokens: u32,
+    /// Bytes once compressed.
+    pub compressed_bytes: u32,
+}
+
+/// Outcomes of trials, in the order of their numbers.
+const OUTCOMES: [Outcome; 4] = [Outcome::Correct, Outcome::Incorrect, Outcome::Truncated, Outcome::Invalid];
+
+/// Traces that tell their tokens, in each group and outcome at most so many: those of the least hashes, which are as good
+/// as drawn by lot, and always the same.
+///
+/// # Errors
+/// DuckDB refuses.
+pub fn traces(connection: &Connection, filters: &Filters, by: &[Key], most: usize) -> duckdb::Result<Vec<Trace>> {
+    let sql = format!(
+        "SELECT {names}status, tokens, compressed FROM (
+            SELECT {select}unnest(p.answer_status_list) AS status, unnest(p.completion_tokens_list) AS tokens,
+                unnest(p.compressed_sizes_list) AS compressed, p.base_task, p.params, p.eval_id AS e,
+                generate_subscripts(p.answer_status_list, 1) AS number
+            FROM points p WHERE p.compressed_sizes_list IS NOT NULL AND {condition})
+        WHERE tokens IS NOT NULL
+        QUALIFY row_number() OVER (
+            PARTITION BY {names}status ORDER BY hash(e, base_task, params, number), e, base_task, params, number) <= {most}
+        ORDER BY ALL",
+        names = names(by),
+        select = select(by),
+        condition = points_condition(filters),
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let n = by.len();
+    let rows = statement.query_map([], |row| {
+        let status: u8 = row.get(n)?;
+        Ok(Trace {
+            group: group(row, by)?,
+            outcome: OUTCOMES.into_iter().find(|outcome| *outcome as u8 == status).unwrap_or(Outcome::Error),
+            tokens: row.get(n + 1)?,
+            compressed_bytes: row.get(n + 2)?,
         })
     })?;
     rows.collect()
