@@ -10,6 +10,7 @@ mod columns;
 pub mod conditions;
 pub mod connection;
 pub mod queries;
+pub mod samples;
 pub mod schema;
 
 pub use connection::PointsDbError;
