@@ -171,7 +171,7 @@ impl From<&Found> for SampleDocument {
             response: record.and_then(|record| Some(record.response?.decode().into_owned())),
             answer: member(line, "answer"),
             reference: member(line, "reference"),
-            problem: found.raw.as_ref().err().cloned(),
+            problem: found.raw.as_ref().err().map(ToString::to_string),
         }
     }
 }

@@ -13,7 +13,7 @@ const MOST_WIDTH: usize = 100;
 const LEAST_WIDTH: usize = 20;
 
 /// Characters of a long text that are shown at its beginning, and at its end.
-const SHOWN_CHARS: usize = 1500;
+const SHOWN_CHARS: usize = 1000;
 
 /// Blanks between two columns side by side.
 const GAP: usize = 2;
@@ -189,7 +189,7 @@ mod tests {
     fn long_texts_lose_their_middle() {
         let text = "é".repeat(10_000);
         let cut = shortened(&text, Extent::Ends);
-        assert!(cut.contains("\n\n[… 7,000 of 10,000 characters cut; --full shows them …]\n\n"), "{cut}");
+        assert!(cut.contains("\n\n[… 8,000 of 10,000 characters cut; --full shows them …]\n\n"), "{cut}");
         assert_eq!(cut.chars().filter(|character| *character == 'é').count(), 2 * SHOWN_CHARS);
         assert_eq!(shortened(&text, Extent::Full), text);
         let text = "x".repeat(2 * SHOWN_CHARS + 1);

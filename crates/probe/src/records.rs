@@ -1,6 +1,7 @@
 //! From samples to their raw records: finds the files, reads the lines, and makes sure that they are what was evaluated.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -25,7 +26,30 @@ pub(crate) struct Found {
     /// The record's file, as the user would type it.
     pub(crate) path: String,
     /// The record's line without its end, or why there is none.
-    pub(crate) raw: Result<String, String>,
+    pub(crate) raw: Result<String, Problem>,
+}
+
+/// Why a record could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Problem {
+    /// Its file is not here or cannot be read.
+    File(String),
+    /// Its line is not what was evaluated.
+    Changed(String),
+    /// Nobody knows where it is.
+    Unplaced,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(what) => f.write_str(what),
+            Self::Changed(what) => write!(f, "the file has changed since it was evaluated: {what}"),
+            Self::Unplaced => {
+                f.write_str("the database does not tell where: the file is damaged, or was elsewhere when it was read")
+            }
+        }
+    }
 }
 
 impl Found {
@@ -49,7 +73,7 @@ struct Read {
     /// Position of the sample.
     at: usize,
     path: String,
-    raw: Result<String, String>,
+    raw: Result<String, Problem>,
 }
 
 /// Refuses a database that does not tell where samples are.
@@ -67,8 +91,8 @@ struct Task<'a> {
     marks: &'a [Mark],
     /// Files that may be the one: it may have been compressed, or lie there twice.
     candidates: Vec<RawFile>,
-    /// What to say where there is none.
-    missing: String,
+    /// Where it would be, and what to say where there is none.
+    missing: (String, Problem),
     /// Positions of the samples, by line.
     wanted: Vec<(u64, usize)>,
 }
@@ -93,15 +117,8 @@ pub(crate) fn read(source: &Source, rows: Vec<SampleRow>) -> Result<Vec<Found>, 
         })
         .collect();
     let read: Vec<Vec<Read>> = tasks.par_iter().map(|task| task.read(&rows)).collect();
-    let mut found: Vec<Found> = rows
-        .into_iter()
-        .map(|row| {
-            let raw = Err("nobody knows where its record is: its file is damaged, or was elsewhere when the database \
-                was made"
-                .to_owned());
-            Found { path: row.eval_id.clone(), row, raw }
-        })
-        .collect();
+    let mut found: Vec<Found> =
+        rows.into_iter().map(|row| Found { path: row.eval_id.clone(), row, raw: Err(Problem::Unplaced) }).collect();
     for Read { at, path, raw } in read.into_iter().flatten() {
         (found[at].path, found[at].raw) = (path, raw);
     }
@@ -110,14 +127,22 @@ pub(crate) fn read(source: &Source, rows: Vec<SampleRow>) -> Result<Vec<Found>, 
 
 /// Tells of samples whose records could not be read; gives whether there are any.
 pub(crate) fn tell_problems<'a>(found: impl IntoIterator<Item = &'a Found>, source: &Source, ui: &mut Ui) -> bool {
-    let problems: BTreeSet<String> = found
-        .into_iter()
-        .filter_map(|found| Some(format!("{}: {}", found.place(), found.raw.as_ref().err()?)))
-        .collect();
-    problems.iter().for_each(|problem| ui.problem(problem));
-    if !problems.is_empty() {
+    let mut problems: BTreeMap<String, u64> = BTreeMap::new();
+    let mut has_changed = false;
+    for found in found {
+        let Err(problem) = &found.raw else { continue };
+        has_changed |= matches!(problem, Problem::Changed(_));
+        // A file is told once, however many samples are in it.
+        let place = if matches!(problem, Problem::Changed(_)) { found.place() } else { found.path.clone() };
+        *problems.entry(format!("{place}: {problem}")).or_default() += 1;
+    }
+    for (problem, n_samples) in &problems {
+        let times = if *n_samples > 1 { format!(" ({n_samples} samples)") } else { String::new() };
+        ui.problem(&format!("{problem}{times}"));
+    }
+    if has_changed {
         let dataset = source.dataset.as_ref().map_or("DATASET".into(), |dataset| paths::show(&dataset.file));
-        ui.note(&format!("where raw data has changed, `evaluate --dataset {dataset}` reads it again"));
+        ui.note(&format!("`evaluate --dataset {dataset}` reads again what has changed"));
     }
     !problems.is_empty()
 }
@@ -126,26 +151,26 @@ impl Task<'_> {
     fn read(&self, rows: &[SampleRow]) -> Vec<Read> {
         let lines: Vec<u64> = self.wanted.iter().map(|(line, _)| *line).collect();
         let row = |at: usize| &rows[self.wanted[at].1];
-        let mut results: Vec<(String, Result<String, String>)> = (0..lines.len())
-            .map(|at| {
-                let path = row(at).place.as_ref().map_or_else(String::new, |place| place.path.clone());
-                (path, Err(self.missing.clone()))
-            })
-            .collect();
+        let (path, problem) = self.missing.clone();
+        let mut results: Vec<(String, Result<String, Problem>)> = vec![(path, Err(problem)); lines.len()];
         for file in &self.candidates {
             let path = paths::show(&file.path);
+            let mut n_read = 0;
             let read = read_lines(file, self.marks, &lines, |at, line| {
+                n_read = at + 1;
                 if results[at].1.is_err() {
                     let checked = match line {
                         Some(line) => check(line, row(at)),
-                        None => Err("the file has changed since it was evaluated: it ends before this line".to_owned()),
+                        None => Err(Problem::Changed("it ends before this line".to_owned())),
                     };
                     results[at] = (path.clone(), checked);
                 }
             });
             if let Err(error) = read {
-                let unread = results.iter_mut().filter(|(known, raw)| raw.is_err() && *known != path);
-                unread.for_each(|result| *result = (path.clone(), Err(format!("cannot be read: {error}"))));
+                let problem = Problem::File(format!("cannot be read: {error}"));
+                for result in results[n_read..].iter_mut().filter(|(_, raw)| raw.is_err()) {
+                    *result = (path.clone(), Err(problem.clone()));
+                }
             }
         }
         self.wanted.iter().zip(results).map(|(&(_, at), (path, raw))| Read { at, path, raw }).collect()
@@ -153,8 +178,8 @@ impl Task<'_> {
 }
 
 /// The line, if it is the record that was evaluated.
-fn check(line: &[u8], row: &SampleRow) -> Result<String, String> {
-    let changed = |what: &str| format!("the file has changed since it was evaluated: {what}");
+fn check(line: &[u8], row: &SampleRow) -> Result<String, Problem> {
+    let changed = |what: &str| Problem::Changed(what.to_owned());
     let text = std::str::from_utf8(line).map_err(|_| changed("this line is no UTF-8"))?;
     let record = record::parse(text.trim_ascii_end().as_bytes(), Controls::Possible, &mut Shape::default())
         .map_err(|error| changed(&format!("this line is no record: {}", error.what)))?;
@@ -193,13 +218,16 @@ impl Cohorts {
     }
 
     /// The files that may hold a sample, and what to say if there is none.
-    fn candidates(&self, row: &SampleRow) -> (Vec<RawFile>, String) {
-        let Some(place) = &row.place else { return (Vec::new(), String::new()) };
+    fn candidates(&self, row: &SampleRow) -> (Vec<RawFile>, (String, Problem)) {
+        let Some(place) = &row.place else { return (Vec::new(), (String::new(), Problem::Unplaced)) };
+        let no_such_file = || Problem::File("there is no such file".to_owned());
         let Some(name) = &row.cohort else {
-            return (loose(&place.path), "there is no such file".to_owned());
+            return (loose(&place.path), (place.path.clone(), no_such_file()));
         };
+        let (folder, _) = &self.opened[name];
+        let path = paths::show(&paths::join(folder, Path::new(&place.path)));
         match &self.opened[name] {
-            (_, Err(error)) => (Vec::new(), error.to_string()),
+            (_, Err(error)) => (Vec::new(), (path, Problem::File(error.to_string()))),
             (folder, Ok(cohort)) => {
                 let run = place.path.rsplit_once('/').map_or("", |(run, _)| run);
                 let is_it = |file: &&RawFile| {
@@ -208,11 +236,13 @@ impl Cohorts {
                 let candidates = cohort.files.iter().filter(is_it).cloned().collect();
                 let missing = if cohort.absent.iter().any(|absent| absent.run == run) {
                     let folder = paths::show(folder);
-                    format!("it is neither extracted nor in the local store; `data pull cohort {folder}` fetches it")
+                    Problem::File(format!(
+                        "it is neither extracted nor in the local store; `data pull cohort {folder}` fetches it"
+                    ))
                 } else {
-                    format!("there is no such file in `{}`", paths::show(folder))
+                    no_such_file()
                 };
-                (candidates, missing)
+                (candidates, (path, missing))
             }
         }
     }

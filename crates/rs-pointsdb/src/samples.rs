@@ -150,7 +150,7 @@ pub fn samples(connection: &Connection, wanted: &Wanted<'_>) -> duckdb::Result<F
             SELECT p.rowid AS point, row_number() OVER (ORDER BY p.eval_id, p.base_task, p.params::VARCHAR) AS place
             FROM points p WHERE {points}),
         samples AS (
-            SELECT p.rowid AS point, generate_subscripts(p.answer_status_list, 1) AS at,
+            SELECT p.rowid AS point, generate_subscripts(p.answer_status_list, 1) AS item,
                 unnest(p.answer_status_list) AS status, unnest(p.completion_tokens_list) AS tokens,
                 unnest(p.response_bytes_list) AS bytes, unnest(p.compressed_sizes_list) AS compressed
             FROM points p WHERE {points})",
@@ -160,8 +160,8 @@ pub fn samples(connection: &Connection, wanted: &Wanted<'_>) -> duckdb::Result<F
     let sql = format!("{samples} SELECT count(*) FROM samples WHERE {conditions}");
     let n_all = connection.query_row(&sql, [], |row| row.get(0))?;
     let sql = format!(
-        "{samples} SELECT point, at FROM samples JOIN places USING (point) WHERE {conditions}
-        ORDER BY {order} place, at LIMIT {}",
+        "{samples} SELECT point, item FROM samples JOIN places USING (point) WHERE {conditions}
+        ORDER BY {order} place, item LIMIT {}",
         wanted.limit
     );
     let mut statement = connection.prepare(&sql)?;
@@ -179,11 +179,11 @@ fn rows(connection: &Connection, positions: &[Position]) -> duckdb::Result<Vec<S
         positions.iter().enumerate().map(|(number, (point, at))| format!("({number}, {point}, {at})")).collect();
     let sql = format!(
         "SELECT e.eval_id, e.label, e.model, e.template, e.sampler, e.cohort, p.base_task, p.params::VARCHAR,
-            p.sample_seed_list[k.at], p.sample_index_list[k.at], p.sample_repeat_list[k.at],
-            p.answer_status_list[k.at], p.completion_tokens_list[k.at], p.response_bytes_list[k.at],
-            p.compressed_sizes_list[k.at], f.file, f.path, p.sample_line_list[k.at]
-        FROM (VALUES {}) k(number, point, at) JOIN points p ON p.rowid = k.point JOIN evals e USING (eval_id)
-            LEFT JOIN raw_files f ON f.eval_id = p.eval_id AND f.file = p.sample_file_list[k.at]
+            p.sample_seed_list[k.item], p.sample_index_list[k.item], p.sample_repeat_list[k.item],
+            p.answer_status_list[k.item], p.completion_tokens_list[k.item], p.response_bytes_list[k.item],
+            p.compressed_sizes_list[k.item], f.file, f.path, p.sample_line_list[k.item]
+        FROM (VALUES {}) k(number, point, item) JOIN points p ON p.rowid = k.point JOIN evals e USING (eval_id)
+            LEFT JOIN raw_files f ON f.eval_id = p.eval_id AND f.file = p.sample_file_list[k.item]
         ORDER BY k.number",
         values.join(", ")
     );
@@ -293,7 +293,7 @@ pub fn differences(
     let questions = format!(
         "WITH samples AS (
             SELECT p.eval_id = {first} AS is_first, p.base_task, p.params::VARCHAR AS params, p.rowid AS point,
-                generate_subscripts(p.answer_status_list, 1) AS at, unnest(p.sample_seed_list) AS seed,
+                generate_subscripts(p.answer_status_list, 1) AS item, unnest(p.sample_seed_list) AS seed,
                 unnest(p.sample_index_list) AS index, unnest(p.sample_repeat_list) AS repeat,
                 unnest(p.answer_status_list) = {correct} AS is_right
             FROM points p WHERE {points} AND p.eval_id IN ({first}, {second})),
@@ -301,10 +301,10 @@ pub fn differences(
             SELECT base_task, params, seed, index,
                 avg(is_right::INTEGER) FILTER (is_first) AS first, avg(is_right::INTEGER) FILTER (NOT is_first) AS second,
                 min(point) FILTER (is_first) AS first_point, min(point) FILTER (NOT is_first) AS second_point,
-                arg_min(at, repeat) FILTER (is_first AND is_right) AS first_right,
-                arg_min(at, repeat) FILTER (is_first AND NOT is_right) AS first_wrong,
-                arg_min(at, repeat) FILTER (NOT is_first AND is_right) AS second_right,
-                arg_min(at, repeat) FILTER (NOT is_first AND NOT is_right) AS second_wrong
+                arg_min(item, repeat) FILTER (is_first AND is_right) AS first_right,
+                arg_min(item, repeat) FILTER (is_first AND NOT is_right) AS first_wrong,
+                arg_min(item, repeat) FILTER (NOT is_first AND is_right) AS second_right,
+                arg_min(item, repeat) FILTER (NOT is_first AND NOT is_right) AS second_wrong
             FROM samples WHERE index IS NOT NULL GROUP BY base_task, params, seed, index)",
         first = literal(first),
         second = literal(second),

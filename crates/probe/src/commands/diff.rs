@@ -142,6 +142,7 @@ impl Diff<'_> {
             ("B better", self.found.n_second_better, self.b_better),
         ];
         kinds.into_iter().flat_map(|(kind, n_all, pairs)| {
+            let n_all = Cell::Count(n_all).for_people();
             (1..).zip(pairs).map(move |(number, pair): (u64, &Pair)| (format!("{kind}, {number} of {n_all}"), pair))
         })
     }

@@ -102,7 +102,8 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
     match (n_all, found.len()) {
         (0, _) => ui.note("no sample matches"),
         (_, shown) if n_all > shown as u64 => {
-            ui.note(&format!("{shown} of {n_all} samples; `--limit N` shows more"));
+            let all = rs_cli::Cell::Count(n_all).for_people();
+            ui.note(&format!("{shown} of {all} samples; `--limit N` shows more"));
         }
         _ => {}
     }
@@ -111,10 +112,11 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
 
 fn print(args: &Args, n_all: u64, found: &[Found], ui: &mut Ui) -> Result<(), CommandError> {
     let extent = args.output.extent();
+    let all = rs_cli::Cell::Count(n_all).for_people();
     let numbered = || {
-        (1..).zip(found).map(|(number, found): (u64, &Found)| {
-            (format!("{number} of {n_all}: {}", status(found.row.outcome)), found)
-        })
+        (1..)
+            .zip(found)
+            .map(|(number, found): (u64, &Found)| (format!("{number} of {all}: {}", status(found.row.outcome)), found))
     };
     match args.output.format {
         Format::Text => {
