@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The programs of the workspace.
-pub(crate) const BINARIES: [&str; 4] = ["cohort", "data", "evaluate", "analyze"];
+pub(crate) const BINARIES: [&str; 5] = ["cohort", "data", "evaluate", "analyze", "probe"];
 
 /// The folder of the workspace's `Cargo.toml`.
 pub(crate) fn root() -> PathBuf {

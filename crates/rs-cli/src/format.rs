@@ -58,7 +58,7 @@ impl OutputArgs {
     /// # Errors
     /// `--output` names a folder, or a file in a folder that is not there.
     pub fn check(&self) -> Result<(), CommandError> {
-        self.output.as_deref().map_or(Ok(()), check_place)
+        self.output.as_deref().map_or(Ok(()), check_output)
     }
 
     /// Prints a report.
@@ -82,14 +82,22 @@ impl OutputArgs {
                 (join(texts.into_iter()), cuts.into_iter().fold(Cut::default(), Cut::and))
             }
         };
-        match &self.output {
-            None => ui.print(&text)?,
-            Some(path) => write_whole(path, text.as_bytes())?,
-        }
+        print_text(ui, self.output.as_deref(), &text)?;
         if cut != Cut::default() {
             ui.note(&format!("{cut}; a wider terminal or `--format json` shows all"));
         }
         Ok(())
+    }
+}
+
+/// Prints a result that is a text of its own kind: to a file, whole or not at all, or to standard output.
+///
+/// # Errors
+/// The output cannot be written.
+pub fn print_text(ui: &mut Ui, output: Option<&Path>, text: &str) -> Result<(), CommandError> {
+    match output {
+        None => ui.print(text),
+        Some(path) => write_whole(path, text.as_bytes()),
     }
 }
 
@@ -103,7 +111,7 @@ fn join(texts: impl Iterator<Item = String>) -> String {
 /// # Errors
 /// There is no place for it, or it cannot be written.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), CommandError> {
-    check_place(path)?;
+    check_output(path)?;
     if path.exists() && !path.is_file() {
         return fs_err::write(path, bytes).map_err(CommandError::environment);
     }
@@ -116,7 +124,10 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), CommandError> {
 }
 
 /// Refuses a path that cannot become a file.
-fn check_place(path: &Path) -> Result<(), CommandError> {
+///
+/// # Errors
+/// It is a folder, or in a folder that is not there.
+pub fn check_output(path: &Path) -> Result<(), CommandError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if path.is_dir() || path.file_name().is_none() {
         return Err(CommandError::input(format!(

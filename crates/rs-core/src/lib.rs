@@ -19,6 +19,7 @@ pub mod forensics;
 mod hashing;
 pub mod lexer;
 pub mod library;
+pub mod lines;
 pub mod lock;
 pub mod manifest;
 pub mod monitor;

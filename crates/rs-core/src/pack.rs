@@ -28,6 +28,7 @@ pub use crate::monitor::Monitor;
 pub(crate) use content::{checked, is_left_out, run_file};
 pub use content::{content_of, content_of_file, fingerprint, list_file, list_run};
 pub use extract::{Existing, Unpacked, check_expected, extract_run, settle, sweep_unpacked, unpack_file, unpack_run};
+pub(crate) use frames::FrameHeader;
 pub use names::{NameProblem, check_name};
 pub(crate) use read::{FrameDecoder, StepDecoder};
 pub use read::{Kind, Pack, PackReader};

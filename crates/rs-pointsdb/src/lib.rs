@@ -11,6 +11,7 @@ pub mod conditions;
 pub mod connection;
 pub mod export;
 pub mod queries;
+pub mod samples;
 pub mod schema;
 
 pub use connection::PointsDbError;

@@ -220,21 +220,23 @@ impl<T: Send> Drop for StopOnPanic<'_, '_, T> {
 
 /// What the header of a zstd frame says, as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FrameHeader {
+pub(crate) struct FrameHeader {
+    /// Bytes of the header itself.
+    pub(crate) header_bytes: usize,
     /// Bytes of the input.
-    pub(super) content_bytes: Option<u64>,
+    pub(crate) content_bytes: Option<u64>,
     /// Memory that a decoder must hold.
     pub(super) window_bytes: u64,
     /// Whether a checksum stands at the end.
-    pub(super) has_checksum: bool,
+    pub(crate) has_checksum: bool,
     /// Whether a dictionary is needed.
     pub(super) needs_dictionary: bool,
 }
 
 impl FrameHeader {
     /// Reads the header at the start of a frame. `None` if there is none, as at skippable frames.
-    pub(super) fn read(frame: &[u8]) -> Option<Self> {
-        let frame = frame.strip_prefix(&zstd_safe::MAGICNUMBER.to_le_bytes())?;
+    pub(crate) fn read(whole: &[u8]) -> Option<Self> {
+        let frame = whole.strip_prefix(&zstd_safe::MAGICNUMBER.to_le_bytes())?;
         let (descriptor, rest) = frame.split_first()?;
         let is_single_segment = descriptor & 0x20 != 0;
         let (window, rest) = if is_single_segment { (None, rest) } else { (Some(*rest.first()?), &rest[1..]) };
@@ -257,6 +259,7 @@ impl FrameHeader {
             None => size,
         };
         Some(Self {
+            header_bytes: whole.len() - rest.len() + id_bytes + size_bytes,
             content_bytes,
             window_bytes,
             has_checksum: descriptor & 4 != 0,

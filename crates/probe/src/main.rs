@@ -1,0 +1,7 @@
+//! `probe`: single raw records of evaluated datasets.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rs_cli::main::<probe::Arguments>()
+}
