@@ -11,7 +11,7 @@ use std::fs::Metadata;
 use std::io::{self, BufReader, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use tempfile::NamedTempFile;
@@ -137,7 +137,7 @@ impl Original {
     /// # Errors
     /// It cannot be read to its end, or the work is cancelled.
     pub fn decoded_hash(&self, monitor: &Monitor) -> Result<ContentHash, RewriteError> {
-        hash(&self.place, self.codec, monitor).map_err(|error| match error {
+        hash(&self.place, self.codec, &monitor.done_bytes, monitor).map_err(|error| match error {
             RewriteError::Io(error) => self.unreadable(error),
             other => other,
         })
@@ -203,9 +203,9 @@ pub fn prepare(
         other => other,
     })?;
     let codec = packing(&original, target);
-    // What is read does not count as progress: the work is as long as the old files are.
-    let unwatched = Monitor::default();
-    match hash(file.path(), codec, &unwatched) {
+    // This does not count as progress: the work is as long as the old files are.
+    let uncounted = AtomicU64::new(0);
+    match hash(file.path(), codec, &uncounted, monitor) {
         Ok(hash) if hash == encoded.content => {}
         Ok(_) => return Err(RewriteError::Differs { path: original.path }),
         Err(error) => return Err(error),
@@ -323,7 +323,8 @@ fn write(
     out: &mut (impl io::Write + Send),
     monitor: &Monitor,
 ) -> Result<Encoded, RewriteError> {
-    let source = decoded(&original.place, original.codec, monitor).map_err(|error| original.unreadable(error))?;
+    let source =
+        decoded(&original.place, original.codec, &monitor.done_bytes).map_err(|error| original.unreadable(error))?;
     let splices = match target {
         Target::Edited(splices) => splices.as_slice(),
         Target::Repacked | Target::Moved(_) => &[],
@@ -337,8 +338,8 @@ fn write(
 }
 
 /// BLAKE3 of the decoded bytes of a file.
-fn hash(path: &Path, codec: Codec, monitor: &Monitor) -> Result<ContentHash, RewriteError> {
-    let mut source = decoded(path, codec, monitor)?;
+fn hash(path: &Path, codec: Codec, progress: &AtomicU64, monitor: &Monitor) -> Result<ContentHash, RewriteError> {
+    let mut source = decoded(path, codec, progress)?;
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; 1 << 20];
     loop {
@@ -355,8 +356,8 @@ fn hash(path: &Path, codec: Codec, monitor: &Monitor) -> Result<ContentHash, Rew
 }
 
 /// The decoded bytes of a file, all of them: a byte order mark, too.
-fn decoded<'a>(path: &Path, codec: Codec, monitor: &'a Monitor) -> io::Result<BufReader<Box<dyn Read + Send + 'a>>> {
-    let stored = Watched { inner: fs_err::File::open(path)?, monitor };
+fn decoded<'a>(path: &Path, codec: Codec, progress: &'a AtomicU64) -> io::Result<BufReader<Box<dyn Read + Send + 'a>>> {
+    let stored = Counted { inner: fs_err::File::open(path)?, progress };
     let source: Box<dyn Read + Send + 'a> = match codec {
         Codec::Plain => Box::new(stored),
         Codec::Zstd => Box::new(zstd::stream::read::Decoder::new(stored)?),
@@ -365,16 +366,16 @@ fn decoded<'a>(path: &Path, codec: Codec, monitor: &'a Monitor) -> io::Result<Bu
     Ok(BufReader::with_capacity(1 << 18, source))
 }
 
-/// Tells the monitor what passes.
-struct Watched<'a> {
+/// Counts what passes.
+struct Counted<'a> {
     inner: fs_err::File,
-    monitor: &'a Monitor,
+    progress: &'a AtomicU64,
 }
 
-impl Read for Watched<'_> {
+impl Read for Counted<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n_bytes = self.inner.read(buffer)?;
-        self.monitor.done_bytes.fetch_add(n_bytes as u64, Ordering::Relaxed);
+        self.progress.fetch_add(n_bytes as u64, Ordering::Relaxed);
         Ok(n_bytes)
     }
 }

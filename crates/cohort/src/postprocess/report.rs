@@ -142,11 +142,11 @@ impl Report for PostprocessReport {
             Column::elastic("task", 12),
             Column::fixed("records"),
             Column::fixed("now correct"),
-            Column::fixed("no longer"),
+            Column::fixed("no longer correct"),
             Column::fixed("now invalid"),
-            Column::fixed("no longer invalid"),
-            Column::fixed("other answers"),
-            Column::fixed("left alone"),
+            Column::fixed("no longer invalid").rank(1),
+            Column::fixed("other answers").rank(2),
+            Column::fixed("left alone").rank(3),
         ])
         .titled("Scored again");
         for row in &self.rescored {

@@ -42,7 +42,7 @@ impl Fixture {
 
 fn text(path: &Path, codec: Codec) -> Vec<u8> {
     let mut text = Vec::new();
-    decoded(path, codec, &Monitor::default()).unwrap().read_to_end(&mut text).unwrap();
+    decoded(path, codec, &AtomicU64::new(0)).unwrap().read_to_end(&mut text).unwrap();
     text
 }
 
