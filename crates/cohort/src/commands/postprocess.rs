@@ -72,20 +72,20 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
         left: Vec::new(),
         in_blobs: 0,
     };
+    let files = Files::of(&cohort)?;
+    report.left.clone_from(&files.left);
+    report.in_blobs = files.n_in_blobs;
+    if mode == Mode::Replace {
+        files.sweep()?;
+        if args.compress {
+            compress::finish(&cohort, files, &monitor)?;
+        }
+    }
     let mut has_pushed = false;
-    for (at, step) in steps(args, config.as_ref()).into_iter().enumerate() {
-        if at > 0 {
-            // The step before may have changed names and sizes.
-            cohort = Cohort::open(&cohort.file)?;
-        }
+    for step in steps(args, config.as_ref()) {
+        // What came before may have changed names and sizes.
+        cohort = Cohort::open(&cohort.file)?;
         let files = Files::of(&cohort)?;
-        if at == 0 {
-            if mode == Mode::Replace {
-                files.sweep()?;
-            }
-            report.left.clone_from(&files.left);
-            report.in_blobs = files.n_in_blobs;
-        }
         let (row, replaced): (StepRow, Replaced) = match step {
             Step::Rescore(config) => {
                 let (row, replaced, found) = rescore::run(&cohort, config, files, mode, &monitor, ui)?;

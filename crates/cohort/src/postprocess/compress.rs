@@ -81,6 +81,18 @@ pub(crate) fn run(
     Ok((row, replaced))
 }
 
+/// Finishes what a run before had all but done: removes files whose packed copies are there. To be done before duplicates
+/// are removed, which all records of both would be.
+pub(crate) fn finish(cohort: &Cohort, files: Files, monitor: &Monitor) -> Result<(), CommandError> {
+    let leftovers = files.own.into_iter().map(|file| plan(cohort, file, monitor)).filter_map(|plan| match plan {
+        Ok(Plan::Remove(file)) => Some(Ok(file)),
+        Err(error) => Some(Err(error)),
+        // It is told when its turn comes.
+        Ok(_) => None,
+    });
+    remove(leftovers.collect::<Result<_, _>>()?, Mode::Replace, &mut Replaced::default())
+}
+
 fn plan(cohort: &Cohort, file: OwnFile, monitor: &Monitor) -> Result<Plan, CommandError> {
     let raw = &cohort.files[file.at];
     let path = paths::show(&raw.path);

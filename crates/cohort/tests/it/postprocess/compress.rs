@@ -104,8 +104,10 @@ fn a_run_that_was_killed_before_the_old_file_went_is_finished() {
     let packed = with_checksum(text.as_bytes());
     project.write("data/set/M/run/a.ndjson.zst", &packed);
     project.write("data/set/M/run/.a.ndjson.zst.new-Ab12Cd", "half");
-    let document = document(&project, &["--compress"], 0);
-    assert_eq!(step(&document, 0).2, 1);
+    let dry = document(&project, &["--compress", "--dry-run"], 0);
+    assert_eq!(step(&dry, 0).2, 1);
+    let document = document(&project, &["--dedupe", "--compress"], 0);
+    assert_eq!([0, 1].map(|at| step(&document, at).2), [0, 0]);
     let tree = project.tree();
     assert_eq!(tree.keys().collect::<Vec<_>>(), ["data/set/M/evals.json", "data/set/M/run/a.ndjson.zst"]);
     assert!(tree["data/set/M/run/a.ndjson.zst"] == packed);

@@ -63,7 +63,8 @@ fn a_kill_at_any_moment_loses_nothing() {
         child.kill().unwrap();
         child.wait().unwrap();
         let left = project.tree();
-        assert!(content(&left).into_keys().eq(names.iter().cloned()), "{moment:?}");
+        let found: Vec<String> = content(&left).into_keys().collect();
+        assert_eq!(found, names, "{moment:?}: {:?}", left.keys());
         assert!(start(&project).wait().unwrap().success(), "{moment:?}");
         assert!(project.tree() == done, "{moment:?}: {:?}", project.tree().keys());
     }

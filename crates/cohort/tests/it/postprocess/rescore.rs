@@ -108,7 +108,7 @@ fn a_wrong_config_is_told_before_anything_is_done() {
         run.stderr
     };
     insta::assert_snapshot!(stderr(None).lines().next().unwrap_or_default().to_owned(), @"error: failed to open file `configs/c.yaml`: No such file or directory (os error 2)");
-    insta::assert_snapshot!(stderr(Some("['a', '(']")), @"error: configs/c.yaml:3:48: `tasks[0].answer_regex[1]`: `(` is no regular expression: unclosed group");
+    insta::assert_snapshot!(stderr(Some("['a', '(']")), @"error: configs/c.yaml:3:51: `tasks[0].answer_regex[1]`: `(` is no regular expression: unclosed group");
     insta::assert_snapshot!(stderr(Some("[]")), @"
     error: configs/c.yaml: no task has an `answer_regex`
     hint: answer_regex: ['<answer>(.*?)</answer>'] in a task of the config
