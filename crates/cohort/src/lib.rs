@@ -1,7 +1,9 @@
-//! `cohort`: lists, inspects and validates cohorts of raw data. One file per command in `commands/`.
+//! `cohort`: lists, inspects, validates and maintains cohorts of raw data. One file per command in `commands/`.
 
 mod commands;
+mod postprocess;
 mod scan;
+mod smaller_context;
 
 use clap::{Parser, Subcommand};
 use rs_cli::{CommandError, CommonArgs, Exit, Program, Ui};
@@ -23,6 +25,8 @@ enum Command {
     List(commands::list::Args),
     Info(commands::info::Args),
     Validate(commands::validate::Args),
+    Context(commands::context::Args),
+    Postprocess(commands::postprocess::Args),
 }
 
 impl Program for Arguments {
@@ -35,6 +39,8 @@ impl Program for Arguments {
             Command::List(args) => commands::list::run(&args, ui),
             Command::Info(args) => commands::info::run(&args, ui),
             Command::Validate(args) => commands::validate::run(&args, ui),
+            Command::Context(args) => commands::context::run(&args, ui),
+            Command::Postprocess(args) => commands::postprocess::run(&args, ui),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `cohort`: lists, inspects and validates cohorts of raw data.
+//! `cohort`: lists, inspects, validates and maintains cohorts of raw data.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Reads all records of a cohort to count them.
+//! Opens cohorts, and reads their records to count them.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rs_cli::{CommandError, DAMAGED_BLOBS, Ui};
-use rs_core::cohort::{Cohort, CohortError, find_cohorts_within};
+use rs_core::cohort::{Cohort, CohortError, Evaluation, find_cohorts_within};
 use rs_core::collect::{self, Collection, How, Input, Keep, Monitor, OnMalformed, Wanted};
 use rs_core::{paths, suggest};
 
@@ -52,31 +52,48 @@ pub(crate) fn unmatched_files(cohort: &Cohort) -> Vec<String> {
     files.map(|file| paths::show(file.path.strip_prefix(&cohort.folder).unwrap_or(&file.path))).collect()
 }
 
+/// What an evaluation counts.
+pub(crate) fn wanted(evaluation: &Evaluation) -> Wanted {
+    Wanted { identity: evaluation.entry.filters.clone(), context_tokens: evaluation.entry.context }
+}
+
 /// Counts the records of every file of a cohort.
 pub(crate) fn count(cohort: &Cohort, ui: &mut Ui) -> Result<Collection, CommandError> {
-    let wanted: Vec<Wanted> = cohort
-        .evaluations
+    let wanted: Vec<Wanted> = cohort.evaluations.iter().map(wanted).collect();
+    let all: Vec<usize> = (0..cohort.files.len()).collect();
+    let reads = |at| (0..wanted.len()).filter(|eval| cohort.evaluations[*eval].files.contains(&at)).collect();
+    collect(cohort, &all, &wanted, reads, Keep::Counts, ui)
+}
+
+/// Reads the files of a cohort at these positions for the evaluations wanted; `reads` says which of them a file is for.
+pub(crate) fn collect(
+    cohort: &Cohort,
+    files: &[usize],
+    wanted: &[Wanted],
+    reads: impl Fn(usize) -> Vec<usize>,
+    keep: Keep,
+    ui: &mut Ui,
+) -> Result<Collection, CommandError> {
+    let inputs: Vec<Input> = files
         .iter()
-        .map(|eval| Wanted { identity: eval.entry.filters.clone(), context_tokens: eval.entry.context })
-        .collect();
-    let inputs: Vec<Input> = cohort
-        .files
-        .iter()
-        .enumerate()
-        .map(|(at, file)| Input {
-            path: file.path.clone(),
-            codec: file.codec,
-            size_bytes: file.size_bytes,
-            origin: file.origin.clone(),
-            evaluations: (0..wanted.len()).filter(|eval| cohort.evaluations[*eval].files.contains(&at)).collect(),
+        .map(|at| {
+            let file = &cohort.files[*at];
+            Input {
+                path: file.path.clone(),
+                codec: file.codec,
+                size_bytes: file.size_bytes,
+                origin: file.origin.clone(),
+                evaluations: reads(*at),
+            }
         })
         .collect();
     let monitor = Arc::new(Monitor::default());
-    let mut progress = ui.progress(&format!("reading {}", cohort.folder.display()), cohort.size_bytes());
+    let total_bytes = inputs.iter().map(|input| input.size_bytes).sum();
+    let mut progress = ui.progress(&format!("reading {}", cohort.folder.display()), total_bytes);
     let watched = Arc::clone(&monitor);
     progress.watch(move || watched.done_bytes.load(Ordering::Relaxed));
-    let how = How { keep: Keep::Counts, on_malformed: OnMalformed::Continue, examiner: None, cache: None };
-    collect::collect(&wanted, &inputs, how, &monitor).map_err(CommandError::environment)
+    let how = How { keep, on_malformed: OnMalformed::Continue, examiner: None, cache: None };
+    collect::collect(wanted, &inputs, how, &monitor).map_err(CommandError::environment)
 }
 
 /// Tells what to do about blobs that could not be read.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_saphyr::Spanned;
 
+use crate::answer::AnswerRegex;
 use crate::document::{self, DocumentError};
 use crate::suggest;
 
@@ -41,6 +42,8 @@ pub struct Task {
     pub count: Option<u32>,
     /// Chance of a blind guess, for people.
     pub guess_chance: Option<f64>,
+    /// What finds the answer in a response; of several the first that matches.
+    pub answer_regex: Vec<AnswerRegex>,
     /// Recipes for looking at it.
     pub views: Vec<View>,
 }
@@ -143,6 +146,8 @@ struct TaskFile {
     calibrate: Option<Calibrate>,
     count: Option<u32>,
     guess_chance: Option<Spanned<f64>>,
+    #[serde(default)]
+    answer_regex: Vec<Spanned<String>>,
     #[serde(default)]
     views: Vec<Spanned<ViewFile>>,
 }
@@ -297,6 +302,14 @@ impl Checker<'_> {
                 return Err(self.error(&here, key("calibrate"), what.into()));
             }
         };
+        let mut answer_regex = Vec::new();
+        for (at, text) in task.answer_regex.iter().enumerate() {
+            let regex = AnswerRegex::new(&text.value).map_err(|what| {
+                let what = format!("`{}` is no regular expression: {what}", text.value);
+                self.error(text, key(&format!("answer_regex[{at}]")), what)
+            })?;
+            answer_regex.push(regex);
+        }
         let mut views: Vec<View> = Vec::new();
         for (at, view) in task.views.into_iter().enumerate() {
             if views.iter().any(|known| known.id == view.value.id) {
@@ -312,6 +325,7 @@ impl Checker<'_> {
             points,
             count: task.count,
             guess_chance: task.guess_chance.map(|chance| chance.value),
+            answer_regex,
             views,
         })
     }
@@ -492,6 +506,14 @@ tasks:
         check_error(
             &GOOD.replace(", y: params.max_depth", ""),
             "configs/x.yaml:10:9: `tasks[0].views[0].y`: a surface needs both `x` and `y`",
+        );
+        check_error(
+            &GOOD.replace("count: 32", "answer_regex: ['\\d+', '(']"),
+            "configs/x.yaml:7:27: `tasks[0].answer_regex[1]`: `(` is no regular expression: unclosed group",
+        );
+        check_error(
+            &GOOD.replace("count: 32", "answer_regex: 7"),
+            "configs/x.yaml:7:19: `tasks[0].answer_regex`: expected sequence start",
         );
     }
 }

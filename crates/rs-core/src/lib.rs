@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** nothing here reads the environment, the clock, the home folder or the terminal; callers tell it.
 
+pub mod answer;
 pub mod atomic_file;
 pub mod cohort;
 pub mod collect;
@@ -13,10 +14,13 @@ pub mod dataset;
 pub mod diagnostic;
 pub mod digest;
 pub mod document;
+pub mod duplicates;
 pub mod eval_id;
+pub mod every_line;
 pub mod filters;
 pub mod forensics;
 mod hashing;
+pub mod json_text;
 pub mod lexer;
 pub mod library;
 pub mod lines;
@@ -31,9 +35,12 @@ pub mod point;
 pub mod presence;
 pub mod reader;
 pub mod record;
+pub mod rescore;
+pub mod rewrite;
 pub mod sample;
 pub mod shape;
 pub mod statistics;
 pub mod store;
 pub mod suggest;
 pub mod timestamp;
+pub mod zstd_frames;

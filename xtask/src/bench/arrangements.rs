@@ -11,15 +11,13 @@ use crate::process;
 
 /// Files of [`Arrangement::ManyFiles`].
 const N_FILES: usize = 2_000;
-/// Files written at a time, so that no more are open than a process may have.
-const N_OPEN: usize = 500;
 
 /// How the records of a subject are spread over files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Arrangement {
     /// All in one.
     OneFile,
-    /// Over two thousand, line by line in turns.
+    /// One after another over two thousand of about one size.
     ManyFiles,
 }
 
@@ -61,21 +59,19 @@ pub(super) fn rearranged(folder: &Path, subject: &Subject, arrangement: Arrangem
         write_evaluations(subject, &root.join("data/all/All/evals.json"))?;
         let dataset = json!({"name": "all", "db": "all.db", "cohorts": [{"path": "all/All"}]});
         fs_err::write(root.join("data/all.json"), dataset.to_string())?;
-        for first in (0..n_files).step_by(N_OPEN) {
-            deal(subject, &run, n_files, first..(first + N_OPEN).min(n_files))?;
-        }
-        Ok(())
+        deal(subject, &run, n_files)
     })?;
     Subject::new(name, root.join("data/all.json"))
 }
 
-/// Writes those files of `n_files` whose numbers are in `range`: line by line in turns.
-fn deal(subject: &Subject, run: &Path, n_files: usize, range: std::ops::Range<usize>) -> io::Result<()> {
-    let mut files = range
-        .clone()
-        .map(|number| Ok(BufWriter::new(fs_err::File::create(run.join(format!("{number:04}.ndjson")))?)))
-        .collect::<io::Result<Vec<_>>>()?;
-    let mut number = 0;
+/// Writes all lines, in their order, into files of about one size.
+fn deal(subject: &Subject, run: &Path, n_files: usize) -> io::Result<()> {
+    let share = subject.bytes()?.div_ceil(n_files as u64);
+    let create = |number: u64| {
+        Ok::<_, io::Error>(BufWriter::new(fs_err::File::create(run.join(format!("{number:04}.ndjson")))?))
+    };
+    let (mut number, mut written) = (0, 0);
+    let mut file = create(0)?;
     let mut line = Vec::new();
     for path in &subject.files {
         let mut source = BufReader::with_capacity(1 << 20, open(path)?);
@@ -87,13 +83,16 @@ fn deal(subject: &Subject, run: &Path, n_files: usize, range: std::ops::Range<us
             if line.last() != Some(&b'\n') {
                 line.push(b'\n');
             }
-            if range.contains(&(number % n_files)) {
-                files[number % n_files - range.start].write_all(&line)?;
+            if written / share > number {
+                file.flush()?;
+                number = written / share;
+                file = create(number)?;
             }
-            number += 1;
+            file.write_all(&line)?;
+            written += line.len() as u64;
         }
     }
-    files.iter_mut().try_for_each(Write::flush)
+    file.flush()
 }
 
 /// All evaluations of a subject's cohorts, with the glob of one run folder.

@@ -4,8 +4,12 @@
 
 mod blobs;
 mod command_line;
+mod context;
 mod info;
 mod list;
 mod places;
+mod points;
+mod postprocess;
 mod project;
+mod real_data;
 mod validate;

@@ -84,6 +84,24 @@ impl Project {
         manifest
     }
 
+    /// All files below the project's folder, hidden ones too, with their content.
+    pub(crate) fn tree(&self) -> BTreeMap<String, Vec<u8>> {
+        let mut tree = BTreeMap::new();
+        let mut folders = vec![self.folder.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for item in fs_err::read_dir(folder).unwrap() {
+                let item = item.unwrap();
+                if item.file_type().unwrap().is_dir() {
+                    folders.push(item.path());
+                } else {
+                    let below = item.path().strip_prefix(self.folder.path()).unwrap().to_str().unwrap().to_owned();
+                    tree.insert(below, fs_err::read(item.path()).unwrap_or_default());
+                }
+            }
+        }
+        tree
+    }
+
     /// `cohort` in a folder of the project, in an environment that holds nothing.
     pub(crate) fn command(&self, folder: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cohort"));
