@@ -180,13 +180,14 @@ impl Scan<'_> {
 fn sample_key(coordinate: &[u8; 32], record: &Record<'_>) -> Option<[u64; 2]> {
     let mut hasher = blake3::Hasher::new();
     hasher.update(coordinate);
-    match Sample::new(record, 0).key {
+    let sample = Sample::new(record, 0, None);
+    match sample.key {
         SampleKey::Single => return None,
-        SampleKey::Indexed(seed, index, repeat) => {
-            hasher.update(&[0, u8::from(seed.is_some())]);
-            hasher.update(&seed.unwrap_or_default().to_le_bytes());
+        SampleKey::Indexed(index) => {
+            hasher.update(&[0, u8::from(sample.seed.is_some())]);
+            hasher.update(&sample.seed.unwrap_or_default().to_le_bytes());
             hasher.update(&index.to_le_bytes());
-            hasher.update(&repeat.to_le_bytes());
+            hasher.update(&sample.repeat.to_le_bytes());
         }
         SampleKey::Named(name) => {
             hasher.update(&[1]);
