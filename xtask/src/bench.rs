@@ -1,8 +1,9 @@
 //! `cargo xtask bench`: times against a peer in the same run, as ratios, and peak memory.
 
+mod arrangements;
 mod data;
+mod evaluate;
 mod measure;
-mod pipeline;
 mod subjects;
 
 use clap::ValueEnum;
@@ -10,25 +11,32 @@ use clap::ValueEnum;
 use crate::process::{self, ProcessError};
 use crate::{Outcome, setup, workspace};
 
-/// Time programs against their peers, or measure their memory.
+/// Time programs against their peers, and measure their memory.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// What to measure.
-    #[arg(value_enum, default_value_t = Name::Pipeline)]
+    #[arg(value_enum, default_value_t = Name::Evaluate)]
     name: Name,
-    /// Measure `data` on large fixtures instead of the real data (over 5 GB on disk, and three times that while it runs).
+    /// Measure on large fixtures instead of the real data (over 5 GB on disk, and four times that while it runs).
     #[arg(long)]
     large: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Name {
-    /// `evaluate` against DuckDB's own reader, on real data and on medium fixtures.
-    Pipeline,
-    /// Peak memory of `evaluate` on large fixtures (over 5 GB on disk).
-    Memory,
-    /// `data` push, pull and verify against tar, zstd and b3sum on real data; `data` with nothing to do.
+    /// `evaluate` against DuckDB's own reader, a bare scan, zstd and Python.
+    Evaluate,
+    /// `data` push, pull and verify against tar, zstd and b3sum; `data` with nothing to do.
     Data,
+}
+
+/// What it runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Size {
+    /// The real data, unpacked.
+    Real,
+    /// Large fixtures.
+    Large,
 }
 
 /// Timed pairs of runs, after one pair to warm up.
@@ -38,10 +46,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     setup::run()?;
     let folder = workspace::root().join("target").join("bench");
     fs_err::create_dir_all(&folder)?;
+    let size = if arguments.large { Size::Large } else { Size::Real };
     match arguments.name {
-        Name::Pipeline => pipeline::pipeline(&folder),
-        Name::Memory => pipeline::memory(&folder),
-        Name::Data => data::run(&folder, if arguments.large { data::Size::Large } else { data::Size::Real }),
+        Name::Evaluate => evaluate::run(&folder, size),
+        Name::Data => data::run(&folder, size),
     }
 }
 

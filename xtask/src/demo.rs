@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: from a fresh clone to the main job, end to end.
 
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use rs_fixtures::{DEFAULT_SEED, FixtureModel, Scale};
@@ -7,13 +8,27 @@ use rs_fixtures::{DEFAULT_SEED, FixtureModel, Scale};
 use crate::workspace::{self, Profile};
 use crate::{Outcome, process, setup};
 
-/// What is shown, in this order.
+/// The main job, shown in the checkout, in this order.
 const TOUR: [&[&str]; 4] = [
     &["cohort", "info", "data/r12/Qwen3-32B"],
     &["evaluate", "--dataset", "data/r12.json"],
     &["analyze", "evals", "data/r12.json"],
     &["analyze", "tasks", "data/r12.json"],
 ];
+/// How its data are shared: from one copy of the project, through a remote, which is relative to the manifest.
+const PUSH: [&[&str]; 3] = [
+    &["data", "remote", "add", "origin", "../../remote"],
+    &["data", "push", "dataset", "data/r12.json", "--raw"],
+    &["data", "status"],
+];
+/// To another copy that has what git has.
+const PULL: [&[&str]; 3] = [
+    &["data", "pull", "dataset", "data/r12.json"],
+    &["analyze", "evals", "data/r12.json", "--search", "qwen3"],
+    &["data", "status"],
+];
+/// Where the two copies and the remote lie, below the root.
+const SHARING: &str = "target/demo";
 
 pub(crate) fn run() -> Outcome {
     setup::run()?;
@@ -22,16 +37,67 @@ pub(crate) fn run() -> Outcome {
     note!("demo: {} records in {} files below data/r12", written.n_records, written.n_files);
     note!("demo: building");
     process::run(&mut process::cargo(&["build", "--workspace", "--bins"]))?;
-    let folder = Profile::Dev.folder()?;
-    for words in TOUR {
-        say!("\n$ {}", words.join(" "));
-        let mut command = Command::new(folder.join(words[0]));
-        process::run(command.args(&words[1..]).current_dir(&root))?;
+    show(&root, &TOUR)?;
+
+    let sharing = root.join(SHARING);
+    if sharing.is_dir() {
+        fs_err::remove_dir_all(&sharing)?;
     }
+    let (here, there) = (sharing.join("here"), sharing.join("there"));
+    say!("\n# {SHARING}/here is a copy of data/ and configs/: its raw data and database go to a remote.");
+    copy(&root, &here, &["configs", "data"], |_| true)?;
+    say!("\n$ cd {SHARING}/here");
+    show(&here, &PUSH)?;
+    say!("\n# {SHARING}/there has what git has: evals.json files, datasets, and the manifest.");
+    copy(&here, &there, &["configs", "data"], is_in_git)?;
+    say!("\n$ cd ../there");
+    show(&there, &PULL)?;
+
     say!("\nThat was the main job, on made-up data. Next:");
     say!("  cargo run -p analyze -- tasks data/r12.json   any program, from the sources");
     say!("  cargo xtask fixtures                          what every tool must report on this data");
     say!("  cargo xtask ci                                everything that is checked");
     say!("  cargo xtask install --prefix DIR              the programs, to be run from anywhere");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs commands in a folder, each echoed.
+fn show(folder: &Path, commands: &[&[&str]]) -> Result<(), Box<dyn std::error::Error>> {
+    let programs = Profile::Dev.folder()?;
+    for words in commands {
+        say!("\n$ {}", words.join(" "));
+        process::run(Command::new(programs.join(words[0])).args(&words[1..]).current_dir(folder))?;
+    }
+    Ok(())
+}
+
+/// What the project's `.gitignore` leaves to git.
+fn is_in_git(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "json" || extension == "yaml")
+        && path.file_name().is_some_and(|name| name != "metadata.json")
+}
+
+/// Copies those files of some folders that are wanted; hidden ones are not.
+fn copy(from: &Path, to: &Path, folders: &[&str], is_wanted: fn(&Path) -> bool) -> std::io::Result<()> {
+    for folder in folders {
+        copy_folder(&from.join(folder), &to.join(folder), is_wanted)?;
+    }
+    Ok(())
+}
+
+fn copy_folder(from: &Path, to: &Path, is_wanted: fn(&Path) -> bool) -> std::io::Result<()> {
+    for entry in fs_err::read_dir(from)? {
+        let (source, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
+        if name.as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        let target = to.join(name);
+        if source.is_dir() {
+            copy_folder(&source, &target, is_wanted)?;
+        } else if is_wanted(&source) {
+            fs_err::create_dir_all(to)?;
+            fs_err::copy(&source, &target)?;
+        }
+    }
+    Ok(())
 }

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
 use crate::process::ProcessError;
-use crate::tools::Tool;
+use crate::tools::{Speed, Tool};
 use crate::{Outcome, process, workspace};
 
 /// The server that speaks S3.
-const S3: Tool = Tool { program: "s3s-fs", version: "0.14.1", features: &["binary"] };
+const S3: Tool = Tool { program: "s3s-fs", version: "0.14.1", features: &["binary"], speed: Speed::Build };
 
 /// Installs what is missing. What cannot be installed here is told: its tests are skipped, or fail in CI.
 pub(crate) fn run() -> Outcome {

@@ -10,6 +10,16 @@ pub(crate) struct Tool {
     pub(crate) version: &'static str,
     /// Features of its package; may be empty.
     pub(crate) features: &'static [&'static str],
+    pub(crate) speed: Speed,
+}
+
+/// What a program is built for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speed {
+    /// To be measured: as its author says.
+    Run,
+    /// To be there soon: tests wait for it.
+    Build,
 }
 
 /// Why a program could not be installed.
@@ -34,6 +44,9 @@ impl Tool {
             command.arg("--features").arg(self.features.join(","));
         }
         command.arg("--root").arg(&tools);
+        if self.speed == Speed::Build {
+            command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1").env("CARGO_PROFILE_RELEASE_LTO", "off");
+        }
         note!("$ {}", process::shown(&command));
         process::run(&mut command)?;
         if program.is_file() { Ok(program) } else { Err(ToolError::NotInstalled(program)) }
@@ -51,11 +64,11 @@ impl Tool {
 
 #[cfg(test)]
 mod tests {
-    use super::Tool;
+    use super::{Speed, Tool};
 
     #[test]
     fn other_versions_do_not_count() {
-        let tool = Tool { program: "s3s-fs", version: "0.14.1", features: &[] };
+        let tool = Tool { program: "s3s-fs", version: "0.14.1", features: &[], speed: Speed::Build };
         let list = |version: &str| format!("[v1]\n\"s3s-fs {version} (registry+https://x)\" = [\"s3s-fs\"]\n");
         assert!(tool.is_in(&list("0.14.1")));
         assert!(!tool.is_in(&list("0.14.10")) && !tool.is_in(&list("0.13.0")) && !tool.is_in(""));

@@ -1,6 +1,12 @@
 //! `analyze`: discovery and analysis of a PointsDB. One file per command in `commands/`.
 
 mod commands;
+mod dimension;
+mod figures;
+mod matrix;
+mod names;
+mod pictures;
+mod series;
 
 use clap::{Parser, Subcommand};
 use rs_cli::{CommandError, CommonArgs, Exit, Program, Ui};
@@ -26,6 +32,15 @@ enum Command {
     Evals(commands::evals::Args),
     Tasks(commands::tasks::Args),
     Modelinfo(commands::modelinfo::Args),
+    Scores(commands::scores::Args),
+    Compare(commands::compare::Args),
+    Cluster(commands::cluster::Args),
+    Spiderweb(commands::spiderweb::Args),
+    Surface(commands::surface::Args),
+    Export(commands::export::Args),
+    Compression(commands::compression::Args),
+    Hazard(commands::hazard::Args),
+    Fft(commands::fft::Args),
 }
 
 impl Program for Arguments {
@@ -38,6 +53,15 @@ impl Program for Arguments {
             Command::Evals(args) => commands::evals::run(&args, &self.common, ui),
             Command::Tasks(args) => commands::tasks::run(&args, &self.common, ui),
             Command::Modelinfo(args) => commands::modelinfo::run(&args, &self.common, ui),
+            Command::Scores(args) => commands::scores::run(&args, &self.common, ui),
+            Command::Compare(args) => commands::compare::run(&args, &self.common, ui),
+            Command::Cluster(args) => commands::cluster::run(&args, &self.common, ui),
+            Command::Spiderweb(args) => commands::spiderweb::run(&args, &self.common, ui),
+            Command::Surface(args) => commands::surface::run(&args, &self.common, ui),
+            Command::Export(args) => commands::export::run(&args, &self.common, ui),
+            Command::Compression(args) => commands::compression::run(&args, &self.common, ui),
+            Command::Hazard(args) => commands::hazard::run(&args, &self.common, ui),
+            Command::Fft(args) => commands::fft::run(&args, &self.common, ui),
         }
     }
 }

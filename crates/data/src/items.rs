@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use rs_cli::{CommandError, Ui};
+use rs_core::cohort::Cohort;
 use rs_core::dataset::{Dataset, Selection};
 use rs_core::lock::Lock;
 use rs_core::manifest::{DatabaseBlob, EvalBlobs, RunBlob};
@@ -34,6 +35,8 @@ pub(crate) struct Item {
     pub(crate) blob: Key,
     pub(crate) size_bytes: u64,
     pub(crate) contents: Contents,
+    /// Where it was listed already, and as which run.
+    listed: Option<(Arc<Cohort>, String)>,
 }
 
 pub(crate) enum Contents {
@@ -99,6 +102,7 @@ impl Items {
             blob: database.blob,
             size_bytes: database.size,
             contents: Contents::Database { raw_bytes: database.raw_size, content: database.content },
+            listed: None,
         });
         self.groups.push(Group { kind: "database", name: dataset.name.clone() });
         Ok(())
@@ -108,26 +112,32 @@ impl Items {
     pub(crate) fn add_selection(
         &mut self,
         library: &Library,
-        selection: &Selection,
+        selection: Selection,
         ui: &mut Ui,
     ) -> Result<(), CommandError> {
-        let mut chosen: BTreeMap<String, Vec<&EvalBlobs>> = BTreeMap::new();
-        for &(cohort, evaluation) in &selection.evaluations {
-            let name = library.name_of(&selection.cohorts[cohort].folder)?;
-            let entry = &selection.cohorts[cohort].evaluations[evaluation].entry;
-            match library.manifest.evals.get(entry.eval_id().as_str()) {
-                Some(eval) => chosen.entry(name).or_default().push(eval),
-                None => ui.warn(&format!("cohort {name}: evaluation {} was never pushed", entry.eval_id())),
+        let cohorts: Vec<Arc<Cohort>> = selection.cohorts.into_iter().map(Arc::new).collect();
+        let mut chosen: BTreeMap<String, (usize, Vec<&EvalBlobs>)> = BTreeMap::new();
+        for (cohort, evaluation) in selection.evaluations {
+            let name = library.name_of(&cohorts[cohort].folder)?;
+            let eval_id = cohorts[cohort].evaluations[evaluation].entry.eval_id();
+            match library.manifest.evals.get(eval_id.as_str()) {
+                Some(eval) => chosen.entry(name).or_insert_with(|| (cohort, Vec::new())).1.push(eval),
+                None => ui.warn(&format!("cohort {name}: evaluation {eval_id} was never pushed")),
             }
         }
-        for (cohort, evals) in &chosen {
-            self.add_evals(library, cohort, evals);
+        for (name, (cohort, evals)) in &chosen {
+            self.add_runs(library, name, evals, Some(&cohorts[*cohort]));
         }
         Ok(())
     }
 
     /// Adds the runs of evaluations of a cohort, each once.
     pub(crate) fn add_evals(&mut self, library: &Library, cohort: &str, evals: &[&EvalBlobs]) {
+        self.add_runs(library, cohort, evals, None);
+    }
+
+    /// The same, of a cohort that may be open and so have listed its files.
+    fn add_runs(&mut self, library: &Library, cohort: &str, evals: &[&EvalBlobs], opened: Option<&Arc<Cohort>>) {
         let runs: BTreeMap<&str, &RunBlob> =
             evals.iter().flat_map(|eval| &eval.runs).map(|run| (run.path.as_str(), run)).collect();
         for run in runs.into_values() {
@@ -140,6 +150,7 @@ impl Items {
                 blob: run.blob,
                 size_bytes: run.size,
                 contents: Contents::Run(expected),
+                listed: opened.map(|opened| (Arc::clone(opened), run.path.clone())),
             });
         }
         self.groups.push(Group { kind: "cohort", name: cohort.to_owned() });
@@ -156,7 +167,10 @@ pub(crate) fn look(
     let looks: Vec<Option<Look>> = items
         .par_iter()
         .map(|item| match &item.contents {
-            Contents::Run(_) if item.place.is_dir() => Look::at_run(&item.place).map(Some),
+            Contents::Run(_) if item.place.is_dir() => match &item.listed {
+                Some((cohort, run)) => Look::at_run_of(cohort, run).map(Some),
+                None => Look::at_run(&item.place).map(Some),
+            },
             Contents::Database { .. } if item.place.is_file() => Look::at_database(&item.place).map(Some),
             _ => Ok(None),
         })

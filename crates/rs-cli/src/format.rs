@@ -39,6 +39,17 @@ pub struct OutputArgs {
 pub trait Report: Serialize {
     /// The tables that people read, one after another; CSV has the first only.
     fn tables(&self) -> Vec<Table>;
+
+    /// The same for a screen of this width: where there is no room for a table it may be laid out in another way.
+    fn tables_within(&self, width: Option<usize>) -> Vec<Table> {
+        let _ = width;
+        self.tables()
+    }
+
+    /// The table that CSV has, if it is another: one row for each fact.
+    fn facts(&self) -> Option<Table> {
+        None
+    }
 }
 
 impl OutputArgs {
@@ -60,10 +71,14 @@ impl OutputArgs {
             Format::Json => {
                 (serde_json::to_string_pretty(report).map_err(std::io::Error::from)? + "\n", Cut::default())
             }
-            Format::Csv => (report.tables().first().map(Table::to_csv).unwrap_or_default(), Cut::default()),
+            Format::Csv => {
+                let facts = report.facts().or_else(|| report.tables().into_iter().next());
+                (facts.as_ref().map(Table::to_csv).unwrap_or_default(), Cut::default())
+            }
             Format::Markdown => (join(report.tables().iter().map(Table::to_markdown)), Cut::default()),
             Format::Table => {
-                let (texts, cuts): (Vec<_>, Vec<_>) = report.tables().iter().map(|table| table.to_text(width)).unzip();
+                let (texts, cuts): (Vec<_>, Vec<_>) =
+                    report.tables_within(width).iter().map(|table| table.to_text(width)).unzip();
                 (join(texts.into_iter()), cuts.into_iter().fold(Cut::default(), Cut::and))
             }
         };
@@ -82,7 +97,7 @@ impl OutputArgs {
 pub fn print_text(ui: &mut Ui, output: Option<&Path>, text: &str) -> Result<(), CommandError> {
     match output {
         None => ui.print(text),
-        Some(path) => write_whole(path, text),
+        Some(path) => write_whole(path, text.as_bytes()),
     }
 }
 
@@ -92,17 +107,20 @@ fn join(texts: impl Iterator<Item = String>) -> String {
 
 /// Writes a file beside its place and renames it, so that nobody sees half of it. What is no file, like a pipe or
 /// `/dev/stdout`, is written to.
-fn write_whole(path: &Path, text: &str) -> Result<(), CommandError> {
+///
+/// # Errors
+/// There is no place for it, or it cannot be written.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), CommandError> {
     check_output(path)?;
     if path.exists() && !path.is_file() {
-        return fs_err::write(path, text).map_err(CommandError::environment);
+        return fs_err::write(path, bytes).map_err(CommandError::environment);
     }
     // A link stays a link.
     let place = fs_err::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut name = place.file_name().unwrap_or_default().to_owned();
     name.push(".partial");
     let partial = place.with_file_name(name);
-    fs_err::write(&partial, text).and_then(|()| fs_err::rename(&partial, &place)).map_err(CommandError::environment)
+    fs_err::write(&partial, bytes).and_then(|()| fs_err::rename(&partial, &place)).map_err(CommandError::environment)
 }
 
 /// Refuses a path that cannot become a file.

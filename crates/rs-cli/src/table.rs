@@ -1,5 +1,6 @@
 //! Tables for people: fitted to the terminal, with what was cut told; and the same cells as Markdown and CSV.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -27,6 +28,22 @@ pub enum Cell {
     Ratio(f64),
     /// A quantity, shown with this many digits after the point.
     Number(f64, usize),
+    /// A share of one and the half-width of its interval, shown like `.87 ±.02`, with the truncated share of trials where
+    /// it is given: `.62 ±.05 t19`.
+    Share {
+        /// The centre; `None` where it is not defined.
+        center: Option<f64>,
+        /// The half-width.
+        margin: f64,
+        /// Truncated share of trials, if it is to be seen.
+        truncated: Option<f64>,
+        /// Number of trials, if it is to be seen: `n32`.
+        trials: Option<u64>,
+    },
+    /// A difference of two shares with the ends of its interval: `+.12 (+.05 to +.19)`.
+    Difference(f64, (f64, f64)),
+    /// A value with the ends of its interval, shown with this many digits after the point: `512 (498–527)`.
+    Between(f64, (f64, f64), usize),
     /// Several texts.
     List(Vec<String>),
 }
@@ -47,6 +64,21 @@ impl Cell {
             Self::Bytes(bytes) => indicatif::DecimalBytes(*bytes).to_string(),
             Self::Ratio(ratio) => format!("{:.1} %", ratio * 100.0),
             Self::Number(number, digits) => grouped_number(*number, *digits),
+            Self::Difference(difference, (lower, upper)) => {
+                let [difference, lower, upper] = [difference, lower, upper].map(|share| signed_hundredths(*share));
+                format!("{difference} ({lower} to {upper})")
+            }
+            Self::Share { center, margin, truncated, trials } => {
+                let center = center.map(|center| format!("{} ±{}", hundredths(center), hundredths(*margin)));
+                let truncated = truncated.map(|ratio| format!("t{:.0}", ratio * 100.0));
+                let trials = trials.map(|trials| format!("n{trials}"));
+                let parts = [center.unwrap_or_else(|| "–".to_owned())].into_iter().chain(truncated).chain(trials);
+                parts.collect::<Vec<_>>().join(" ")
+            }
+            Self::Between(value, (lower, upper), digits) => {
+                let [value, lower, upper] = [value, lower, upper].map(|number| grouped_number(*number, *digits));
+                format!("{value} ({lower}–{upper})")
+            }
             Self::List(texts) => texts.join(" "),
         }
     }
@@ -56,13 +88,34 @@ impl Cell {
             Self::Empty => String::new(),
             Self::Text(text) => text.clone(),
             Self::Count(number) | Self::Bytes(number) => number.to_string(),
-            Self::Ratio(number) | Self::Number(number, _) => number.to_string(),
+            Self::Ratio(number) | Self::Number(number, _) | Self::Between(number, ..) | Self::Difference(number, _) => {
+                number.to_string()
+            }
+            Self::Share { center, .. } => center.map_or_else(String::new, |center| center.to_string()),
             Self::List(texts) => texts.join(" "),
         }
     }
 
     fn is_number(&self) -> bool {
         matches!(self, Self::Count(_) | Self::Bytes(_) | Self::Ratio(_) | Self::Number(..))
+    }
+}
+
+/// `.87`, `1.00`, `-.05`.
+fn hundredths(share: f64) -> String {
+    let text = format!("{share:.2}");
+    match text.strip_prefix("0.") {
+        Some(digits) => format!(".{digits}"),
+        None => text.replace("-0.", "-."),
+    }
+}
+
+/// `+.05`, `-.05`, `.00`.
+fn signed_hundredths(share: f64) -> String {
+    match hundredths(share).as_str() {
+        "-.00" | ".00" => ".00".to_owned(),
+        text if share > 0.0 => format!("+{text}"),
+        text => text.to_owned(),
     }
 }
 
@@ -94,7 +147,7 @@ fn grouped_digits(digits: &str) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
     /// Its heading.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Columns of the highest number go first; 0 stays.
     pub rank: u8,
     /// Width below which it is not shortened; `None` for columns that are never shortened.
@@ -106,14 +159,14 @@ pub struct Column {
 impl Column {
     /// A column that always stays as it is.
     #[must_use]
-    pub fn fixed(name: &'static str) -> Self {
-        Self { name, rank: 0, least_width: None, is_left: false }
+    pub fn fixed(name: impl Into<Cow<'static, str>>) -> Self {
+        Self { name: name.into(), rank: 0, least_width: None, is_left: false }
     }
 
     /// A column whose cells may be shortened to `least_width` with `…`.
     #[must_use]
-    pub fn elastic(name: &'static str, least_width: usize) -> Self {
-        Self { name, rank: 0, least_width: Some(least_width), is_left: false }
+    pub fn elastic(name: impl Into<Cow<'static, str>>, least_width: usize) -> Self {
+        Self { name: name.into(), rank: 0, least_width: Some(least_width), is_left: false }
     }
 
     /// The same column, left out when there is no room; the highest rank first.
@@ -135,9 +188,9 @@ impl Column {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Cut {
     /// Columns that were left out.
-    pub left_out: Vec<&'static str>,
+    pub left_out: Vec<Cow<'static, str>>,
     /// Columns of which some cells were shortened.
-    pub shortened: Vec<&'static str>,
+    pub shortened: Vec<Cow<'static, str>>,
 }
 
 impl Cut {
@@ -160,7 +213,8 @@ impl Cut {
 /// Nothing if nothing was cut; else like "too narrow for `tags`, and for all of `label`".
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let list =
+            |names: &[Cow<'static, str>]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         match (self.left_out.as_slice(), self.shortened.as_slice()) {
             ([], []) => Ok(()),
             (left_out, []) => write!(f, "too narrow for {}", list(left_out)),
@@ -213,7 +267,7 @@ impl Table {
         let mut table = comfy_table::Table::new();
         table.load_preset(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         let shown: Vec<usize> = (0..self.columns.len()).filter(|at| widths[*at] > 0).collect();
-        table.set_header(shown.iter().map(|at| shorten(self.columns[*at].name, widths[*at])));
+        table.set_header(shown.iter().map(|at| shorten(&self.columns[*at].name, widths[*at])));
         let cells: Vec<Vec<String>> = shown
             .iter()
             .map(|at| shorten_all(&texts.iter().map(|row| row[*at].as_str()).collect::<Vec<_>>(), widths[*at]))
@@ -279,8 +333,11 @@ impl Table {
         }
         // Where there are no rows, nothing is missing.
         let is_told = !texts.is_empty();
-        let names = |is_meant: &dyn Fn(usize) -> bool| -> Vec<&'static str> {
-            (0..self.columns.len()).filter(|at| is_told && is_meant(*at)).map(|at| self.columns[at].name).collect()
+        let names = |is_meant: &dyn Fn(usize) -> bool| -> Vec<Cow<'static, str>> {
+            (0..self.columns.len())
+                .filter(|at| is_told && is_meant(*at))
+                .map(|at| self.columns[at].name.clone())
+                .collect()
         };
         let cut =
             Cut { left_out: names(&|at| !kept[at]), shortened: names(&|at| kept[at] && widths[at] < natural[at]) };
@@ -305,7 +362,7 @@ impl Table {
         let escape = |text: &str| text.replace('\\', "\\\\").replace('|', "\\|");
         let mut text = self.title.as_ref().map(|title| format!("**{title}**\n\n")).unwrap_or_default();
         let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-        text.push_str(&line(self.columns.iter().map(|column| escape(column.name)).collect()));
+        text.push_str(&line(self.columns.iter().map(|column| escape(&column.name)).collect()));
         let rule = |at: usize| if self.is_right(at) { "---:" } else { "---" };
         text.push_str(&line((0..self.columns.len()).map(|at| rule(at).to_owned()).collect()));
         for row in self.texts() {
@@ -319,7 +376,7 @@ impl Table {
     pub fn to_csv(&self) -> String {
         let mut writer = csv::Writer::from_writer(Vec::new());
         // Writing to memory cannot fail.
-        let _ = writer.write_record(self.columns.iter().map(|column| column.name));
+        let _ = writer.write_record(self.columns.iter().map(|column| column.name.as_ref()));
         for row in &self.rows {
             let _ = writer.write_record(row.iter().map(Cell::for_machines));
         }

@@ -71,7 +71,15 @@ impl Ui {
     /// The output is closed, or cannot be written.
     pub fn print(&mut self, text: &str) -> Result<(), CommandError> {
         let text = if self.screen.width.is_some() { &sanitized(text) } else { text };
-        let written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        self.print_bytes(text.as_bytes())
+    }
+
+    /// Prints results that are no text: not to a terminal.
+    ///
+    /// # Errors
+    /// The output is closed, or cannot be written.
+    pub fn print_bytes(&mut self, bytes: &[u8]) -> Result<(), CommandError> {
+        let written = self.out.write_all(bytes).and_then(|()| self.out.flush());
         written.map_err(|error| match error.kind() {
             io::ErrorKind::BrokenPipe => CommandError::new(Kind::ClosedPipe, error),
             _ => CommandError::environment(format!("cannot write to standard output: {error}")),

@@ -850,7 +850,7 @@ mod tests {
         );
         store.remove(&runs[1].blob).unwrap();
         let cohort = Cohort::open(&folder).unwrap();
-        assert_eq!((cohort.files.len(), cohort.absent.len(), presence(&cohort)), (0, 2, Presence::Blobs));
+        assert_eq!((cohort.files.len(), cohort.absent.len(), presence(&cohort)), (0, 2, Presence::Remote));
         // An unknown key, and this.
         assert_eq!(cohort.warnings.len(), 2);
         assert!(cohort.warnings[1].contains(": 2 runs are neither extracted nor in the local store: a, b;"));

@@ -15,9 +15,10 @@ pub enum Presence {
     Here,
     /// Some of it can be read.
     Partly,
-    /// Nothing is extracted. All of it can be read out of blobs in the local store, or none of it is here and the manifest
-    /// names blobs of all evaluations.
+    /// Nothing is extracted, and all of it can be read out of blobs in the local store.
     Blobs,
+    /// Nothing is here, and the manifest names blobs of all evaluations: `data pull` fetches them.
+    Remote,
     /// There is none, and the manifest does not name blobs of all evaluations.
     Absent,
 }
@@ -28,6 +29,7 @@ impl fmt::Display for Presence {
             Self::Here => "here",
             Self::Partly => "partly here",
             Self::Blobs => "as blobs",
+            Self::Remote => "in a remote",
             Self::Absent => "absent",
         })
     }
@@ -46,7 +48,7 @@ pub fn presence(cohort: &Cohort) -> Presence {
         _ if is_whole && is_extracted => Presence::Here,
         _ if is_whole => Presence::Blobs,
         0 if !evaluations.is_empty() && evaluations.iter().all(|evaluation| evaluation.is_in_manifest) => {
-            Presence::Blobs
+            Presence::Remote
         }
         0 => Presence::Absent,
         _ => Presence::Partly,

@@ -3,11 +3,22 @@
 //! A quantity that is not defined is `None`, never 0 or NaN; each function says when that is.
 
 mod comparison;
+mod hazard;
 mod proportion;
+mod quantile;
+mod ranking;
 mod reason_score;
 mod repetitions;
 
-pub use comparison::{mcnemar_exact, newcombe_difference};
+pub use comparison::{
+    Asked, PairTable, PairedComparison, benjamini_hochberg, compare_paired, mcnemar_exact, newcombe_difference,
+    newcombe_paired,
+};
+pub use hazard::{Events, Hazard, HazardBin, hazard_curves};
 pub use proportion::{CONFIDENCE_LEVEL, Counters, Interval, Wilson, Z_95, wilson};
-pub use reason_score::{TaskInterval, reason_score_m12x};
+pub use quantile::{Confidence, ConfidenceError};
+pub use ranking::{maximal_cliques, rank_tiers};
+pub use reason_score::{
+    ReasonScore, SCORE_DRAWS, SCORE_SEED, TaskInterval, TaskTrials, reason_score, reason_score_m12x,
+};
 pub use repetitions::{design_effect, wilson_clustered};

@@ -95,10 +95,19 @@ fn names_eval(table: &str, typed: &str) -> String {
     )
 }
 
+/// The SQL of a member of a JSON column as JSON text; NULL where there is none.
+pub(crate) fn member_json(column: &str, name: &str) -> String {
+    format!("json_extract({column}, {})::VARCHAR", member_path(name))
+}
+
+/// A JSON pointer: the name is one step, whatever is in it. In a JSON path, even a quoted `*` means all members.
+fn member_path(name: &str) -> String {
+    literal(&format!("/{}", name.replace('~', "~0").replace('/', "~1")))
+}
+
 /// A condition on a member of a JSON column. Numbers compare as numbers (8 equals 8.0), the rest as text.
 fn member(column: &str, name: &str, test: &Test) -> String {
-    // A JSON pointer: the name is one step, whatever is in it. In a JSON path, even a quoted `*` means all members.
-    let path = literal(&format!("/{}", name.replace('~', "~0").replace('/', "~1")));
+    let path = member_path(name);
     let number = format!(
         "CASE WHEN json_type({column}, {path}) IN ('BIGINT', 'UBIGINT', 'DOUBLE', 'HUGEINT') THEN
         TRY_CAST(({column} ->> {path}) AS DOUBLE) END"

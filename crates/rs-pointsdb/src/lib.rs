@@ -9,6 +9,7 @@ pub mod builder;
 mod columns;
 pub mod conditions;
 pub mod connection;
+pub mod export;
 pub mod queries;
 pub mod samples;
 pub mod schema;

@@ -1,10 +1,13 @@
 //! Questions that the tools ask a PointsDB.
 
+pub mod forensics;
+pub mod groups;
+pub mod pairs;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use duckdb::Connection;
 use rs_core::filters::{Condition, Filters, Key, Test};
-use rs_core::record::Outcome;
 use serde_json::Value;
 
 use crate::conditions::{evals_condition, points_condition};
@@ -120,25 +123,21 @@ pub fn evals(connection: &Connection, filters: &Filters) -> duckdb::Result<Vec<E
         "WITH sums AS (
             SELECT p.eval_id, count(*) AS n_points, sum(p.total + p.truncated)::BIGINT AS n_samples,
                 sum(p.truncated)::BIGINT AS n_truncated, sum(p.errors)::BIGINT AS n_errors,
-                sum(p.total_tokens)::BIGINT AS total_tokens
-            FROM points p WHERE {0} GROUP BY p.eval_id),
-        trials AS (
-            SELECT p.eval_id, unnest(p.completion_tokens_list) AS tokens, unnest(p.answer_status_list) AS status
-            FROM points p WHERE {0}),
-        means AS (
-            SELECT eval_id, avg(tokens) AS mean_tokens FROM trials WHERE status <> {3} GROUP BY eval_id)
+                sum(p.total_tokens)::BIGINT AS total_tokens,
+                sum(p.completion_tokens_mean * n_with_tokens) / nullif(sum(n_with_tokens), 0) AS mean_tokens
+            FROM (SELECT p.*, {3} AS n_with_tokens FROM points p WHERE {0}) p GROUP BY p.eval_id)
         SELECT e.eval_id, e.label, e.model, e.template, e.sampler, e.context, e.hf_id, e.\"groups\", e.tags, e.cohort,
             e.n_files, e.n_records, epoch_us(e.first_timestamp), epoch_us(e.last_timestamp),
             coalesce(s.n_points, 0), coalesce(s.n_samples, 0), coalesce(s.n_truncated, 0), coalesce(s.n_errors, 0),
-            m.mean_tokens, s.total_tokens, e.n_duplicates, e.n_malformed, e.n_foreign, e.fingerprint
-        FROM evals e LEFT JOIN sums s USING (eval_id) LEFT JOIN means m USING (eval_id)
+            s.mean_tokens, s.total_tokens, e.n_duplicates, e.n_malformed, e.n_foreign, e.fingerprint
+        FROM evals e LEFT JOIN sums s USING (eval_id)
         WHERE {1} AND (s.n_points > 0 OR {2})
         ORDER BY e.label, e.eval_id",
         points_condition(filters),
         evals_condition(filters),
         // Without filters an evaluation without points is shown too: that is worth knowing.
         filters.is_empty(),
-        Outcome::Truncated as u8,
+        groups::n_with_tokens_sql(),
     );
     let mut statement = connection.prepare(&sql)?;
     let rows = statement.query_map([], |row| {

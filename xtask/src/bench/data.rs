@@ -10,25 +10,16 @@ use std::time::Duration;
 
 use rs_fixtures::Scale;
 
-use super::measure::{measure, median};
+use super::measure::{Figures, compare, measure, median, shell};
 use super::subjects::{fixtures, prepare_once, real};
-use super::{N_PAIRS, build, n_threads};
+use super::{N_PAIRS, Size, build, n_threads};
 use crate::Outcome;
 use crate::process;
-use crate::tools::Tool;
+use crate::tools::{Speed, Tool};
 use crate::workspace::Profile;
 
-/// What it runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Size {
-    /// The real data, unpacked.
-    Real,
-    /// Large fixtures.
-    Large,
-}
-
 /// The peer of verify.
-const B3SUM: Tool = Tool { program: "b3sum", version: "1.8.7", features: &[] };
+const B3SUM: Tool = Tool { program: "b3sum", version: "1.8.7", features: &[], speed: Speed::Run };
 /// How fast `data` must be, as a part of its peer's speed.
 const LEAST_RATIO: f64 = 0.9;
 /// What `data` may use at its peak.
@@ -67,38 +58,6 @@ fn data(folder: &Path, arguments: &[&str]) -> io::Result<Command> {
     let mut command = Command::new(Profile::Release.folder()?.join("data"));
     command.args(arguments).args(["-q", "--threads", &n_threads()]).current_dir(folder);
     Ok(command)
-}
-
-/// What a shell does, with these words as `$1`, `$2` and so on.
-fn shell(script: &str, words: &[&Path]) -> Command {
-    let mut command = Command::new("sh");
-    command.args(["-c", script, "sh"]).args(words);
-    command
-}
-
-/// What comparing one command gave.
-struct Figures {
-    own: Duration,
-    peer: Duration,
-    peak_bytes: u64,
-}
-
-/// Runs both in turns, each from the same start, so that whatever else the machine does hits both.
-fn compare(
-    mut own: impl FnMut() -> io::Result<Command>,
-    mut peer: impl FnMut() -> io::Result<Command>,
-) -> Result<Figures, Box<dyn std::error::Error>> {
-    let (mut own_times, mut peer_times, mut peak_bytes) = (Vec::new(), Vec::new(), 0);
-    for pair in 0..=N_PAIRS {
-        let ours = measure(&mut own()?)?;
-        let theirs = measure(&mut peer()?)?;
-        peak_bytes = peak_bytes.max(ours.peak_bytes);
-        if pair > 0 {
-            own_times.push(ours.wall);
-            peer_times.push(theirs.wall);
-        }
-    }
-    Ok(Figures { own: median(&mut own_times), peer: median(&mut peer_times), peak_bytes })
 }
 
 /// The folders that are worked in.
@@ -149,8 +108,14 @@ impl Bench {
     /// The cohorts' folders below a project's.
     fn cohorts(&self) -> io::Result<Vec<PathBuf>> {
         let below = Path::new("data").join(self.set.file_name().unwrap_or_default());
-        let folders = fs_err::read_dir(&self.set)?.map(|item| Ok(below.join(item?.file_name())));
-        let mut folders = folders.collect::<io::Result<Vec<_>>>()?;
+        let mut folders = Vec::new();
+        for item in fs_err::read_dir(&self.set)? {
+            let item = item?;
+            // Beside cohorts lies the cache.
+            if item.path().join("evals.json").is_file() {
+                folders.push(below.join(item.file_name()));
+            }
+        }
         folders.sort();
         Ok(folders)
     }
@@ -178,7 +143,7 @@ impl Bench {
         };
         let parent = self.set.parent().unwrap_or(&self.set);
         let name = Path::new(self.set.file_name().unwrap_or_default());
-        let script = format!("tar c -C \"$1\" \"$2\" | zstd -3 -T{} -q -f -o \"$3\"", n_threads());
+        let script = format!("tar c -C \"$1\" --exclude .cache \"$2\" | zstd -3 -T{} -q -f -o \"$3\"", n_threads());
         compare(own, || Ok(shell(&script, &[parent, name, &self.archive])))
     }
 
@@ -297,7 +262,11 @@ fn write_manifest(project: &Path, remote: &Path) -> io::Result<()> {
 /// The files in run folders below a set.
 fn collect_run_files(set: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for cohort in fs_err::read_dir(set)? {
-        for run in fs_err::read_dir(cohort?.path())? {
+        let cohort = cohort?;
+        if cohort.file_name() == ".cache" {
+            continue;
+        }
+        for run in fs_err::read_dir(cohort.path())? {
             let run = run?.path();
             if run.is_dir() {
                 collect_files(&run, files)?;

@@ -1,10 +1,12 @@
 //! How long programs run, and how much memory they take.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::N_PAIRS;
 use crate::process::{self, ProcessError};
 
 /// How long a program ran, and its peak resident memory (0 where `/proc` is missing).
@@ -37,6 +39,39 @@ pub(super) fn measure(command: &mut Command) -> Result<Measured, ProcessError> {
     });
     let (status, wall) = waited.map_err(|source| start(command, source))?;
     if status.success() { Ok(Measured { wall, peak_bytes }) } else { Err(failed(command, status)) }
+}
+
+/// What comparing one command with its peer gave: medians.
+pub(super) struct Figures {
+    pub(super) own: Duration,
+    pub(super) peer: Duration,
+    /// Of the command, in any run.
+    pub(super) peak_bytes: u64,
+}
+
+/// Runs both in turns, each as it is made, so that whatever else the machine does hits both.
+pub(super) fn compare(
+    mut own: impl FnMut() -> io::Result<Command>,
+    mut peer: impl FnMut() -> io::Result<Command>,
+) -> Result<Figures, Box<dyn std::error::Error>> {
+    let (mut own_times, mut peer_times, mut peak_bytes) = (Vec::new(), Vec::new(), 0);
+    for pair in 0..=N_PAIRS {
+        let ours = measure(&mut own()?)?;
+        let theirs = measure(&mut peer()?)?;
+        peak_bytes = peak_bytes.max(ours.peak_bytes);
+        if pair > 0 {
+            own_times.push(ours.wall);
+            peer_times.push(theirs.wall);
+        }
+    }
+    Ok(Figures { own: median(&mut own_times), peer: median(&mut peer_times), peak_bytes })
+}
+
+/// What a shell does, with these words as `$1`, `$2` and so on.
+pub(super) fn shell(script: &str, words: &[&Path]) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "sh"]).args(words);
+    command
 }
 
 /// The high-water mark of a process's resident memory, which only ever rises.

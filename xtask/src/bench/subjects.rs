@@ -20,7 +20,7 @@ pub(super) struct Subject {
 
 impl Subject {
     /// All data files below the dataset's folder.
-    fn new(name: &'static str, dataset: PathBuf) -> io::Result<Self> {
+    pub(super) fn new(name: &'static str, dataset: PathBuf) -> io::Result<Self> {
         let mut files = Vec::new();
         if let Some(folder) = dataset.parent() {
             collect_data_files(folder, &mut files)?;
@@ -45,6 +45,17 @@ pub(super) fn real(folder: &Path) -> io::Result<Option<Subject>> {
     let copy = folder.join("real");
     prepare_once(&copy, |copy| unpack_folder(&real, copy))?;
     Subject::new("real data, unpacked", copy.join("data").join("rg.json")).map(Some)
+}
+
+/// The real data as it comes, in `.zst` files, below the bench folder, if there is any.
+pub(super) fn packed_real(folder: &Path) -> io::Result<Option<Subject>> {
+    let real = workspace::root().join(REAL_DATA);
+    if !real.join("data").join("rg.json").is_file() {
+        return Ok(None);
+    }
+    let copy = folder.join("real-zst");
+    prepare_once(&copy, |copy| copy_folder(&real, copy))?;
+    Subject::new("real data, packed", copy.join("data").join("rg.json")).map(Some)
 }
 
 /// Writes fixtures below the bench folder, unless they are there.
@@ -74,6 +85,17 @@ pub(super) fn prepare_once(folder: &Path, fill: impl FnOnce(&Path) -> io::Result
     note!("bench: unpacking to {}", workspace::shown(folder));
     fill(folder)?;
     fs_err::write(complete, "")
+}
+
+/// Copies a folder.
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    fs_err::create_dir_all(to)?;
+    for entry in fs_err::read_dir(from)? {
+        let entry = entry?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() { copy_folder(&source, &target)? } else { fs_err::copy(&source, &target).map(|_| ())? }
+    }
+    Ok(())
 }
 
 /// Copies a folder, with every `.zst` unpacked.

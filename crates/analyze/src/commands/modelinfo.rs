@@ -12,6 +12,7 @@ use rs_pointsdb::queries::{self, EvalSummary};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::matrix::Matrix;
 use crate::selection::{self, SelectionArgs};
 use crate::source::Source;
 
@@ -35,13 +36,15 @@ const ARCHITECTURE_KEYS: [&str; 12] = [
 const SHOWN_METADATA: usize = 3;
 
 /// Tell all that is known of one evaluation: identity, runs and their metadata, tokens, tasks, dates, architecture.
+///
+/// Without --eval-id all evaluations that the filters leave stand side by side.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
     /// A dataset file or a database.
     dataset: PathBuf,
-    /// The evaluation: id, longer hash prefix or identity.
+    /// The evaluation: id, longer hash prefix or identity [default: all, side by side].
     #[arg(long, value_name = "ID")]
-    eval_id: String,
+    eval_id: Option<String>,
     /// Where <hf_id>/config.json may lie [default: `tokenizers` beside the dataset file or database].
     #[arg(long, value_name = "DIR")]
     tokenizers: Option<PathBuf>,
@@ -111,29 +114,64 @@ struct RunRow {
     metadata: Option<Map<String, Value>>,
 }
 
+/// The document `analyze.modelinfos/1`.
+#[derive(Debug, Serialize)]
+struct ModelsReport {
+    schema: &'static str,
+    /// By label.
+    models: Vec<ModelReport>,
+}
+
 pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit, CommandError> {
     let mut filters = args.selection.parse()?;
-    let test = Test::AnyOf(vec![Value::from(args.eval_id.as_str())]);
-    filters.conditions.insert(0, Condition { key: Key::Column("eval_id"), test });
+    if let Some(eval_id) = &args.eval_id {
+        filters.conditions.insert(0, of_eval(eval_id));
+    }
     let source = Source::open(&args.dataset, common, ui)?;
     selection::check(&source, &filters)?;
     let evals = queries::evals(&source.connection, &filters).map_err(|error| source.error(error))?;
-    let Some(mut eval) = evals.into_iter().next() else {
-        return Err(CommandError::input(format!("no point of evaluation `{}` matches", args.eval_id)));
+    let Some(eval_id) = &args.eval_id else {
+        if evals.is_empty() {
+            ui.note(if filters.is_empty() { "there are no evaluations" } else { "no evaluation matches" });
+        }
+        let models: Result<_, _> = evals.into_iter().map(|eval| model(args, &source, &filters, eval, ui)).collect();
+        args.output.print(ui, &ModelsReport { schema: "analyze.modelinfos/1", models: models? })?;
+        return Ok(Exit::Done);
     };
-    let tasks = tasks(&source, &filters)?;
+    let Some(eval) = evals.into_iter().next() else {
+        return Err(CommandError::input(format!("no point of evaluation `{eval_id}` matches")));
+    };
+    if let (None, Some(relative)) = (&source.dataset, &eval.cohort) {
+        ui.note(&format!("the runs of `{relative}` are shown if its dataset file is named instead of the database"));
+    }
+    let report = model(args, &source, &filters, eval, ui)?;
+    args.output.print(ui, &report)?;
+    Ok(Exit::Done)
+}
+
+fn of_eval(eval_id: &str) -> Condition {
+    Condition { key: Key::Column("eval_id"), test: Test::AnyOf(vec![Value::from(eval_id)]) }
+}
+
+/// All that is known of an evaluation.
+fn model(
+    args: &Args,
+    source: &Source,
+    filters: &Filters,
+    mut eval: EvalSummary,
+    ui: &mut Ui,
+) -> Result<ModelReport, CommandError> {
+    let mut filters = filters.clone();
+    filters.conditions.push(of_eval(&eval.eval_id));
+    let tasks = tasks(source, &filters)?;
     let folder = args.dataset.parent().unwrap_or(Path::new(""));
     let cohort = eval.cohort.as_deref().filter(|_| source.dataset.is_some());
     let cohort = cohort.map(|relative| paths::join(folder, Path::new(relative)));
-    if let (None, Some(relative)) = (&cohort, &eval.cohort) {
-        ui.note(&format!("the runs of `{relative}` are shown if its dataset file is named instead of the database"));
-    }
     let runs = cohort.as_deref().and_then(|cohort| runs(cohort, &eval, ui));
     let tokenizers = args.tokenizers.clone().unwrap_or_else(|| folder.join("tokenizers"));
     let architecture = architecture(&tokenizers, eval.hf_id.as_deref())?;
     eval.cohort = cohort.map(|cohort| paths::show(&cohort)).or(eval.cohort);
-    args.output.print(ui, &report(eval, tasks, runs, architecture))?;
-    Ok(Exit::Done)
+    Ok(report(eval, tasks, runs, architecture))
 }
 
 fn report(
@@ -343,4 +381,42 @@ impl Report for ModelReport {
         tables.extend([runs, self.run_metadata()].into_iter().filter(|table| !table.rows.is_empty()));
         tables
     }
+}
+
+impl Report for ModelsReport {
+    fn tables(&self) -> Vec<Table> {
+        self.tables_within(None)
+    }
+
+    fn tables_within(&self, width: Option<usize>) -> Vec<Table> {
+        let facts: Vec<BTreeMap<String, Cell>> = self.models.iter().map(|model| pairs(&model.facts())).collect();
+        // In the order in which one evaluation tells them.
+        let mut fields: Vec<String> = Vec::new();
+        for model in &self.models {
+            let mut place = 0;
+            for field in model.facts().rows.iter().map(|row| row[0].for_people()) {
+                match fields.iter().position(|known| *known == field) {
+                    Some(at) => place = at + 1,
+                    None => {
+                        fields.insert(place, field);
+                        place += 1;
+                    }
+                }
+            }
+        }
+        fields.retain(|field| field != "eval_id");
+        let cell = |facts: &BTreeMap<String, Cell>, field: &String| facts.get(field).cloned().unwrap_or(Cell::Empty);
+        let matrix = Matrix {
+            corner: "field",
+            columns: self.models.iter().map(|model| model.eval_id.clone()).collect(),
+            cells: fields.iter().map(|field| facts.iter().map(|facts| cell(facts, field)).collect()).collect(),
+            rows: fields,
+        };
+        matrix.tables("", width)
+    }
+}
+
+/// A table of two columns as a map.
+fn pairs(table: &Table) -> BTreeMap<String, Cell> {
+    table.rows.iter().map(|row| (row[0].for_people(), row[1].clone())).collect()
 }

@@ -270,16 +270,6 @@ fn an_evaluation_that_is_not_there() {
     error: nothing here has `eval_id` = `qwen`
     hint: did you mean `Qwen3-32B-awq+think+t0.6-p0.95-16k` or `Qwen3-32B-fp16+think+t0.6-p0.95-16k`?
     ");
-    insta::assert_snapshot!(project.analyze(&["modelinfo", "data/r12.json"]), @"
-    exit code 2
-    ----- stderr
-    error: the following required arguments were not provided:
-      --eval-id <ID>
-
-    Usage: analyze modelinfo --eval-id <ID> <DATASET>
-
-    For more information, try '--help'.
-    ");
     insta::assert_snapshot!(
         project.analyze(&["modelinfo", "data/r12.json", "--eval-id", "11ea6f", "--where", "base_task=tables"]),
         @"
@@ -288,6 +278,27 @@ fn an_evaluation_that_is_not_there() {
     error: no point of evaluation `11ea6f` matches
     "
     );
+}
+
+/// The document `analyze.modelinfos/1`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ModelInfos {
+    schema: String,
+    models: Vec<ModelInfo>,
+}
+
+#[test]
+fn all_side_by_side() {
+    let project = Project::shared();
+    let found: ModelInfos = project.document(&["modelinfo", "data/r12.json", "--where", "model=GPT-OSS-120B"]);
+    assert_eq!(found.schema, "analyze.modelinfos/1");
+    let alone: ModelInfo = project.document(&["modelinfo", "data/r12.json", "--eval-id", "567291"]);
+    let ids: Vec<(&str, u64)> = found.models.iter().map(|model| (model.eval_id.as_str(), model.samples)).collect();
+    assert_eq!(ids, [("567291", alone.samples), ("035143", 272)]);
+    let run = project.analyze(&["modelinfo", "data/r12.json"]);
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+    assert!(run.stdout.lines().next().is_some_and(|line| line.contains("567291") && line.contains("44fa2d")), "{run}");
 }
 
 /// The file of a model as Hugging Face has it.

@@ -54,6 +54,6 @@ fn problems_have_their_places() {
     exit code 0
     ----- stdout
     cohort      evals  runs  files  bytes  raw data
-    data/set/M      1     0      0    0 B  as blobs
+    data/set/M      1     0      0    0 B  in a remote
     ");
 }

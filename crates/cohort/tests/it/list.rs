@@ -204,7 +204,7 @@ fn raw_data_is_here_partly_here_in_blobs_or_absent() {
     project.write("data/manifest.json", manifest(&["34c4dc", "7d262a"]));
     // Wherever one looks from.
     for directory in ["data", "data/set", "data/set/M", "."] {
-        check(directory, "blobs");
+        check(directory, "remote");
     }
     project.write("data/set/M/run/a.ndjson", record("m", ""));
     check("data", "partly");

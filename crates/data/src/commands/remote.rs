@@ -66,11 +66,19 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     match &args.what {
         What::Add { name, url } => {
             check_name(name)?;
-            Location::parse(url, &library.folder).map_err(|error| CommandError::input(error.to_string()))?;
+            let location =
+                Location::parse(url, &library.folder).map_err(|error| CommandError::input(error.to_string()))?;
             let lock = library.lock()?;
             let entry = RemoteEntry { url: url.clone(), others: serde_json::Map::new() };
             library.update(&lock, |manifest| drop(manifest.remotes.insert(name.clone(), entry)))?;
-            ui.note(&format!("`{name}` is now {url}; `data remote test {name}` tries it"));
+            // Whoever types `../blobs` may think of the folder he stands in.
+            let place = match location {
+                Location::Folder(folder) if paths::show(&folder) != *url => {
+                    format!(", the folder `{}`", paths::show(&folder))
+                }
+                _ => String::new(),
+            };
+            ui.note(&format!("`{name}` is now {url}{place}; `data remote test {name}` tries it"));
         }
         What::Remove { name } => {
             let lock = library.lock()?;

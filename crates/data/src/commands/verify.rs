@@ -161,7 +161,7 @@ fn target(args: &Args, ui: &mut Ui) -> Result<(Library, Items), CommandError> {
             if let Some(database) = library.manifest.databases.get(&dataset.name) {
                 items.add_database(&dataset, database, ui)?;
             }
-            items.add_selection(&library, &dataset.select()?, ui)?;
+            items.add_selection(&library, dataset.select()?, ui)?;
             library
         }
         Some(cohort) => {

@@ -36,7 +36,7 @@ fn run_folders_that_are_only_blobs() {
     dataset      database   bytes    pushed  cohorts here
     data/d.json  data/d.db  missing  -       0 of 1
 
-    cohort      evals here  runs  files  bytes  raw data  pushed
-    data/set/M  0 of 1         2      0    0 B  as blobs  yes
+    cohort      evals here  runs  files  bytes  raw data     pushed
+    data/set/M  0 of 1         2      0    0 B  in a remote  yes
     ");
 }

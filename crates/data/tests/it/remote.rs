@@ -31,7 +31,7 @@ fn added_changed_listed_and_removed() {
     insta::assert_snapshot!(project.data(&["remote", "add", "origin", "../blobs"]), @"
     exit code 0
     ----- stderr
-    note: `origin` is now ../blobs; `data remote test origin` tries it
+    note: `origin` is now ../blobs, the folder `blobs`; `data remote test origin` tries it
     ");
     insta::assert_snapshot!(project.data(&["remote", "add", "cloud", "s3://bucket/x?region=eu-central-1"]), @"
     exit code 0
@@ -41,7 +41,7 @@ fn added_changed_listed_and_removed() {
     insta::assert_snapshot!(project.data(&["remote", "add", "origin", "../other"]), @"
     exit code 0
     ----- stderr
-    note: `origin` is now ../other; `data remote test origin` tries it
+    note: `origin` is now ../other, the folder `other`; `data remote test origin` tries it
     ");
     insta::assert_snapshot!(project.data(&["remote", "list"]), @"
     exit code 0

@@ -31,8 +31,9 @@ fn rows(project: &Project) -> Vec<String> {
     rows
 }
 
-#[test]
-fn pulled_raw_data_gives_the_same_points() {
+/// Pushes all cohorts, deletes what git does not track, pulls, and evaluates: the rows before and after.
+#[track_caller]
+fn check_same_points_once_pulled(flags: &[&str]) -> Project {
     let (project, expected) = Project::with_fixtures();
     evaluate(&project);
     let before = rows(&project);
@@ -41,13 +42,27 @@ fn pulled_raw_data_gives_the_same_points() {
     let cohorts: Vec<&str> = expected.cohorts.iter().map(|cohort| cohort.path.as_str()).collect();
     project.data(&[&["push", "cohort"], &cohorts[..]].concat()).succeeds();
     project.remove_untracked();
-    project.data(&[&["pull", "cohort"], &cohorts[..]].concat()).succeeds();
+    project.data(&[&["pull", "cohort"], flags, &cohorts[..]].concat()).succeeds();
     evaluate(&project);
     let after = rows(&project);
     assert_eq!(after.len(), before.len());
     for (after, before) in after.iter().zip(&before) {
         assert_eq!(after, before);
     }
+    project
+}
+
+#[test]
+fn pulled_raw_data_gives_the_same_points() {
+    check_same_points_once_pulled(&[]);
+}
+
+#[test]
+fn raw_data_that_stays_in_its_blobs_gives_the_same_points() {
+    let project = check_same_points_once_pulled(&["--no-extract"]);
+    let cohort = project.path("data/r12/Qwen3-32B");
+    let inside: Vec<_> = fs_err::read_dir(cohort).unwrap().map(|item| item.unwrap().file_name()).collect();
+    assert_eq!(inside, ["evals.json"], "nothing was unpacked");
 }
 
 #[test]

@@ -6,7 +6,7 @@ pub const CONFIDENCE_LEVEL: f64 = 0.95;
 /// Two-sided 95 % quantile of the standard normal distribution.
 pub const Z_95: f64 = 1.959_963_984_540_054;
 
-/// An interval of a proportion: both ends within 0..=1.
+/// An interval. One of a proportion has both ends within 0..=1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
     /// Lower end.

@@ -44,7 +44,7 @@ pub(super) fn plan<'a>(what: &'a What, ui: &mut Ui) -> Result<Plan<'a>, CommandE
                 }
             }
             if *raw {
-                wanted.add_selection(&library, &dataset.select()?, ui)?;
+                wanted.add_selection(&library, dataset.select()?, ui)?;
             }
             let existing = if *force { Existing::Replace } else { Existing::Refuse };
             Ok(Plan { library, common, wanted, existing })

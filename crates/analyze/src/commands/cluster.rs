@@ -1,0 +1,288 @@
+//! `analyze cluster`: who cannot be told from whom.
+
+use std::path::PathBuf;
+
+use rs_charts::{Axis, Caption, Chart, IntervalPanel, IntervalRow, Intervals};
+use rs_cli::{Cell, Column, CommandError, CommonArgs, Exit, Report, Table, Ui};
+use rs_core::statistics::{Confidence, Interval, maximal_cliques};
+use rs_pointsdb::queries::groups::{self, EvalName, TokenMoments};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::dimension::{self, Dimension};
+use crate::figures::{self, Figures, FiguresRow};
+use crate::pictures::{Colours, Drawn, PictureArgs, estimate};
+use crate::selection::{self, SelectionArgs};
+use crate::source::Source;
+
+/// Group evaluations whose accuracy cannot be told apart, and within these groups those that need as many tokens.
+///
+/// A clique is a largest set of evaluations whose intervals all overlap; one evaluation can be in several. --where chooses
+/// what they are measured on (base_task=..., params.X=...), --facet-by repeats it for each task or value.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Args {
+    /// A dataset file or a database.
+    dataset: PathBuf,
+    /// Cluster within each value of this: none, base_task, params.X, manifold.X or facets.X.
+    #[arg(long, value_name = "KEY", default_value = "none")]
+    facet_by: Dimension,
+    /// Confidence level of intervals.
+    #[arg(long, value_name = "LEVEL", default_value = "0.95")]
+    confidence: Confidence,
+    #[command(flatten)]
+    selection: SelectionArgs,
+    #[command(flatten)]
+    output: PictureArgs,
+}
+
+/// The document `analyze.cluster/1`.
+#[derive(Debug, Serialize)]
+struct ClusterReport {
+    schema: &'static str,
+    confidence: f64,
+    facet_by: String,
+    facets: Vec<Facet>,
+    #[serde(skip)]
+    level: Confidence,
+}
+
+#[derive(Debug, Serialize)]
+struct Facet {
+    /// Null where nothing is divided.
+    facet: Option<Value>,
+    /// By the centre of the interval, best first; those without an interval last.
+    evals: Vec<Member>,
+    /// From the best to the worst.
+    cliques: Vec<Clique>,
+}
+
+#[derive(Debug, Serialize)]
+struct Member {
+    eval_id: String,
+    label: String,
+    accuracy: FiguresRow,
+    /// Mean completion tokens ± z SE of answered trials; null for fewer than two that tell them.
+    tokens_lower: Option<f64>,
+    tokens_upper: Option<f64>,
+    /// Names of the cliques it is in; none without an interval.
+    cliques: Vec<String>,
+    #[serde(skip)]
+    figures: Figures,
+}
+
+#[derive(Debug, Serialize)]
+struct Clique {
+    /// A, B, C, ...
+    name: String,
+    eval_ids: Vec<String>,
+    /// Cliques within it by the intervals of mean tokens, from the fewest tokens to the most.
+    token_cliques: Vec<Vec<String>>,
+}
+
+pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit, CommandError> {
+    let filters = args.selection.parse()?;
+    let source = Source::open(&args.dataset, common, ui)?;
+    selection::check(&source, &filters)?;
+    args.facet_by.check(&source)?;
+    let keys = args.facet_by.keys();
+    let error = |error| source.error(error);
+    let figures = figures::load(&source, &filters, &keys)?;
+    let tokens = groups::token_moments(&source.connection, &filters, &keys).map_err(error)?;
+    let names = groups::eval_names(&source.connection, &filters).map_err(error)?;
+    if figures.is_empty() {
+        ui.note(if filters.is_empty() { "there are no points" } else { "no point matches" });
+    }
+    let mut facets: Vec<Vec<Value>> = figures.iter().map(|figures| figures.sums.group.clone()).collect();
+    facets.sort_by(|a, b| {
+        a.iter().zip(b).map(|(a, b)| dimension::compare(a, b)).next().unwrap_or(std::cmp::Ordering::Equal)
+    });
+    facets.dedup();
+    let facets = facets
+        .into_iter()
+        .map(|facet| {
+            let figures: Vec<&Figures> = figures.iter().filter(|figures| figures.sums.group == facet).collect();
+            let tokens: Vec<&TokenMoments> = tokens.iter().filter(|tokens| tokens.group == facet).collect();
+            make_facet(facet.into_iter().next(), &figures, &tokens, &names, args.confidence)
+        })
+        .collect();
+    let report = ClusterReport {
+        schema: "analyze.cluster/1",
+        confidence: args.confidence.level(),
+        facet_by: args.facet_by.name(),
+        facets,
+        level: args.confidence,
+    };
+    args.output.print(ui, &source, &report)?;
+    Ok(Exit::Done)
+}
+
+fn make_facet(
+    facet: Option<Value>,
+    figures: &[&Figures],
+    tokens: &[&TokenMoments],
+    names: &[EvalName],
+    confidence: Confidence,
+) -> Facet {
+    let mut evals: Vec<Member> = figures
+        .iter()
+        .filter_map(|figures| {
+            let name = names.iter().find(|name| name.eval_id == figures.sums.eval_id)?;
+            let tokens = tokens.iter().find(|tokens| tokens.eval_id == name.eval_id).filter(|tokens| tokens.n > 1);
+            // The variance of the population, times n/(n − 1), over n.
+            let margin = |tokens: &TokenMoments| confidence.z() * (tokens.variance / (tokens.n - 1) as f64).sqrt();
+            Some(Member {
+                eval_id: name.eval_id.clone(),
+                label: name.label.clone(),
+                accuracy: figures.row(confidence),
+                tokens_lower: tokens.map(|tokens| tokens.mean - margin(tokens)),
+                tokens_upper: tokens.map(|tokens| tokens.mean + margin(tokens)),
+                cliques: Vec::new(),
+                figures: (*figures).clone(),
+            })
+        })
+        .collect();
+    evals.sort_by(|a, b| {
+        let center = |member: &Member| member.accuracy.center.unwrap_or(f64::NEG_INFINITY);
+        center(b).total_cmp(&center(a)).then_with(|| (&a.label, &a.eval_id).cmp(&(&b.label, &b.eval_id)))
+    });
+    let interval = |member: &Member| Some(Interval { lower: member.accuracy.lower?, upper: member.accuracy.upper? });
+    let (places, intervals): (Vec<usize>, Vec<Interval>) =
+        evals.iter().enumerate().filter_map(|(at, member)| Some((at, interval(member)?))).unzip();
+    let mut cliques = Vec::new();
+    for (number, members) in maximal_cliques(&intervals).into_iter().enumerate() {
+        let name = letters(number);
+        let members: Vec<usize> = members.into_iter().map(|at| places[at]).collect();
+        members.iter().for_each(|at| evals[*at].cliques.push(name.clone()));
+        cliques.push(Clique {
+            name,
+            eval_ids: members.iter().map(|at| evals[*at].eval_id.clone()).collect(),
+            token_cliques: token_cliques(members.iter().map(|at| &evals[*at]).collect()),
+        });
+    }
+    Facet { facet, evals, cliques }
+}
+
+fn token_cliques(members: Vec<&Member>) -> Vec<Vec<String>> {
+    let (ids, intervals): (Vec<&String>, Vec<Interval>) = members
+        .into_iter()
+        .filter_map(|member| {
+            Some((&member.eval_id, Interval { lower: member.tokens_lower?, upper: member.tokens_upper? }))
+        })
+        .unzip();
+    let mut cliques = maximal_cliques(&intervals);
+    cliques.reverse();
+    cliques.into_iter().map(|clique| clique.into_iter().map(|at| ids[at].clone()).collect()).collect()
+}
+
+/// A, B, ..., Z, AA, AB, ...
+fn letters(number: usize) -> String {
+    let letter = char::from(b'A' + (number % 26) as u8);
+    if number < 26 { letter.to_string() } else { format!("{}{letter}", letters(number / 26 - 1)) }
+}
+
+impl Report for ClusterReport {
+    fn tables(&self) -> Vec<Table> {
+        let is_faceted = self.facet_by != "none";
+        let facet_column = || is_faceted.then(|| Column::elastic(self.facet_by.clone(), 10));
+        let facet_cell = |facet: &Facet| facet.facet.as_ref().map(|facet| Cell::Text(dimension::plain(facet)));
+        let columns = facet_column().into_iter().chain([
+            Column::fixed("cliques"),
+            Column::fixed("eval_id"),
+            Column::elastic("evaluation", 12).rank(1),
+            Column::fixed("accuracy"),
+            Column::fixed("trials"),
+            Column::fixed("truncated"),
+            Column::fixed("tokens"),
+        ]);
+        let mut evals = Table::new(columns.collect()).titled(format!(
+            "Accuracy over answered trials with {} % intervals; in one clique all intervals overlap",
+            (self.confidence * 1000.0).round() / 10.0
+        ));
+        let columns = facet_column().into_iter().chain([
+            Column::fixed("clique"),
+            Column::elastic("evaluations", 20),
+            Column::elastic("by tokens", 20).rank(1),
+        ]);
+        let mut cliques = Table::new(columns.collect())
+            .titled("Cliques; those who need as many tokens in one pair of brackets, the fewest first");
+        for facet in &self.facets {
+            for member in &facet.evals {
+                let tokens = member.accuracy.mean_tokens.map(|mean| match member.tokens_upper {
+                    Some(upper) => Cell::Text(format!("{mean:.0} ±{:.0}", upper - mean)),
+                    None => Cell::Number(mean, 0),
+                });
+                let row = facet_cell(facet).into_iter().chain([
+                    Cell::List(member.cliques.clone()),
+                    Cell::Text(member.eval_id.clone()),
+                    Cell::Text(member.label.clone()),
+                    member.figures.cell(self.level),
+                    Cell::Count(member.accuracy.answered + member.accuracy.truncated),
+                    Cell::option(member.accuracy.truncated_ratio, Cell::Ratio),
+                    tokens.unwrap_or(Cell::Empty),
+                ]);
+                evals.rows.push(row.collect());
+            }
+            for clique in &facet.cliques {
+                let by_tokens = clique.token_cliques.iter().map(|ids| format!("[{}]", ids.join(" ")));
+                let row = facet_cell(facet).into_iter().chain([
+                    Cell::Text(clique.name.clone()),
+                    Cell::List(clique.eval_ids.clone()),
+                    Cell::List(by_tokens.collect()),
+                ]);
+                cliques.rows.push(row.collect());
+            }
+        }
+        vec![evals, cliques]
+    }
+}
+
+impl Drawn for ClusterReport {
+    fn charts(&self, colours: &Colours) -> Vec<(String, Box<dyn Chart>)> {
+        let panel = |facet: &Facet| {
+            let row = |member: &Member| IntervalRow {
+                label: member.label.clone(),
+                series: colours.of(&member.eval_id),
+                estimates: vec![
+                    estimate(member.accuracy.center, member.accuracy.lower, member.accuracy.upper),
+                    estimate(member.accuracy.mean_tokens, member.tokens_lower, member.tokens_upper),
+                ],
+                truncated_ratio: member.accuracy.truncated_ratio,
+            };
+            let members = |ids: &[String]| {
+                let place = |id: &String| facet.evals.iter().position(|member| member.eval_id == *id);
+                ids.iter().filter_map(place).collect()
+            };
+            let clique = |clique: &Clique| rs_charts::Clique {
+                axis: 0,
+                members: members(&clique.eval_ids),
+                label: clique.name.clone(),
+            };
+            IntervalPanel {
+                label: facet.facet.as_ref().map(dimension::plain).unwrap_or_default(),
+                rows: facet.evals.iter().map(row).collect(),
+                cliques: facet.cliques.iter().map(clique).collect(),
+            }
+        };
+        let trials = |member: &Member| member.accuracy.answered + member.accuracy.truncated;
+        let chart = Intervals {
+            caption: Caption::new("Who cannot be told from whom")
+                .subtitle("brackets join evaluations whose intervals all overlap")
+                .interval(self.confidence)
+                .trials(self.facets.iter().flat_map(|facet| &facet.evals).map(trials).sum()),
+            axes: vec![Axis::ratio("accuracy of answered trials, less guesses"), Axis::new("completion tokens")],
+            panels: self.facets.iter().map(panel).collect(),
+            truncation_mark: Some(figures::SHOWN_TRUNCATED_RATIO),
+        };
+        vec![("cluster".to_owned(), Box::new(chart))]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_cliques() {
+        assert_eq!([0, 25, 26, 51, 52].map(letters), ["A", "Z", "AA", "AZ", "BA"]);
+    }
+}

@@ -1,0 +1,188 @@
+//! A peer of `cargo xtask bench evaluate`: what no reader of such records can do without. Parses every line into typed,
+//! borrowed fields with serde_json, on all threads, and keeps nothing but sums; with `--deflate` also compresses every
+//! trace as `evaluate` does.
+//!
+//! `bare_scan --threads N [--deflate] (--list FILE-OF-PATHS | FILES...)`; files are plain NDJSON.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use rs_forensics::compression;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// Bytes read at a time.
+const CHUNK_BYTES: usize = 1 << 20;
+/// Large files are read in ranges of this many bytes.
+const RANGE_BYTES: u64 = 16 << 20;
+
+/// What points are made of.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "what is parsed need not be used")]
+struct Record<'a> {
+    #[serde(borrow)]
+    model: Cow<'a, str>,
+    #[serde(borrow)]
+    template: Cow<'a, str>,
+    #[serde(borrow)]
+    sampler: Cow<'a, str>,
+    #[serde(borrow)]
+    base_task: Cow<'a, str>,
+    #[serde(borrow)]
+    params: &'a RawValue,
+    correct: bool,
+    #[serde(default)]
+    truncated: bool,
+    #[serde(default)]
+    invalid: bool,
+    #[serde(borrow)]
+    error: Option<Cow<'a, str>>,
+    #[serde(default)]
+    guess_chance: Option<f64>,
+    score: Option<f64>,
+    prompt_tokens: Option<u32>,
+    completion_tokens: Option<u32>,
+    #[serde(borrow)]
+    reasoning: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    response: Option<Cow<'a, str>>,
+    seed: Option<i64>,
+    index: Option<i64>,
+    repeat: Option<i64>,
+    #[serde(borrow)]
+    timestamp: Option<Cow<'a, str>>,
+}
+
+/// What was typed.
+struct Arguments {
+    threads: usize,
+    traces: Traces,
+    files: Vec<PathBuf>,
+}
+
+/// What is done with traces.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Traces {
+    Measured,
+    Compressed,
+}
+
+impl Arguments {
+    fn parse() -> Result<Self, Box<dyn Error>> {
+        let mut arguments = Self { threads: 1, traces: Traces::Measured, files: Vec::new() };
+        let mut typed = std::env::args().skip(1);
+        while let Some(argument) = typed.next() {
+            let mut value = || typed.next().ok_or(format!("`{argument}` needs a value"));
+            match argument.as_str() {
+                "--threads" => arguments.threads = value()?.parse()?,
+                "--deflate" => arguments.traces = Traces::Compressed,
+                "--list" => arguments.files.extend(fs_err::read_to_string(value()?)?.lines().map(PathBuf::from)),
+                file => arguments.files.push(PathBuf::from(file)),
+            }
+        }
+        Ok(arguments)
+    }
+}
+
+/// Sums, so that nothing is optimised away.
+#[derive(Default, Clone, Copy)]
+struct Sums {
+    records: u64,
+    correct: u64,
+    trace_bytes: u64,
+    compressed_bytes: u64,
+}
+
+impl Sums {
+    fn and(self, other: Self) -> Self {
+        Self {
+            records: self.records + other.records,
+            correct: self.correct + other.correct,
+            trace_bytes: self.trace_bytes + other.trace_bytes,
+            compressed_bytes: self.compressed_bytes + other.compressed_bytes,
+        }
+    }
+}
+
+/// Scans the lines that begin in a range of a file.
+fn scan(file: &Path, range: std::ops::Range<u64>, traces: Traces) -> std::io::Result<Sums> {
+    use std::io::{Seek, SeekFrom};
+    let mut source = fs_err::File::open(file)?;
+    let mut sums = Sums::default();
+    // The line that begins in the range before belongs to that.
+    let start = range.start.saturating_sub(1);
+    source.seek(SeekFrom::Start(start))?;
+    let (mut buffer, mut filled, mut at) = (vec![0; CHUNK_BYTES], 0, start);
+    let mut is_skipping = range.start > 0;
+    let mut trace = Vec::new();
+    loop {
+        if filled == buffer.len() {
+            buffer.resize(buffer.len() * 2, 0);
+        }
+        let read = source.read(&mut buffer[filled..])?;
+        filled += read;
+        let mut begin = 0;
+        while let Some(length) = memchr::memchr(b'\n', &buffer[begin..filled]) {
+            if is_skipping {
+                is_skipping = false;
+            } else if at + begin as u64 >= range.end {
+                return Ok(sums);
+            } else {
+                sums = sums.and(line(&buffer[begin..begin + length], traces, &mut trace)?);
+            }
+            begin += length + 1;
+        }
+        buffer.copy_within(begin..filled, 0);
+        filled -= begin;
+        at += begin as u64;
+        if read == 0 {
+            return Ok(sums);
+        }
+    }
+}
+
+fn line(line: &[u8], traces: Traces, trace: &mut Vec<u8>) -> std::io::Result<Sums> {
+    let record: Record<'_> = serde_json::from_slice(line)?;
+    let parts = [record.reasoning.as_deref(), record.response.as_deref()];
+    let mut sums = Sums {
+        records: 1,
+        correct: u64::from(record.correct),
+        trace_bytes: parts.iter().flatten().map(|part| part.len() as u64).sum(),
+        compressed_bytes: 0,
+    };
+    if traces == Traces::Compressed {
+        trace.clear();
+        parts.iter().flatten().for_each(|part| trace.extend_from_slice(part.as_bytes()));
+        sums.compressed_bytes = u64::from(compression::compressed_bytes(trace));
+    }
+    Ok(sums)
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::parse()?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(arguments.threads).build()?;
+    let mut ranges = Vec::new();
+    for file in &arguments.files {
+        let size = fs_err::metadata(file)?.len();
+        let starts = (0..size.div_ceil(RANGE_BYTES)).map(|number| number * RANGE_BYTES);
+        ranges.extend(starts.map(|start| (file, start..(start + RANGE_BYTES).min(size))));
+    }
+    let sums = pool.install(|| {
+        ranges
+            .par_iter()
+            .map(|(file, range)| scan(file, range.clone(), arguments.traces))
+            .try_reduce(Sums::default, |a, b| Ok(a.and(b)))
+    })?;
+    writeln!(
+        std::io::stdout(),
+        "{} records, {} correct, {} bytes of traces, {} compressed",
+        sums.records,
+        sums.correct,
+        sums.trace_bytes,
+        sums.compressed_bytes
+    )?;
+    Ok(())
+}

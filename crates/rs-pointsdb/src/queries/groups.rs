@@ -1,0 +1,263 @@
+//! Sums of counters over groups of points: what every statistic is made of.
+
+use duckdb::Connection;
+use rs_core::eval_id::Identity;
+use rs_core::filters::{Filters, Key};
+use rs_core::record::Outcome;
+use rs_core::statistics::Counters;
+use serde_json::Value;
+
+use crate::conditions::{evals_condition, literal, member_json, points_condition};
+
+/// Who an evaluation is, without any sum.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EvalName {
+    /// The evaluation's id.
+    pub eval_id: String,
+    /// Name for people.
+    pub label: String,
+    /// Whose records.
+    pub identity: Identity,
+    /// Context in tokens, if set.
+    pub context_tokens: Option<u32>,
+}
+
+/// The sums over the points of one evaluation in one group.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GroupSums {
+    /// The evaluation.
+    pub eval_id: String,
+    /// The values of the keys that make the groups; null where a point has none.
+    pub group: Vec<Value>,
+    /// Points.
+    pub n_points: u64,
+    /// Trials by outcome.
+    pub counters: Counters,
+    /// Completion tokens of the answered trials that tell them.
+    pub tokens_sum: f64,
+    /// How many tell them.
+    pub n_with_tokens: u64,
+    /// Whether some question was asked more than once.
+    pub has_repetitions: bool,
+}
+
+/// How often a question was answered, by one evaluation in one group.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QuestionSums {
+    /// The evaluation.
+    pub eval_id: String,
+    /// The values of the keys that make the groups.
+    pub group: Vec<Value>,
+    /// Right answers.
+    pub correct: u64,
+    /// Answered trials.
+    pub answered: u64,
+    /// Answered and truncated trials.
+    pub trials: u64,
+}
+
+/// Completion tokens of the answered trials of one evaluation in one group.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TokenMoments {
+    /// The evaluation.
+    pub eval_id: String,
+    /// The values of the keys that make the groups.
+    pub group: Vec<Value>,
+    /// Trials that tell them.
+    pub n: u64,
+    /// Their mean.
+    pub mean: f64,
+    /// Their variance (of the population).
+    pub variance: f64,
+}
+
+/// The SQL of a point's value of a key: text of a column, JSON of a member.
+pub(super) fn key_sql(key: &Key) -> String {
+    match key {
+        Key::Column(name) | Key::Marks(name) => format!("p.\"{name}\"::VARCHAR"),
+        Key::Member(column, name) => member_json(&format!("p.{column}"), name),
+    }
+}
+
+/// `, key AS g0, key AS g1`, to stand in a SELECT.
+fn select_keys(by: &[Key]) -> String {
+    by.iter().enumerate().map(|(at, key)| format!(", {} AS g{at}", key_sql(key))).collect()
+}
+
+/// `, g0, g1`, of such a SELECT.
+fn names_of_keys(by: &[Key]) -> String {
+    (0..by.len()).map(|at| format!(", g{at}")).collect()
+}
+
+/// The value of a key that stands as text at this place of a row.
+pub(super) fn read_value(row: &duckdb::Row<'_>, at: usize, key: &Key) -> duckdb::Result<Value> {
+    let text: Option<String> = row.get(at)?;
+    Ok(match (text, key) {
+        (None, _) => Value::Null,
+        (Some(text), Key::Member(..)) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        (Some(text), _) => Value::String(text),
+    })
+}
+
+/// The group of a row whose keys stand after its first column.
+fn read_group(row: &duckdb::Row<'_>, by: &[Key]) -> duckdb::Result<Vec<Value>> {
+    by.iter().enumerate().map(|(at, key)| read_value(row, 1 + at, key)).collect()
+}
+
+/// Answered trials of a point that tell their tokens. Where all samples do, which is nearly always, no list is opened but
+/// for its length.
+pub(super) fn n_with_tokens_sql() -> String {
+    format!(
+        "CASE WHEN p.completion_tokens_mean IS NULL THEN 0
+            WHEN list_count(p.completion_tokens_list) = p.total + p.truncated THEN p.total
+            ELSE len(list_filter(list_zip(p.completion_tokens_list, p.answer_status_list),
+                lambda pair: pair[1] IS NOT NULL AND pair[2] <> {})) END",
+        Outcome::Truncated as u8
+    )
+}
+
+/// The evaluations that the filters leave, by label, then id.
+///
+/// # Errors
+/// DuckDB refuses.
+pub fn eval_names(connection: &Connection, filters: &Filters) -> duckdb::Result<Vec<EvalName>> {
+    let sql = format!(
+        "SELECT e.eval_id, e.label, e.model, e.template, e.sampler, e.context FROM evals e WHERE {}
+        ORDER BY e.label, e.eval_id",
+        evals_condition(filters)
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let rows = statement.query_map([], |row| {
+        Ok(EvalName {
+            eval_id: row.get(0)?,
+            label: row.get(1)?,
+            identity: Identity { model: row.get(2)?, template: row.get(3)?, sampler: row.get(4)? },
+            context_tokens: row.get(5)?,
+        })
+    })?;
+    rows.collect()
+}
+
+/// The sums over the points that the filters leave, of each evaluation in each group, by evaluation, then group as text.
+/// Without a key all points of an evaluation are one group.
+///
+/// # Errors
+/// DuckDB refuses.
+pub fn sums(connection: &Connection, filters: &Filters, by: &[Key]) -> duckdb::Result<Vec<GroupSums>> {
+    let sql = format!(
+        "SELECT p.eval_id{keys}, count(*), sum(p.correct)::BIGINT, sum(p.invalid)::BIGINT, sum(p.total)::BIGINT,
+            sum(p.truncated)::BIGINT, sum(p.guess_sum), sum(coalesce(p.completion_tokens_mean, 0) * n_with_tokens),
+            sum(n_with_tokens)::BIGINT, coalesce(bool_or(list_max(p.sample_repeat_list) > 0), FALSE)
+        FROM (SELECT p.*, {n_with_tokens} AS n_with_tokens FROM points p WHERE {condition}) p
+        GROUP BY p.eval_id{names} ORDER BY p.eval_id{names}",
+        keys = select_keys(by),
+        names = names_of_keys(by),
+        n_with_tokens = n_with_tokens_sql(),
+        condition = points_condition(filters),
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let n = by.len();
+    let rows = statement.query_map([], |row| {
+        Ok(GroupSums {
+            eval_id: row.get(0)?,
+            group: read_group(row, by)?,
+            n_points: row.get(n + 1)?,
+            counters: Counters {
+                correct: row.get(n + 2)?,
+                invalid: row.get(n + 3)?,
+                answered: row.get(n + 4)?,
+                truncated: row.get(n + 5)?,
+                guess_sum: row.get(n + 6)?,
+            },
+            tokens_sum: row.get(n + 7)?,
+            n_with_tokens: row.get(n + 8)?,
+            has_repetitions: row.get(n + 9)?,
+        })
+    })?;
+    rows.collect()
+}
+
+/// How often each question was answered by these evaluations, in the order of [`sums`]. It opens all their lists: to be
+/// asked of those only that have repetitions. Samples without an index are questions of their own.
+///
+/// # Errors
+/// DuckDB refuses.
+pub fn questions(
+    connection: &Connection,
+    filters: &Filters,
+    by: &[Key],
+    eval_ids: &[&str],
+) -> duckdb::Result<Vec<QuestionSums>> {
+    let ids: Vec<String> = eval_ids.iter().map(|id| literal(id)).collect();
+    let sql = format!(
+        "WITH trials AS (
+            SELECT p.eval_id{keys}, p.base_task, p.params, unnest(p.sample_seed_list) AS seed,
+                unnest(p.sample_index_list) AS index, unnest(p.answer_status_list) AS status,
+                generate_subscripts(p.answer_status_list, 1) AS place
+            FROM points p WHERE {condition} AND p.eval_id IN ({ids}))
+        SELECT eval_id{names}, count(*) FILTER (status = {correct}), count(*) FILTER (status <> {truncated}), count(*)
+        FROM trials GROUP BY eval_id{names}, base_task, params, seed, index, CASE WHEN index IS NULL THEN place END
+        ORDER BY eval_id{names}",
+        keys = select_keys(by),
+        names = names_of_keys(by),
+        condition = points_condition(filters),
+        ids = ids.join(", "),
+        correct = Outcome::Correct as u8,
+        truncated = Outcome::Truncated as u8,
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let n = by.len();
+    let rows = statement.query_map([], |row| {
+        Ok(QuestionSums {
+            eval_id: row.get(0)?,
+            group: read_group(row, by)?,
+            correct: row.get(n + 1)?,
+            answered: row.get(n + 2)?,
+            trials: row.get(n + 3)?,
+        })
+    })?;
+    rows.collect()
+}
+
+/// Mean and variance of the tokens of answered trials, in the order of [`sums`]; groups in which nobody tells them are left
+/// out. The lists are summed as they are where no sample is truncated, and taken apart elsewhere.
+///
+/// # Errors
+/// DuckDB refuses.
+pub fn token_moments(connection: &Connection, filters: &Filters, by: &[Key]) -> duckdb::Result<Vec<TokenMoments>> {
+    let (keys, names, condition) = (select_keys(by), names_of_keys(by), points_condition(filters));
+    let sql = format!(
+        "WITH parts AS (
+            SELECT p.eval_id{keys}, p.completion_tokens_mean AS mean, list_count(p.completion_tokens_list) AS n,
+                list_var_pop(p.completion_tokens_list) AS variance
+            FROM points p WHERE {condition} AND p.truncated = 0
+            UNION ALL
+            SELECT eval_id{names}, avg(tokens), count(tokens), var_pop(tokens) FROM (
+                SELECT p.eval_id{keys}, p.base_task, p.params, unnest(p.completion_tokens_list) AS tokens,
+                    unnest(p.answer_status_list) AS status
+                FROM points p WHERE {condition} AND p.truncated > 0)
+            WHERE status <> {truncated} GROUP BY ALL),
+        told AS (SELECT * FROM parts WHERE n > 0),
+        means AS (
+            SELECT eval_id{names}, sum(mean * n) / sum(n) AS all_mean FROM told GROUP BY eval_id{names})
+        SELECT t.eval_id{of_told}, sum(t.n)::BIGINT, any_value(m.all_mean),
+            sum(t.n * (t.variance + (t.mean - m.all_mean) ** 2)) / sum(t.n)
+        FROM told t JOIN means m ON t.eval_id = m.eval_id{same}
+        GROUP BY t.eval_id{of_told} ORDER BY t.eval_id{of_told}",
+        truncated = Outcome::Truncated as u8,
+        of_told = (0..by.len()).map(|at| format!(", t.g{at}")).collect::<String>(),
+        same = (0..by.len()).map(|at| format!(" AND t.g{at} IS NOT DISTINCT FROM m.g{at}")).collect::<String>(),
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let n = by.len();
+    let rows = statement.query_map([], |row| {
+        Ok(TokenMoments {
+            eval_id: row.get(0)?,
+            group: read_group(row, by)?,
+            n: row.get(n + 1)?,
+            mean: row.get(n + 2)?,
+            variance: row.get(n + 3)?,
+        })
+    })?;
+    rows.collect()
+}

@@ -1,0 +1,218 @@
+//! `evaluate` against what reads, parses and compresses the same bytes: DuckDB, a bare scan, `zstd`, Python; against
+//! itself with other numbers of files and threads; and its memory.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::process::ExitCode;
+
+use rs_fixtures::Scale;
+
+use super::arrangements::{self, Arrangement};
+use super::measure::{Figures, compare, shell};
+use super::subjects::{Subject, fixtures, packed_real, real};
+use super::{N_PAIRS, Size, build, n_threads};
+use crate::Outcome;
+use crate::workspace::{self, Profile};
+
+/// What `evaluate` may use at its peak.
+const MEMORY_LIMIT_MB: f64 = 250.0;
+/// How long writing the large database may take, and how large its file may be.
+const LONGEST_WRITE_SECONDS: f64 = 5.0;
+const LARGEST_DATABASE_MB: f64 = 300.0;
+
+/// What a time is measured against, and how much of it `evaluate` may take.
+struct Line {
+    what: &'static str,
+    megabytes: f64,
+    figures: Figures,
+    /// Largest good ratio of the times.
+    most: f64,
+}
+
+pub(super) fn run(folder: &Path, size: Size) -> Outcome {
+    build(&["-p", "evaluate", "-p", "data", "--bins"])?;
+    build(&["-p", "rs-pointsdb", "-p", "rs-forensics", "--examples"])?;
+    let subject = match size {
+        Size::Large => arrangements::plain(folder, &fixtures(folder, Scale::Large)?)?,
+        Size::Real => match real(folder)? {
+            Some(subject) => subject,
+            None => arrangements::plain(folder, &fixtures(folder, Scale::Medium)?)?,
+        },
+    };
+    let megabytes = subject.bytes()? as f64 / 1e6;
+    say!("{}: {megabytes:.0} MB in {} files, {} threads\n", subject.name, subject.files.len(), n_threads());
+    say!("{:<44}{:>10}{:>9}{:>8}{:>8}{:>8}", "evaluate, against", "evaluate s", "peer s", "ratio", "goal", "peak MB");
+    let bench = Bench { folder, subject: &subject };
+    let mut is_good = true;
+    let mut peak: u64 = 0;
+    bench.each(size, |line| {
+        peak = peak.max(line.figures.peak_bytes);
+        is_good &= line.is_good();
+        line.say();
+    })?;
+    let peak = peak as f64 / 1e6;
+    is_good &= peak <= MEMORY_LIMIT_MB;
+    say!("\nPeak memory {peak:.0} MB, of at most {MEMORY_LIMIT_MB:.0} MB.");
+    is_good &= bench.write()?;
+    say!(
+        "Medians of {N_PAIRS} runs each, taken in turns. A ratio is our time by the peer's; `!` is one beyond its goal."
+    );
+    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Line {
+    fn ratio(&self) -> f64 {
+        self.figures.own.as_secs_f64() / self.figures.peer.as_secs_f64()
+    }
+
+    fn is_good(&self) -> bool {
+        self.ratio() <= self.most
+    }
+
+    fn say(&self) {
+        let (own, peer) = (self.figures.own.as_secs_f64(), self.figures.peer.as_secs_f64());
+        let mark = if self.is_good() { ' ' } else { '!' };
+        let (ratio, most, peak) = (self.ratio(), self.most, self.figures.peak_bytes as f64 / 1e6);
+        let what = format!("{} ({:.0} MB)", self.what, self.megabytes);
+        say!("{what:<44}{own:>10.2}{peer:>9.2}{ratio:>8.2}{most:>7.2}{mark}{peak:>8.0}");
+    }
+}
+
+/// What is read, and where results go.
+struct Bench<'a> {
+    folder: &'a Path,
+    subject: &'a Subject,
+}
+
+/// Whether traces are compressed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Forensics {
+    Without,
+    With,
+}
+
+impl Bench<'_> {
+    /// Measures against one peer after the other.
+    fn each(&self, size: Size, mut tell: impl FnMut(&Line)) -> Result<(), Box<dyn std::error::Error>> {
+        use Forensics::{With, Without};
+        let megabytes = self.subject.bytes()? as f64 / 1e6;
+        let dataset = &self.subject.dataset;
+        let mut line = |what, figures, most| tell(&Line { what, megabytes, figures, most });
+        let against = |forensics, peer: &dyn Fn() -> io::Result<Command>| {
+            compare(|| self.evaluate(dataset, forensics, &n_threads()), peer)
+        };
+        line("1 read_ndjson and GROUP BY", against(Without, &|| self.read_ndjson())?, 1.0 / 3.0);
+        line("2 a bare scan", against(Without, &|| self.scan(&["--list"]))?, 1.3);
+        line("3 that and libdeflate", against(With, &|| self.scan(&["--deflate", "--list"]))?, 1.15);
+        if has_python() {
+            line("4 a Python program", against(With, &|| self.python())?, 0.2);
+        } else {
+            note!("bench: no Python, because `python3` is not there");
+        }
+        for (what, stored) in [("5 .zst: zstd and a bare scan", self.zst(size)?), ("5 blobs: the same", self.blobs()?)]
+        {
+            let own = || self.evaluate(&stored.dataset, Without, &n_threads());
+            let script = format!(
+                "xargs -P{} -d '\\n' -n 64 zstd -dcq < \"$1\" > /dev/null; \"$2\" --threads {} --list \"$3\"",
+                n_threads(),
+                n_threads()
+            );
+            let (packed, plain) = (self.list("packed", &stored)?, self.list("plain", self.subject)?);
+            let scan = Profile::Release.folder()?.join("examples/bare_scan");
+            line(what, compare(own, || Ok(shell(&script, &[&packed, &scan, &plain])))?, 1.15);
+        }
+        let one = arrangements::rearranged(self.folder, self.subject, Arrangement::OneFile)?;
+        let many = arrangements::rearranged(self.folder, self.subject, Arrangement::ManyFiles)?;
+        let own = || self.evaluate(&one.dataset, Without, &n_threads());
+        line("6 one file, by 2,000", compare(own, || self.evaluate(&many.dataset, Without, &n_threads()))?, 1.2);
+        let own = || self.evaluate(&many.dataset, Without, &n_threads());
+        line("6 2,000 files, by one", compare(own, || self.evaluate(&one.dataset, Without, &n_threads()))?, 1.2);
+        let own = || self.evaluate(dataset, Without, "2");
+        line("6 two threads, by one", compare(own, || self.evaluate(dataset, Without, "1"))?, 1.0 / 1.8);
+        Ok(())
+    }
+
+    fn evaluate(&self, dataset: &Path, forensics: Forensics, threads: &str) -> io::Result<Command> {
+        let mut command = Command::new(Profile::Release.folder()?.join("evaluate"));
+        command.arg("--dataset").arg(dataset).args(["--force", "-q", "--threads", threads, "--db"]);
+        command.arg(fresh(self.folder, "evaluate.db")?);
+        if forensics == Forensics::Without {
+            command.arg("--no-forensics");
+        }
+        Ok(command)
+    }
+
+    fn read_ndjson(&self) -> io::Result<Command> {
+        let mut command = Command::new(Profile::Release.folder()?.join("examples").join("read_ndjson_peer"));
+        command.args(["--threads", &n_threads(), "--out"]).arg(fresh(self.folder, "peer.db")?);
+        command.arg("--list").arg(self.list("plain", self.subject)?);
+        Ok(command)
+    }
+
+    fn scan(&self, arguments: &[&str]) -> io::Result<Command> {
+        let mut command = Command::new(Profile::Release.folder()?.join("examples").join("bare_scan"));
+        command.args(["--threads", &n_threads()]).args(arguments).arg(self.list("plain", self.subject)?);
+        Ok(command)
+    }
+
+    fn python(&self) -> io::Result<Command> {
+        let mut command = Command::new("python3");
+        command.arg(workspace::root().join("xtask/src/bench/python_peer.py")).arg(n_threads());
+        command.arg(self.list("plain", self.subject)?);
+        Ok(command)
+    }
+
+    /// The paths of a subject's files, one a line.
+    fn list(&self, name: &str, subject: &Subject) -> io::Result<PathBuf> {
+        let list = self.folder.join(format!("{name}-files.txt"));
+        let paths: Vec<String> = subject.files.iter().map(|file| file.display().to_string()).collect();
+        fs_err::write(&list, paths.join("\n"))?;
+        Ok(list)
+    }
+
+    /// The subject in `.zst` files.
+    fn zst(&self, size: Size) -> Result<Subject, Box<dyn std::error::Error>> {
+        match size {
+            Size::Real => match packed_real(self.folder)? {
+                Some(packed) => Ok(packed),
+                None => Ok(arrangements::compressed(self.folder, self.subject)?),
+            },
+            Size::Large => Ok(arrangements::compressed(self.folder, self.subject)?),
+        }
+    }
+
+    /// The subject in blobs.
+    fn blobs(&self) -> Result<Subject, Box<dyn std::error::Error>> {
+        let data = Profile::Release.folder()?.join("data");
+        arrangements::in_blobs(self.folder, self.subject, &data)
+    }
+
+    /// Writes a large database; whether that was fast and small enough.
+    fn write(&self) -> Result<bool, Box<dyn std::error::Error>> {
+        let program = Profile::Release.folder()?.join("examples").join("large_points_db");
+        let database = fresh(self.folder, "large-points.db")?;
+        let output = crate::process::output(Command::new(program).arg(&database))?;
+        let seconds: f64 = output.trim().parse()?;
+        let megabytes = fs_err::metadata(&database)?.len() as f64 / 1e6;
+        fs_err::remove_file(&database)?;
+        say!(
+            "7 150 evaluations of 1,070 points of 100 samples: written in {seconds:.1} s (at most \
+             {LONGEST_WRITE_SECONDS:.0}), {megabytes:.0} MB (at most {LARGEST_DATABASE_MB:.0})."
+        );
+        Ok(seconds <= LONGEST_WRITE_SECONDS && megabytes <= LARGEST_DATABASE_MB)
+    }
+}
+
+fn has_python() -> bool {
+    Command::new("python3").arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+/// The path of a database that is not there yet.
+fn fresh(folder: &Path, name: &str) -> io::Result<PathBuf> {
+    let path = folder.join(name);
+    match fs_err::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(path),
+    }
+}
