@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 use rs_fixtures::{DEFAULT_SEED, FixtureModel, Scale};
 
 use crate::workspace::{self, Profile};
-use crate::{Outcome, process, setup};
+use crate::{Outcome, copy, process, setup};
 
 /// The main job, shown in the checkout, in this order.
 const TOUR: [&[&str]; 4] = [
@@ -45,11 +45,11 @@ pub(crate) fn run() -> Outcome {
     }
     let (here, there) = (sharing.join("here"), sharing.join("there"));
     say!("\n# {SHARING}/here is a copy of data/ and configs/: its raw data and database go to a remote.");
-    copy(&root, &here, &["configs", "data"], |_| true)?;
+    copy::folders(&root, &here, &["configs", "data"], |_| true)?;
     say!("\n$ cd {SHARING}/here");
     show(&here, &PUSH)?;
     say!("\n# {SHARING}/there has what git has: evals.json files, datasets, and the manifest.");
-    copy(&here, &there, &["configs", "data"], is_in_git)?;
+    copy::folders(&here, &there, &["configs", "data"], is_in_git)?;
     say!("\n$ cd ../there");
     show(&there, &PULL)?;
 
@@ -75,29 +75,4 @@ fn show(folder: &Path, commands: &[&[&str]]) -> Result<(), Box<dyn std::error::E
 fn is_in_git(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "json" || extension == "yaml")
         && path.file_name().is_some_and(|name| name != "metadata.json")
-}
-
-/// Copies those files of some folders that are wanted; hidden ones are not.
-fn copy(from: &Path, to: &Path, folders: &[&str], is_wanted: fn(&Path) -> bool) -> std::io::Result<()> {
-    for folder in folders {
-        copy_folder(&from.join(folder), &to.join(folder), is_wanted)?;
-    }
-    Ok(())
-}
-
-fn copy_folder(from: &Path, to: &Path, is_wanted: fn(&Path) -> bool) -> std::io::Result<()> {
-    for entry in fs_err::read_dir(from)? {
-        let (source, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
-        if name.as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        let target = to.join(name);
-        if source.is_dir() {
-            copy_folder(&source, &target, is_wanted)?;
-        } else if is_wanted(&source) {
-            fs_err::create_dir_all(to)?;
-            fs_err::copy(&source, &target)?;
-        }
-    }
-    Ok(())
 }

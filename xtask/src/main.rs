@@ -21,6 +21,7 @@ macro_rules! note {
 
 mod bench;
 mod ci;
+mod copy;
 mod demo;
 mod docs;
 mod fixtures;

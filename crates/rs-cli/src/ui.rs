@@ -15,7 +15,8 @@ const USUAL_WIDTH: usize = 80;
 /// What is known of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Screen {
-    /// Columns of the terminal that standard output is; `None` for a pipe or file, which is as wide as needed.
+    /// Columns of the terminal that standard output is; `None` for a pipe or file, which is as wide as needed. With
+    /// `RS_COLUMNS` set, a pipe is like a terminal of that width: documents show what people see.
     pub width: Option<usize>,
     /// Whether standard error is a terminal.
     pub is_live: bool,
@@ -37,12 +38,13 @@ impl Ui {
     #[must_use]
     pub fn of_process(common: &CommonArgs) -> Self {
         #[expect(clippy::disallowed_methods, reason = "the one place that asks about the terminal")]
-        let (no_color, columns) = (std::env::var_os("NO_COLOR"), std::env::var("COLUMNS"));
+        let (no_color, columns, forced) =
+            (std::env::var_os("NO_COLOR"), std::env::var("COLUMNS"), std::env::var("RS_COLUMNS"));
         let is_live = io::stderr().is_terminal();
         let terminal_width = || terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
         let width = || columns.ok().and_then(|text| text.parse().ok()).or_else(terminal_width).unwrap_or(USUAL_WIDTH);
         let screen = Screen {
-            width: io::stdout().is_terminal().then(width),
+            width: forced.ok().and_then(|text| text.parse().ok()).or_else(|| io::stdout().is_terminal().then(width)),
             is_live,
             has_color: match common.color {
                 ColorChoice::Always => true,
