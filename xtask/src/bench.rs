@@ -1,10 +1,14 @@
-//! `cargo xtask bench`: times against a peer in the same run, as ratios, and peak memory.
+//! `cargo xtask bench`: times against a peer in the same run, as ratios, or against a goal; and peak memory.
 
+mod analyze;
 mod arrangements;
 mod data;
 mod evaluate;
 mod measure;
 mod subjects;
+
+use std::io;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
@@ -28,6 +32,8 @@ enum Name {
     Evaluate,
     /// `data` push, pull and verify against tar, zstd and b3sum; `data` with nothing to do.
     Data,
+    /// `analyze`: every command over a large database.
+    Analyze,
 }
 
 /// What it runs on.
@@ -50,6 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     match arguments.name {
         Name::Evaluate => evaluate::run(&folder, size),
         Name::Data => data::run(&folder, size),
+        Name::Analyze => analyze::run(&folder),
     }
 }
 
@@ -59,4 +66,13 @@ fn build(what: &[&str]) -> Result<(), ProcessError> {
 
 fn n_threads() -> String {
     std::thread::available_parallelism().map_or(1, usize::from).to_string()
+}
+
+/// The path of a file that is not there yet.
+fn fresh(folder: &Path, name: &str) -> io::Result<PathBuf> {
+    let path = folder.join(name);
+    match fs_err::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(path),
+    }
 }

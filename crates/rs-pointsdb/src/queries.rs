@@ -93,6 +93,23 @@ pub struct Coordinate {
     pub total_tokens: Option<u64>,
 }
 
+/// The sums over the points of an evaluation in a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskSums {
+    /// The evaluation.
+    pub eval_id: String,
+    /// The task.
+    pub base_task: String,
+    /// Points.
+    pub n_points: u64,
+    /// Answered and truncated trials.
+    pub n_samples: u64,
+    /// Truncated trials.
+    pub n_truncated: u64,
+    /// Prompt and completion tokens of all samples; `None` if none tells any.
+    pub total_tokens: Option<u64>,
+}
+
 /// A filter value that nothing in the database has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownValue {
@@ -193,6 +210,31 @@ pub fn coordinates(connection: &Connection, filters: &Filters) -> duckdb::Result
             n_samples: row.get(4)?,
             n_truncated: row.get(5)?,
             total_tokens: row.get(6)?,
+        })
+    })?;
+    rows.collect()
+}
+
+/// The sums over the points of each evaluation in each task that the filters select, by evaluation, then task.
+///
+/// # Errors
+/// DuckDB refuses.
+pub fn tasks_of_evals(connection: &Connection, filters: &Filters) -> duckdb::Result<Vec<TaskSums>> {
+    let sql = format!(
+        "SELECT p.eval_id, p.base_task, count(*), sum(p.total + p.truncated)::BIGINT, sum(p.truncated)::BIGINT,
+            sum(p.total_tokens)::BIGINT
+        FROM points p WHERE {} GROUP BY p.eval_id, p.base_task ORDER BY p.eval_id, p.base_task",
+        points_condition(filters)
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let rows = statement.query_map([], |row| {
+        Ok(TaskSums {
+            eval_id: row.get(0)?,
+            base_task: row.get(1)?,
+            n_points: row.get(2)?,
+            n_samples: row.get(3)?,
+            n_truncated: row.get(4)?,
+            total_tokens: row.get(5)?,
         })
     })?;
     rows.collect()

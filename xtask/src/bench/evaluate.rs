@@ -11,7 +11,7 @@ use rs_fixtures::Scale;
 use super::arrangements::{self, Arrangement};
 use super::measure::{Figures, compare, shell};
 use super::subjects::{Subject, fixtures, packed_real, real};
-use super::{N_PAIRS, Size, build, n_threads};
+use super::{N_PAIRS, Size, build, fresh, n_threads};
 use crate::Outcome;
 use crate::workspace::{self, Profile};
 
@@ -206,13 +206,4 @@ impl Bench<'_> {
 
 fn has_python() -> bool {
     Command::new("python3").arg("--version").output().is_ok_and(|output| output.status.success())
-}
-
-/// The path of a database that is not there yet.
-fn fresh(folder: &Path, name: &str) -> io::Result<PathBuf> {
-    let path = folder.join(name);
-    match fs_err::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(path),
-    }
 }

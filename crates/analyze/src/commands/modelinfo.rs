@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use rs_cli::{Cell, Column, CommandError, CommonArgs, Exit, OutputArgs, Report, Table, Ui};
 use rs_core::cohort::{Cohort, Entry, RUN_METADATA_FILE};
 use rs_core::eval_id::Identity;
-use rs_core::filters::{Condition, Filters, Key, Test};
+use rs_core::filters::{Condition, Key, Test};
 use rs_core::{document, paths, timestamp};
-use rs_pointsdb::queries::{self, EvalSummary};
+use rs_pointsdb::queries::{self, EvalSummary, TaskSums};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -130,11 +130,12 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
     let source = Source::open(&args.dataset, common, ui)?;
     selection::check(&source, &filters)?;
     let evals = queries::evals(&source.connection, &filters).map_err(|error| source.error(error))?;
+    let sums = queries::tasks_of_evals(&source.connection, &filters).map_err(|error| source.error(error))?;
     let Some(eval_id) = &args.eval_id else {
         if evals.is_empty() {
             ui.note(if filters.is_empty() { "there are no evaluations" } else { "no evaluation matches" });
         }
-        let models: Result<_, _> = evals.into_iter().map(|eval| model(args, &source, &filters, eval, ui)).collect();
+        let models: Result<_, _> = evals.into_iter().map(|eval| model(args, &source, &sums, eval, ui)).collect();
         args.output.print(ui, &ModelsReport { schema: "analyze.modelinfos/1", models: models? })?;
         return Ok(Exit::Done);
     };
@@ -144,7 +145,7 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
     if let (None, Some(relative)) = (&source.dataset, &eval.cohort) {
         ui.note(&format!("the runs of `{relative}` are shown if its dataset file is named instead of the database"));
     }
-    let report = model(args, &source, &filters, eval, ui)?;
+    let report = model(args, &source, &sums, eval, ui)?;
     args.output.print(ui, &report)?;
     Ok(Exit::Done)
 }
@@ -157,13 +158,11 @@ fn of_eval(eval_id: &str) -> Condition {
 fn model(
     args: &Args,
     source: &Source,
-    filters: &Filters,
+    sums: &[TaskSums],
     mut eval: EvalSummary,
     ui: &mut Ui,
 ) -> Result<ModelReport, CommandError> {
-    let mut filters = filters.clone();
-    filters.conditions.push(of_eval(&eval.eval_id));
-    let tasks = tasks(source, &filters)?;
+    let tasks = tasks(&eval.eval_id, sums);
     let folder = args.dataset.parent().unwrap_or(Path::new(""));
     let cohort = eval.cohort.as_deref().filter(|_| source.dataset.is_some());
     let cohort = cohort.map(|relative| paths::join(folder, Path::new(relative)));
@@ -211,25 +210,16 @@ fn report(
     }
 }
 
-fn tasks(source: &Source, filters: &Filters) -> Result<Vec<TaskRow>, CommandError> {
-    let coordinates = queries::coordinates(&source.connection, filters).map_err(|error| source.error(error))?;
-    let mut tasks: BTreeMap<String, (TaskRow, u64)> = BTreeMap::new();
-    for point in coordinates {
-        let empty = || {
-            let base_task = point.base_task.clone();
-            (TaskRow { base_task, points: 0, samples: 0, truncated_ratio: None, total_tokens: None }, 0)
-        };
-        let (task, truncated) = tasks.entry(point.base_task.clone()).or_insert_with(empty);
-        task.points += 1;
-        task.samples += point.n_samples;
-        *truncated += point.n_truncated;
-        task.truncated_ratio = (task.samples > 0).then(|| *truncated as f64 / task.samples as f64);
-        task.total_tokens = match (task.total_tokens, point.total_tokens) {
-            (Some(a), Some(b)) => Some(a + b),
-            (a, b) => a.or(b),
-        };
-    }
-    Ok(tasks.into_values().map(|(task, _)| task).collect())
+/// Of an evaluation.
+fn tasks(eval_id: &str, sums: &[TaskSums]) -> Vec<TaskRow> {
+    let row = |sums: &TaskSums| TaskRow {
+        base_task: sums.base_task.clone(),
+        points: sums.n_points,
+        samples: sums.n_samples,
+        truncated_ratio: (sums.n_samples > 0).then(|| sums.n_truncated as f64 / sums.n_samples as f64),
+        total_tokens: sums.total_tokens,
+    };
+    sums.iter().filter(|sums| sums.eval_id == eval_id).map(row).collect()
 }
 
 /// The run folders of the evaluation, where its cohort is at hand.

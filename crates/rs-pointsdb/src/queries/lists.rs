@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use duckdb::Connection;
-use duckdb::arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, RecordBatch};
+use duckdb::arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, RecordBatch, StringArray};
 use duckdb::arrow::buffer::OffsetBuffer;
 use rs_core::filters::Key;
 use serde_json::Value;
@@ -102,7 +102,7 @@ struct Groups {
 impl Groups {
     /// The group of each row.
     fn places(&mut self, keys: &[ArrayRef], n_rows: usize) -> Vec<usize> {
-        let keys: Vec<_> = keys.iter().map(AsArray::as_string::<i32>).collect();
+        let keys: Vec<&StringArray> = keys.iter().map(AsArray::as_string).collect();
         // One text for all keys, made anew in the same place for each row: nothing is allocated but for a new group.
         let mut name = String::new();
         let place = |row: usize| {
