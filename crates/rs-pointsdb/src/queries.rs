@@ -2,6 +2,7 @@
 
 pub mod forensics;
 pub mod groups;
+mod lists;
 pub mod pairs;
 
 use std::collections::{BTreeMap, BTreeSet};

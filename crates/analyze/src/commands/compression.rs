@@ -11,8 +11,9 @@ use crate::dimension;
 use crate::pictures::{Colours, Drawn};
 use crate::series::{self, Part, SeriesArgs};
 
-/// Dots of one series in one panel of a picture: more hide each other.
+/// Dots of one series and outcome in a picture, and of all series together: more hide each other.
 const MOST_DOTS: usize = 2000;
+const MOST_DOTS_OF_ALL: usize = 20_000;
 
 /// Show tokens against compressed size of traces, apart for right, wrong and truncated answers.
 ///
@@ -33,9 +34,11 @@ struct CompressionReport {
     split: Option<String>,
     series: String,
     rows: Vec<Row>,
-    /// Dots of a picture.
+    /// Dots of a picture, and how many of them a series and outcome can have.
     #[serde(skip)]
     dots: Vec<Dot>,
+    #[serde(skip)]
+    most_dots: usize,
 }
 
 /// A trace in a picture.
@@ -78,9 +81,14 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
     let z = args.series.confidence.z();
     let mut rows: Vec<Row> = sums.iter().map(|sums| row(sums, divided.part(&sums.group), z)).collect();
     series::sort(&mut rows, |row| &row.part);
+    let n_series = series::by_split(&rows, |row| &row.part)
+        .into_iter()
+        .map(|(_, rows)| rows.chunk_by(|a, b| a.part == b.part).count())
+        .max();
+    let most_dots = (MOST_DOTS_OF_ALL / n_series.unwrap_or(1)).clamp(1, MOST_DOTS);
     let mut dots = Vec::new();
     if args.series.output.is_drawn() {
-        let traces = forensics::traces(&source.connection, &divided.filters, &divided.keys, MOST_DOTS);
+        let traces = forensics::traces(&source.connection, &divided.filters, &divided.keys, most_dots);
         for trace in traces.map_err(|error| source.error(error))? {
             let place = [f64::from(trace.tokens), f64::from(trace.compressed_bytes)];
             dots.push(Dot { part: divided.part(&trace.group), outcome: trace.outcome, place });
@@ -95,6 +103,7 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
         series: args.series.series_name(),
         rows,
         dots,
+        most_dots,
     };
     args.series.output.print(ui, source, &report)?;
     Ok(Exit::Done)
@@ -181,7 +190,7 @@ impl Drawn for CompressionReport {
             let title = "Tokens against compressed size of traces";
             let scatter = Scatter {
                 caption: Caption::new(if name.is_empty() { title.to_owned() } else { format!("{title}: {name}") })
-                    .note(format!("at most {MOST_DOTS} traces of a series and outcome, by lot")),
+                    .note(format!("at most {} traces of a series and outcome, by lot", self.most_dots)),
                 x: Axis::new("completion tokens").logarithmic(),
                 y: Axis::new("compressed bytes").logarithmic(),
                 panels: vec![

@@ -1,5 +1,7 @@
 //! `analyze export`: whole folders, and none that is somebody else's.
 
+use rs_pointsdb::connection::{Limits, open_to_read};
+
 use crate::project::Project;
 use crate::trials::{Trial, project};
 
@@ -26,6 +28,32 @@ fn every_table_twice() {
     assert!(points.starts_with("eval_id,model,template,sampler,base_task,params,") && points.lines().count() == 2);
     assert_eq!(&fs_err::read(project.path("out/points.parquet")).unwrap()[..4], b"PAR1");
     assert_eq!(files(&project, ""), ["data", "out"], "nothing is left beside it");
+}
+
+/// Other programs find in the files what is in the tables: all of it in Parquet, with its types; the same rows in CSV.
+#[test]
+fn files_hold_what_the_tables_hold() {
+    let project = project(&[("a", "A"), ("b", "B")], &[Trial::default()]);
+    let run = project.analyze(&["export", DATASET, "--output", "out"]);
+    assert_eq!(run.code, Some(0), "{run}");
+    let connection = open_to_read(&project.path("data/d.db"), Limits { threads: 1 }).unwrap();
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, u64>(0)).unwrap();
+    for table in ["evals", "meta", "points", "raw_files", "task_scores"] {
+        let file = |extension: &str| project.path(&format!("out/{table}.{extension}")).display().to_string();
+        let (parquet, csv) = (file("parquet"), file("csv"));
+        let n_rows = number(&format!("SELECT count(*) FROM {table}"));
+        assert!(n_rows > 0, "{table}");
+        assert_eq!(number(&format!("SELECT count(*) FROM read_parquet('{parquet}')")), n_rows, "{table}");
+        let differing = |a: &str, b: &str| {
+            number(&format!("SELECT count(*) FROM (SELECT * FROM {a} EXCEPT ALL SELECT * FROM {b})"))
+        };
+        let parquet = format!("read_parquet('{parquet}')");
+        assert_eq!((differing(table, &parquet), differing(&parquet, table)), (0, 0), "{table}");
+        // Lists are text there, and an empty text is NULL: as text, they are the same.
+        let texts = |from: &str| format!("(SELECT nullif(COLUMNS(*)::VARCHAR, '') FROM {from})");
+        let csv = texts(&format!("read_csv('{csv}', header = true, all_varchar = true)"));
+        assert_eq!((differing(&texts(table), &csv), differing(&csv, &texts(table))), (0, 0), "{table}");
+    }
 }
 
 #[test]

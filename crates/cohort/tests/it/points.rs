@@ -5,7 +5,8 @@ use rs_core::collect::{self, Collected, How, Input, Keep, Monitor, OnMalformed, 
 
 use crate::project::Project;
 
-/// What is found of each evaluation, all points with their samples.
+/// What is found of each evaluation, all points with their samples, but for the lines that these stand in: without
+/// duplicates they move up.
 pub(crate) fn collected(project: &Project, cohort: &str) -> Vec<Collected> {
     let cohort = Cohort::open(&project.path(cohort)).unwrap();
     let wanted: Vec<Wanted> = cohort
@@ -27,7 +28,10 @@ pub(crate) fn collected(project: &Project, cohort: &str) -> Vec<Collected> {
         })
         .collect();
     let how = How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner: None, cache: None };
-    collect::collect(&wanted, &inputs, how, &Monitor::default()).unwrap().evaluations
+    let mut found = collect::collect(&wanted, &inputs, how, &Monitor::default()).unwrap().evaluations;
+    let points = found.iter_mut().flat_map(|evaluation| &mut evaluation.points);
+    points.flat_map(|point| &mut point.samples).for_each(|sample| sample.line = None);
+    found
 }
 
 /// That all points are equal; says which is not.

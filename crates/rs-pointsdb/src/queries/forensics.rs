@@ -1,14 +1,17 @@
 //! What `evaluate` found in the texts, taken together over groups of points.
 
+use std::collections::{BTreeMap, BinaryHeap};
+
 use duckdb::Connection;
-use duckdb::types::Value as Cell;
+use duckdb::arrow::array::AsArray;
+use duckdb::arrow::datatypes::{Float32Type, Int32Type, UInt8Type, UInt32Type, UInt64Type};
 use rs_core::filters::{Filters, Key};
 use rs_core::forensics::SPECTRUM_BINS;
 use rs_core::record::Outcome;
 use rs_core::statistics::Events;
 use serde_json::Value;
 
-use super::groups::{key_sql, read_value};
+use super::lists::{self, Lists, Moments, Question};
 use crate::conditions::points_condition;
 
 /// Traces of one outcome in one group.
@@ -58,18 +61,17 @@ pub struct SpectrumSums {
     pub deviation: Vec<f64>,
 }
 
-/// `key AS g0, key AS g1, `, to stand first in a SELECT.
-fn select(by: &[Key]) -> String {
-    by.iter().enumerate().map(|(at, key)| format!("{} AS g{at}, ", key_sql(key))).collect()
-}
+/// Outcomes of trials, in the order of their numbers.
+const OUTCOMES: [Outcome; 4] = [Outcome::Correct, Outcome::Incorrect, Outcome::Truncated, Outcome::Invalid];
 
-/// `g0, g1, `.
-fn names(by: &[Key]) -> String {
-    (0..by.len()).map(|at| format!("g{at}, ")).collect()
-}
-
-fn group(row: &duckdb::Row<'_>, by: &[Key]) -> duckdb::Result<Vec<Value>> {
-    by.iter().enumerate().map(|(at, key)| read_value(row, at, key)).collect()
+/// Sums over traces of one outcome.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sizes {
+    n: u64,
+    tokens: Moments,
+    bytes: u64,
+    compressed: u64,
+    ratio: Moments,
 }
 
 /// Sizes of traces by outcome, in each group, by group. Points whose traces were not compressed are left out.
@@ -77,35 +79,46 @@ fn group(row: &duckdb::Row<'_>, by: &[Key]) -> duckdb::Result<Vec<Value>> {
 /// # Errors
 /// DuckDB refuses.
 pub fn compression(connection: &Connection, filters: &Filters, by: &[Key]) -> duckdb::Result<Vec<CompressionSums>> {
-    let sql = format!(
-        "SELECT {names}status, count(*), avg(tokens), avg(bytes), avg(compressed), count(ratio), avg(ratio),
-            stddev_samp(ratio)
-        FROM (SELECT *, compressed / nullif(bytes, 0) AS ratio FROM (
-            SELECT {select}unnest(p.answer_status_list) AS status, unnest(p.completion_tokens_list) AS tokens,
-                unnest(p.response_bytes_list) AS bytes, unnest(p.compressed_sizes_list) AS compressed
-            FROM points p WHERE p.compressed_sizes_list IS NOT NULL AND {condition}))
-        GROUP BY ALL ORDER BY ALL",
-        names = names(by),
-        select = select(by),
-        condition = points_condition(filters),
-    );
-    let mut statement = connection.prepare(&sql)?;
-    let n = by.len();
-    let rows = statement.query_map([], |row| {
-        let status: u8 = row.get(n)?;
-        Ok(CompressionSums {
-            group: group(row, by)?,
-            outcome: OUTCOMES.into_iter().find(|outcome| *outcome as u8 == status).unwrap_or(Outcome::Error),
-            n: row.get(n + 1)?,
-            tokens_mean: row.get(n + 2)?,
-            bytes_mean: row.get(n + 3)?,
-            compressed_mean: row.get(n + 4)?,
-            n_with_ratio: row.get(n + 5)?,
-            ratio_mean: row.get(n + 6)?,
-            ratio_deviation: row.get(n + 7)?,
-        })
+    let question = Question {
+        by,
+        columns: "p.answer_status_list::UTINYINT[], p.completion_tokens_list::INTEGER[], \
+            p.response_bytes_list::INTEGER[], p.compressed_sizes_list::INTEGER[]",
+        condition: format!("p.compressed_sizes_list IS NOT NULL AND {}", points_condition(filters)),
+    };
+    let sums = lists::sum_by_group(connection, &question, |columns, groups, sums: &mut [[Sizes; OUTCOMES.len()]]| {
+        let statuses = Lists::<UInt8Type>::new(&columns[0]);
+        let [tokens, bytes, compressed] = [1, 2, 3].map(|at| Lists::<Int32Type>::new(&columns[at]));
+        for (row, group) in groups.iter().enumerate() {
+            let sizes = bytes.plain(row).iter().zip(compressed.plain(row));
+            for ((status, tokens), (bytes, compressed)) in statuses.plain(row).iter().zip(tokens.of(row)).zip(sizes) {
+                let Some(sums) = sums[*group].get_mut(usize::from(*status)) else { continue };
+                sums.n += 1;
+                sums.bytes += u64::from(bytes.cast_unsigned());
+                sums.compressed += u64::from(compressed.cast_unsigned());
+                if let Some(tokens) = tokens {
+                    sums.tokens.add(f64::from(tokens));
+                }
+                if *bytes > 0 {
+                    sums.ratio.add(f64::from(*compressed) / f64::from(*bytes));
+                }
+            }
+        }
     })?;
-    rows.collect()
+    let sums = sums.into_iter().flat_map(|(group, sums)| {
+        let of_outcomes = OUTCOMES.into_iter().zip(sums).filter(|(_, sums)| sums.n > 0);
+        of_outcomes.map(move |(outcome, sums)| CompressionSums {
+            group: group.clone(),
+            outcome,
+            n: sums.n,
+            tokens_mean: sums.tokens.mean(),
+            bytes_mean: sums.bytes as f64 / sums.n as f64,
+            compressed_mean: sums.compressed as f64 / sums.n as f64,
+            n_with_ratio: sums.ratio.n,
+            ratio_mean: sums.ratio.mean(),
+            ratio_deviation: sums.ratio.sample_deviation(),
+        })
+    });
+    Ok(sums.collect())
 }
 
 /// A trace as a dot of a chart.
@@ -121,41 +134,56 @@ pub struct Trace {
     pub compressed_bytes: u32,
 }
 
-/// Outcomes of trials, in the order of their numbers.
-const OUTCOMES: [Outcome; 4] = [Outcome::Correct, Outcome::Incorrect, Outcome::Truncated, Outcome::Invalid];
+/// The traces of the least lots, the greatest of them on top: lot, tokens, compressed bytes.
+type Drawn = BinaryHeap<(u64, i32, i32)>;
 
 /// Traces that tell their tokens, in each group and outcome at most so many: those of the least hashes, which are as good
-/// as drawn by lot, and always the same.
+/// as drawn by lot, and always the same. By group, outcome, tokens and size.
 ///
 /// # Errors
 /// DuckDB refuses.
 pub fn traces(connection: &Connection, filters: &Filters, by: &[Key], most: usize) -> duckdb::Result<Vec<Trace>> {
-    let sql = format!(
-        "SELECT {names}status, tokens, compressed FROM (
-            SELECT {select}unnest(p.answer_status_list) AS status, unnest(p.completion_tokens_list) AS tokens,
-                unnest(p.compressed_sizes_list) AS compressed, p.base_task, p.params, p.eval_id AS e,
-                generate_subscripts(p.answer_status_list, 1) AS number
-            FROM points p WHERE p.compressed_sizes_list IS NOT NULL AND {condition})
-        WHERE tokens IS NOT NULL
-        QUALIFY row_number() OVER (
-            PARTITION BY {names}status ORDER BY hash(e, base_task, params, number), e, base_task, params, number) <= {most}
-        ORDER BY ALL",
-        names = names(by),
-        select = select(by),
-        condition = points_condition(filters),
-    );
-    let mut statement = connection.prepare(&sql)?;
-    let n = by.len();
-    let rows = statement.query_map([], |row| {
-        let status: u8 = row.get(n)?;
-        Ok(Trace {
-            group: group(row, by)?,
-            outcome: OUTCOMES.into_iter().find(|outcome| *outcome as u8 == status).unwrap_or(Outcome::Error),
-            tokens: row.get(n + 1)?,
-            compressed_bytes: row.get(n + 2)?,
-        })
-    })?;
-    rows.collect()
+    let question = Question {
+        by,
+        columns: "p.answer_status_list::UTINYINT[], p.completion_tokens_list::INTEGER[], \
+            p.compressed_sizes_list::INTEGER[], hash(p.eval_id, p.base_task, p.params)::UBIGINT",
+        condition: format!("p.compressed_sizes_list IS NOT NULL AND {}", points_condition(filters)),
+    };
+    let drawn =
+        lists::sum_by_group(connection, &question, |columns, groups, drawn: &mut [[Drawn; OUTCOMES.len()]]| {
+            let statuses = Lists::<UInt8Type>::new(&columns[0]);
+            let [tokens, compressed] = [1, 2].map(|at| Lists::<Int32Type>::new(&columns[at]));
+            let hashes = columns[3].as_primitive::<UInt64Type>();
+            for (row, group) in groups.iter().enumerate() {
+                let mut lots = fastrand::Rng::with_seed(hashes.value(row));
+                let traces = statuses.plain(row).iter().zip(tokens.of(row)).zip(compressed.plain(row));
+                for ((status, tokens), compressed) in traces {
+                    let lot = lots.u64(..);
+                    let Some((drawn, tokens)) = drawn[*group].get_mut(usize::from(*status)).zip(tokens) else {
+                        continue;
+                    };
+                    if drawn.len() < most {
+                        drawn.push((lot, tokens, *compressed));
+                    } else if let Some(mut greatest) = drawn.peek_mut().filter(|greatest| lot < greatest.0) {
+                        *greatest = (lot, tokens, *compressed);
+                    }
+                }
+            }
+        })?;
+    let mut traces = Vec::new();
+    for (group, drawn) in drawn {
+        for (outcome, drawn) in OUTCOMES.into_iter().zip(drawn) {
+            let mut places: Vec<(i32, i32)> = drawn.into_iter().map(|(_, tokens, bytes)| (tokens, bytes)).collect();
+            places.sort_unstable();
+            traces.extend(places.into_iter().map(|(tokens, bytes)| Trace {
+                group: group.clone(),
+                outcome,
+                tokens: tokens.cast_unsigned(),
+                compressed_bytes: bytes.cast_unsigned(),
+            }));
+        }
+    }
+    Ok(traces)
 }
 
 /// Events by bin of tokens in each group, by group. Points that tell no tokens are left out.
@@ -163,32 +191,41 @@ pub fn traces(connection: &Connection, filters: &Filters, by: &[Key], most: usiz
 /// # Errors
 /// DuckDB refuses.
 pub fn hazard(connection: &Connection, filters: &Filters, by: &[Key]) -> duckdb::Result<Vec<HazardSums>> {
-    let sql = format!(
-        "SELECT {names}width, bin, sum(correct)::BIGINT, sum(incorrect)::BIGINT, sum(truncated)::BIGINT
-        FROM (SELECT {select}p.hazard_bin_tokens AS width, unnest(p.hazard_correct) AS correct,
-                unnest(p.hazard_incorrect) AS incorrect, unnest(p.hazard_truncated) AS truncated,
-                generate_subscripts(p.hazard_correct, 1) - 1 AS bin
-            FROM points p WHERE p.hazard_bin_tokens IS NOT NULL AND {condition})
-        GROUP BY ALL ORDER BY ALL",
-        names = names(by),
-        select = select(by),
-        condition = points_condition(filters),
-    );
-    let mut statement = connection.prepare(&sql)?;
-    let mut rows = statement.query([])?;
-    let (n, mut sums) = (by.len(), Vec::<HazardSums>::new());
-    while let Some(row) = rows.next()? {
-        let (group, bin_tokens, bin) = (group(row, by)?, row.get(n)?, row.get::<_, usize>(n + 1)?);
-        if !sums.last().is_some_and(|last| (&last.group, last.bin_tokens) == (&group, bin_tokens)) {
-            sums.push(HazardSums { group, bin_tokens, bins: Vec::new() });
-        }
-        if let Some(last) = sums.last_mut() {
-            last.bins.resize(bin + 1, Events::default());
-            last.bins[bin] =
-                Events { correct: row.get(n + 2)?, incorrect: row.get(n + 3)?, truncated: row.get(n + 4)? };
-        }
-    }
-    Ok(sums)
+    let question = Question {
+        by,
+        columns: "p.hazard_bin_tokens::UINTEGER, p.hazard_correct::INTEGER[], p.hazard_incorrect::INTEGER[], \
+            p.hazard_truncated::INTEGER[]",
+        condition: format!("p.hazard_bin_tokens IS NOT NULL AND {}", points_condition(filters)),
+    };
+    let sums =
+        lists::sum_by_group(connection, &question, |columns, groups, sums: &mut [BTreeMap<u32, Vec<Events>>]| {
+            let widths = columns[0].as_primitive::<UInt32Type>();
+            let lists = [1, 2, 3].map(|at| Lists::<Int32Type>::new(&columns[at]));
+            for (row, group) in groups.iter().enumerate() {
+                let [correct, incorrect, truncated] = lists.each_ref().map(|lists| lists.plain(row));
+                let bins = sums[*group].entry(widths.value(row)).or_default();
+                bins.resize(bins.len().max(correct.len()), Events::default());
+                let counts = correct.iter().zip(incorrect).zip(truncated);
+                for (bin, ((correct, incorrect), truncated)) in bins.iter_mut().zip(counts) {
+                    bin.correct += u64::from(correct.cast_unsigned());
+                    bin.incorrect += u64::from(incorrect.cast_unsigned());
+                    bin.truncated += u64::from(truncated.cast_unsigned());
+                }
+            }
+        })?;
+    let sums = sums.into_iter().flat_map(|(group, of_widths)| {
+        of_widths.into_iter().map(move |(bin_tokens, bins)| HazardSums { group: group.clone(), bin_tokens, bins })
+    });
+    Ok(sums.filter(|sums| !sums.bins.is_empty()).collect())
+}
+
+/// Sums over spectra, bin by bin.
+#[derive(Debug, Clone, Default)]
+struct Spectra {
+    n: u64,
+    means: Vec<f64>,
+    /// Of squared deviations and squared means.
+    squares: Vec<f64>,
 }
 
 /// Mean spectra in each group, every point counting the same, by group. Points without a spectrum are left out.
@@ -196,31 +233,32 @@ pub fn hazard(connection: &Connection, filters: &Filters, by: &[Key]) -> duckdb:
 /// # Errors
 /// DuckDB refuses.
 pub fn spectra(connection: &Connection, filters: &Filters, by: &[Key]) -> duckdb::Result<Vec<SpectrumSums>> {
-    let bins = |sql: &dyn Fn(usize) -> String| (1..=SPECTRUM_BINS).map(sql).collect::<Vec<_>>().join(", ");
-    let sql = format!(
-        "SELECT {names}count(*), [{means}], [{squares}]
-        FROM (SELECT {select}p.fft_power_mean AS m, p.fft_power_std AS s FROM points p
-            WHERE p.fft_power_mean IS NOT NULL AND {condition})
-        GROUP BY ALL ORDER BY ALL",
-        names = names(by),
-        means = bins(&|bin| format!("avg(m[{bin}])")),
-        squares = bins(&|bin| format!("avg(s[{bin}]::DOUBLE ** 2 + m[{bin}]::DOUBLE ** 2)")),
-        select = select(by),
-        condition = points_condition(filters),
-    );
-    let doubles = |cell: &Cell| match cell {
-        Cell::List(items) => {
-            items.iter().map(|item| if let Cell::Double(value) = item { *value } else { 0.0 }).collect()
-        }
-        _ => Vec::<f64>::new(),
+    let question = Question {
+        by,
+        columns: "p.fft_power_mean::FLOAT[], p.fft_power_std::FLOAT[]",
+        condition: format!("p.fft_power_mean IS NOT NULL AND {}", points_condition(filters)),
     };
-    let mut statement = connection.prepare(&sql)?;
-    let n = by.len();
-    let rows = statement.query_map([], |row| {
-        let (mean, squares) = (doubles(&row.get(n + 1)?), doubles(&row.get(n + 2)?));
-        let deviation =
-            mean.iter().zip(&squares).map(|(mean, square)| (square - mean * mean).max(0.0).sqrt()).collect();
-        Ok(SpectrumSums { group: group(row, by)?, n_points: row.get(n)?, mean, deviation })
+    let sums = lists::sum_by_group(connection, &question, |columns, groups, sums: &mut [Spectra]| {
+        let [means, deviations] = [0, 1].map(|at| Lists::<Float32Type>::new(&columns[at]));
+        for (row, group) in groups.iter().enumerate() {
+            let sums = &mut sums[*group];
+            sums.n += 1;
+            sums.means.resize(SPECTRUM_BINS, 0.0);
+            sums.squares.resize(SPECTRUM_BINS, 0.0);
+            let bins = sums.means.iter_mut().zip(&mut sums.squares);
+            for ((sum, squares), (mean, deviation)) in bins.zip(means.plain(row).iter().zip(deviations.plain(row))) {
+                let (mean, deviation) = (f64::from(*mean), f64::from(*deviation));
+                *sum += mean;
+                *squares += deviation * deviation + mean * mean;
+            }
+        }
     })?;
-    rows.collect()
+    let spectrum = |(group, sums): (Vec<Value>, Spectra)| {
+        let over_points = |sum: &f64| sum / sums.n as f64;
+        let mean: Vec<f64> = sums.means.iter().map(over_points).collect();
+        let squares = sums.squares.iter().map(over_points);
+        let deviation = mean.iter().zip(squares).map(|(mean, square)| (square - mean * mean).max(0.0).sqrt()).collect();
+        SpectrumSums { group, n_points: sums.n, mean, deviation }
+    };
+    Ok(sums.into_iter().map(spectrum).collect())
 }

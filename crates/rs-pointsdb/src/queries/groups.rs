@@ -1,12 +1,14 @@
 //! Sums of counters over groups of points: what every statistic is made of.
 
 use duckdb::Connection;
+use duckdb::arrow::datatypes::{Int32Type, UInt8Type};
 use rs_core::eval_id::Identity;
 use rs_core::filters::{Filters, Key};
 use rs_core::record::Outcome;
 use rs_core::statistics::Counters;
 use serde_json::Value;
 
+use super::lists::{self, Lists, Moments, Question};
 use crate::conditions::{evals_condition, literal, member_json, points_condition};
 
 /// Who an evaluation is, without any sum.
@@ -91,12 +93,16 @@ fn names_of_keys(by: &[Key]) -> String {
 
 /// The value of a key that stands as text at this place of a row.
 pub(super) fn read_value(row: &duckdb::Row<'_>, at: usize, key: &Key) -> duckdb::Result<Value> {
-    let text: Option<String> = row.get(at)?;
-    Ok(match (text, key) {
+    Ok(value_of(row.get(at)?, key))
+}
+
+/// The value of a key of its text.
+pub(super) fn value_of(text: Option<String>, key: &Key) -> Value {
+    match (text, key) {
         (None, _) => Value::Null,
         (Some(text), Key::Member(..)) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
         (Some(text), _) => Value::String(text),
-    })
+    }
 }
 
 /// The group of a row whose keys stand after its first column.
@@ -220,44 +226,32 @@ pub fn questions(
 }
 
 /// Mean and variance of the tokens of answered trials, in the order of [`sums`]; groups in which nobody tells them are left
-/// out. The lists are summed as they are where no sample is truncated, and taken apart elsewhere.
+/// out.
 ///
 /// # Errors
 /// DuckDB refuses.
 pub fn token_moments(connection: &Connection, filters: &Filters, by: &[Key]) -> duckdb::Result<Vec<TokenMoments>> {
-    let (keys, names, condition) = (select_keys(by), names_of_keys(by), points_condition(filters));
-    let sql = format!(
-        "WITH parts AS (
-            SELECT p.eval_id{keys}, p.completion_tokens_mean AS mean, list_count(p.completion_tokens_list) AS n,
-                list_var_pop(p.completion_tokens_list) AS variance
-            FROM points p WHERE {condition} AND p.truncated = 0
-            UNION ALL
-            SELECT eval_id{names}, avg(tokens), count(tokens), var_pop(tokens) FROM (
-                SELECT p.eval_id{keys}, p.base_task, p.params, unnest(p.completion_tokens_list) AS tokens,
-                    unnest(p.answer_status_list) AS status
-                FROM points p WHERE {condition} AND p.truncated > 0)
-            WHERE status <> {truncated} GROUP BY ALL),
-        told AS (SELECT * FROM parts WHERE n > 0),
-        means AS (
-            SELECT eval_id{names}, sum(mean * n) / sum(n) AS all_mean FROM told GROUP BY eval_id{names})
-        SELECT t.eval_id{of_told}, sum(t.n)::BIGINT, any_value(m.all_mean),
-            sum(t.n * (t.variance + (t.mean - m.all_mean) ** 2)) / sum(t.n)
-        FROM told t JOIN means m ON t.eval_id = m.eval_id{same}
-        GROUP BY t.eval_id{of_told} ORDER BY t.eval_id{of_told}",
-        truncated = Outcome::Truncated as u8,
-        of_told = (0..by.len()).map(|at| format!(", t.g{at}")).collect::<String>(),
-        same = (0..by.len()).map(|at| format!(" AND t.g{at} IS NOT DISTINCT FROM m.g{at}")).collect::<String>(),
-    );
-    let mut statement = connection.prepare(&sql)?;
-    let n = by.len();
-    let rows = statement.query_map([], |row| {
-        Ok(TokenMoments {
-            eval_id: row.get(0)?,
-            group: read_group(row, by)?,
-            n: row.get(n + 1)?,
-            mean: row.get(n + 2)?,
-            variance: row.get(n + 3)?,
-        })
+    let by: Vec<Key> = std::iter::once(Key::Column("eval_id")).chain(by.iter().cloned()).collect();
+    let question = Question {
+        by: &by,
+        columns: "p.completion_tokens_list::INTEGER[], p.answer_status_list::UTINYINT[]",
+        condition: points_condition(filters),
+    };
+    let sums = lists::sum_by_group(connection, &question, |columns, groups, sums: &mut [Moments]| {
+        let tokens = Lists::<Int32Type>::new(&columns[0]);
+        let statuses = Lists::<UInt8Type>::new(&columns[1]);
+        for (row, group) in groups.iter().enumerate() {
+            for (tokens, status) in tokens.of(row).zip(statuses.plain(row)) {
+                if let Some(tokens) = tokens.filter(|_| *status != Outcome::Truncated as u8) {
+                    sums[*group].add(f64::from(tokens));
+                }
+            }
+        }
     })?;
-    rows.collect()
+    let moments = |(mut group, moments): (Vec<Value>, Moments)| {
+        let eval_id = group.remove(0).as_str().unwrap_or_default().to_owned();
+        let (mean, variance) = moments.mean().zip(moments.variance())?;
+        Some(TokenMoments { eval_id, group, n: moments.n, mean, variance })
+    };
+    Ok(sums.into_iter().filter_map(moments).collect())
 }

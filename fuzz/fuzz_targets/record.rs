@@ -1,0 +1,56 @@
+//! Any lines as raw records, one after another with what is remembered of those before: what is accepted is JSON, and
+//! says the same to another parser.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use rs_core::lexer::RawString;
+use rs_core::record::{self, Controls};
+use rs_core::shape::Shape;
+use serde_json::Value;
+
+fuzz_target!(|text: &str| {
+    let mut shape = Shape::default();
+    for line in text.split('\n') {
+        let has_controls = line.bytes().any(|byte| byte < 0x20);
+        let remembered = record::parse(line.as_bytes(), Controls::Possible, &mut shape);
+        // What came before must make no difference, and nor must the way without controls.
+        let alone = record::parse(line.as_bytes(), Controls::Possible, &mut Shape::default());
+        assert_eq!(remembered.is_ok(), alone.is_ok(), "{line:?}");
+        if !has_controls {
+            let without = record::parse(line.as_bytes(), Controls::None, &mut Shape::default());
+            assert_eq!(without.is_ok(), alone.is_ok(), "{line:?}");
+        }
+        let (Ok(remembered), Ok(mut alone)) = (remembered, alone) else { continue };
+        alone.is_like_last = remembered.is_like_last;
+        assert_eq!(remembered, alone, "{line:?}");
+        // It knows no deep nesting and no numbers beyond doubles.
+        let Ok(value) = serde_json::from_str::<Value>(line) else {
+            let error = serde_json::from_str::<Value>(line).unwrap_err().to_string();
+            assert!(error.contains("recursion") || error.contains("out of range"), "{line:?}: {error}");
+            continue;
+        };
+        let check = |key: &str, text: Option<RawString<'_>>| {
+            let expected = value.get(key).and_then(Value::as_str);
+            let found = text.map(|text| {
+                let decoded = text.decode();
+                assert_eq!(decoded.len(), text.decoded_bytes, "{line:?}");
+                decoded
+            });
+            assert_eq!(found.as_deref(), expected, "`{key}` of {line:?}");
+        };
+        check("model", Some(remembered.model));
+        check("template", Some(remembered.template));
+        check("sampler", Some(remembered.sampler));
+        check("base_task", Some(remembered.base_task));
+        check("reasoning", remembered.reasoning);
+        check("response", remembered.response);
+        check("id", remembered.id);
+        check("error", remembered.error);
+        let flag = |key: &str| value.get(key).and_then(Value::as_bool).unwrap_or(false);
+        assert_eq!(remembered.correct, flag("correct"), "{line:?}");
+        assert_eq!(remembered.truncated, flag("truncated"), "{line:?}");
+        assert_eq!(remembered.invalid, flag("invalid"), "{line:?}");
+        let params: Value = serde_json::from_slice(remembered.params).expect("it is JSON");
+        assert_eq!(Some(&params), value.get("params"), "{line:?}");
+    }
+});
