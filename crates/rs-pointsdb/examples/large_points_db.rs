@@ -5,6 +5,7 @@
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "a program for developers, without `Ui`")]
 
 use std::error::Error;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use rs_core::forensics::SPECTRUM_BINS;
 use rs_core::point::{Attributes, HAZARD_BIN_TOKENS, Hazard, Point, PointSample};
 use rs_core::record::Outcome;
 use rs_core::statistics::Counters;
-use rs_pointsdb::builder::{Builder, EvalRow, Old};
+use rs_pointsdb::builder::{Builder, EvalRow, Old, RawFileRow};
 use rs_pointsdb::connection::Limits;
 use rs_pointsdb::schema::SCHEMA_VERSION;
 
@@ -116,7 +117,10 @@ fn evaluation(number: u32, n_records: u64) -> EvalRow {
         first_timestamp: None,
         last_timestamp: None,
         fingerprint: number.to_string(),
-        files: Vec::new(),
+        files: (0..)
+            .zip(TASKS)
+            .map(|(file, task)| RawFileRow { file, path: format!("run/{task}.ndjson"), marks: Vec::new() })
+            .collect(),
     }
 }
 
@@ -150,8 +154,8 @@ fn point(at: u32, n_samples: u32, skill: f64, random: &mut Rng) -> Point {
             trace_bytes: tokens * 4,
             compressed_bytes: Some(tokens + random.u32(0..=tokens)),
             guess_chance,
-            file: 0,
-            line: None,
+            file: task as u32,
+            line: NonZeroU32::new(place * n_samples + index + 1),
         }
     };
     let samples: Vec<PointSample> = (0..n_samples).map(|index| sample(index, random)).collect();
