@@ -12,8 +12,8 @@ fn a_run_that_is_replaced_by_a_file() {
     insta::assert_snapshot!(project.data(&["status", "data/set/N"]), @"
     exit code 0
     ----- stdout
-    cohort      evals here  runs  files  bytes  raw data  pushed
-    data/set/N  0 of 1         1      0    0 B  as blobs  yes
+    cohort      evals here  runs  files  bytes  raw data     pushed
+    data/set/N  0 of 1         1      0    0 B  in a remote  yes
     ");
     insta::assert_snapshot!(project.data(&["push", "cohort", "data/set/N"]), @"
     exit code 0
