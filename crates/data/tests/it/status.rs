@@ -199,7 +199,7 @@ fn raw_data_is_here_partly_here_in_blobs_or_absent() {
     project.write("data/manifest.json", MANIFEST.replace("\"7d262a\"", "\"ffffff\""));
     check("absent", "absent", 0, 0);
     project.write("data/manifest.json", MANIFEST);
-    check("blobs", "as blobs", 0, 0);
+    check("remote", "in a remote", 0, 0);
     project.write("data/set/M/run/a.ndjson", record("m", ""));
     check("partly", "partly here", 1, 0);
     project.write("data/set/M/other/a.ndjson", record("n", ""));
@@ -393,9 +393,9 @@ fn what_became_of_each_run_since_it_was_pushed() {
     dataset      database   bytes    pushed  cohorts here
     data/d.json  data/d.db  missing  yes     0 of 2
 
-    cohort      evals here  runs  files  bytes  raw data  pushed
-    data/set/M  0 of 2         3      0    0 B  as blobs  yes
-    data/set/N  0 of 1         1      0    0 B  as blobs  yes
+    cohort      evals here  runs  files  bytes  raw data     pushed
+    data/set/M  0 of 2         3      0    0 B  in a remote  yes
+    data/set/N  0 of 1         1      0    0 B  in a remote  yes
     ");
 }
 
