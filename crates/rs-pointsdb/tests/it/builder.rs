@@ -53,6 +53,22 @@ fn rows_are_taken_over_as_they_are() {
     assert_eq!(texts(&database.open(), "SELECT DISTINCT model FROM points UNION SELECT model FROM evals"), [["m"]]);
 }
 
+/// DuckDB calls a database as its file, and some names are its own.
+#[test]
+fn a_database_may_have_any_name() {
+    let database = database();
+    let ids = ["m", "n"].map(|model| EvalId::new(&identity(model), None));
+    for name in ["old.db", "system.db", "temp.db", "main.db", "memory.db", "it's \"x\".db"] {
+        let path = database.path().with_file_name(name);
+        fs_err::copy(database.path(), &path).unwrap();
+        let mut builder = Builder::create(&path, Old::Attached, LIMITS).unwrap();
+        builder.reuse(&ids).unwrap();
+        builder.finish(&[("schema_version", "1".to_owned())]).unwrap();
+        let found = texts(&open_to_read(&path, LIMITS).unwrap(), POINTS);
+        assert_eq!(found, texts(&database.open(), POINTS), "{name}");
+    }
+}
+
 /// Of a database from before samples had places.
 #[test]
 fn rows_without_places_are_taken_over_without_them() {
