@@ -11,7 +11,7 @@ use rs_core::point::Point;
 use serde_json::{Map, Value};
 
 use crate::columns;
-use crate::connection::{self, Limits, PointsDbError};
+use crate::connection::{self, Limits, OLD, PointsDbError};
 use crate::schema::{finish_sql, tables_sql};
 
 /// Points in one Arrow batch: DuckDB takes vectors of 2,048 rows.
@@ -155,7 +155,7 @@ impl Builder {
             connection::attach_to_read(builder.connection(), &path, target)?;
         }
         if old == Old::Unchecked {
-            builder.run("DETACH DATABASE IF EXISTS old")?;
+            builder.run(&format!("DETACH DATABASE IF EXISTS \"{OLD}\""))?;
         }
         // One transaction, larger than the threshold, is written to its place at once, without a log before it.
         // Trying these codecs on every column is a third of the commit's time; on medium fixtures they save no byte.
@@ -178,15 +178,15 @@ impl Builder {
         for table in ["evals", "points", "raw_files"] {
             // Files made before a table or column was added lack it.
             if self.old_has(table)? {
-                self.run(&format!("INSERT INTO {table} BY NAME FROM old.{table} WHERE eval_id IN ({list})"))?;
+                self.run(&format!("INSERT INTO {table} BY NAME FROM \"{OLD}\".{table} WHERE eval_id IN ({list})"))?;
             }
         }
         Ok(())
     }
 
     fn old_has(&self, table: &str) -> Result<bool, PointsDbError> {
-        let sql = "SELECT count(*) > 0 FROM duckdb_tables() WHERE database_name = 'old' AND table_name = ?";
-        self.connection().query_row(sql, [table], |row| row.get(0)).map_err(|source| self.error(source))
+        let sql = "SELECT count(*) > 0 FROM duckdb_tables() WHERE database_name = ? AND table_name = ?";
+        self.connection().query_row(sql, [OLD, table], |row| row.get(0)).map_err(|source| self.error(source))
     }
 
     /// Adds evaluations and their points. Every call costs DuckDB two plans: few calls with many are faster.
@@ -228,7 +228,7 @@ impl Builder {
         let _span = tracing::info_span!("finish").entered();
         let rows: Vec<String> =
             meta.iter().map(|(key, value)| format!("('{key}', '{}')", value.replace('\'', "''"))).collect();
-        let detach = if self.old == Old::Attached { "DETACH old;" } else { "" };
+        let detach = if self.old == Old::Attached { format!("DETACH \"{OLD}\";") } else { String::new() };
         self.run(&format!("INSERT INTO meta VALUES {}; {} COMMIT; {detach}", rows.join(", "), finish_sql()))?;
         if let Some(connection) = self.connection.take() {
             connection.close().map_err(|(_, source)| self.error(source))?;

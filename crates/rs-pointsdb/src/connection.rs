@@ -109,13 +109,16 @@ pub fn open_to_read(path: &Path, limits: Limits) -> Result<Connection, PointsDbE
     Ok(connection)
 }
 
-/// Attaches a PointsDB of any schema version for reading, under the name `old`; the user calls it `target`.
+/// What an old database is attached as. DuckDB calls the new one as its file, whose name can have no slash.
+pub(crate) const OLD: &str = "/old";
+
+/// Attaches a PointsDB of any schema version for reading, under the name [`OLD`]; the user calls it `target`.
 pub(crate) fn attach_to_read(connection: &Connection, quoted_path: &str, target: &Path) -> Result<(), PointsDbError> {
     connection
-        .execute_batch(&format!("ATTACH '{quoted_path}' AS old (READ_ONLY)"))
+        .execute_batch(&format!("ATTACH '{quoted_path}' AS \"{OLD}\" (READ_ONLY)"))
         .map_err(|source| open_error(target, source))?;
     connection
-        .query_row("SELECT value FROM old.meta WHERE key = 'schema_version'", [], |_| Ok(()))
+        .query_row(&format!("SELECT value FROM \"{OLD}\".meta WHERE key = 'schema_version'"), [], |_| Ok(()))
         .map_err(|source| version_error(target, source))
 }
 
