@@ -23,10 +23,12 @@ fuzz_target!(|text: &str| {
         let (Ok(remembered), Ok(mut alone)) = (remembered, alone) else { continue };
         alone.is_like_last = remembered.is_like_last;
         assert_eq!(remembered, alone, "{line:?}");
-        // It knows no deep nesting and no numbers beyond doubles.
+        // It knows no deep nesting, no numbers beyond doubles, and no halves of surrogate pairs, which JSON's grammar
+        // allows and some writers leave behind; here they decode to the replacement character.
         let Ok(value) = serde_json::from_str::<Value>(line) else {
             let error = serde_json::from_str::<Value>(line).unwrap_err().to_string();
-            assert!(error.contains("recursion") || error.contains("out of range"), "{line:?}: {error}");
+            let is_known = ["recursion", "out of range", "surrogate", "hex escape"].iter().any(|what| error.contains(what));
+            assert!(is_known, "{line:?}: {error}");
             continue;
         };
         let check = |key: &str, text: Option<RawString<'_>>| {
