@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use rs_cli::{CommandError, DAMAGED_BLOBS, Ui};
 use rs_core::cohort::{Cohort, CohortError, Evaluation, find_cohorts_within};
@@ -89,9 +88,7 @@ pub(crate) fn collect(
         .collect();
     let monitor = Arc::new(Monitor::default());
     let total_bytes = inputs.iter().map(|input| input.size_bytes).sum();
-    let mut progress = ui.progress(&format!("reading {}", cohort.folder.display()), total_bytes);
-    let watched = Arc::clone(&monitor);
-    progress.watch(move || watched.done_bytes.load(Ordering::Relaxed));
+    let _progress = ui.watch(&format!("reading {}", cohort.folder.display()), total_bytes, &monitor);
     let how = How { keep, on_malformed: OnMalformed::Continue, examiner: None, cache: None };
     collect::collect(wanted, &inputs, how, &monitor).map_err(CommandError::environment)
 }

@@ -189,7 +189,7 @@ pub(crate) fn look(
         .filter_map(|(item, look)| look.as_ref().filter(|look| unknown(item, look)))
         .map(Look::raw_bytes)
         .sum();
-    let _progress = work::progress(ui, "looking", unknown_bytes, monitor);
+    let _progress = ui.watch("looking", unknown_bytes, monitor);
     let mut here = Vec::new();
     for (item, look) in items.iter().zip(&looks) {
         here.push(match look {

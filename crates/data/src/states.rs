@@ -89,7 +89,7 @@ pub(crate) fn states(
         })
         .map(|(_, look)| look.raw_bytes())
         .sum();
-    let _progress = work::progress(ui, "looking", unknown_bytes, monitor);
+    let _progress = ui.watch("looking", unknown_bytes, monitor);
     for (run, look) in pushed.iter().zip(&looks) {
         let blob = known[run.path.as_str()];
         let is_same = has_size(blob, look)

@@ -1,11 +1,8 @@
-//! What long commands share: progress, stopping, and what becomes of failures.
+//! What long commands share: being stopped, and what becomes of failures.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use rs_cli::{CommandError, Kind, Progress, Ui};
-use rs_core::monitor::Monitor;
+use rs_cli::{CommandError, Kind, Ui};
 use rs_core::pack::PackError;
 
 use crate::remote::RemoteError;
@@ -13,23 +10,6 @@ use crate::transfer::TransferError;
 
 /// Failures that are told one by one where they are not the answer: a full disk has as many as there are blobs.
 const MAX_TOLD: usize = 10;
-
-/// A monitor that Ctrl-C stops.
-pub(crate) fn stoppable() -> Result<Arc<Monitor>, CommandError> {
-    let monitor = Arc::new(Monitor::default());
-    let watched = Arc::clone(&monitor);
-    rs_cli::on_interrupt(move || watched.cancel.store(true, Ordering::Relaxed))?;
-    Ok(monitor)
-}
-
-/// Shows how many bytes are done from now on, until it is dropped.
-pub(crate) fn progress(ui: &Ui, what: &str, total_bytes: u64, monitor: &Arc<Monitor>) -> Progress {
-    let mut progress = ui.progress(what, total_bytes);
-    let watched = Arc::clone(monitor);
-    let before = watched.done_bytes.load(Ordering::Relaxed);
-    progress.watch(move || watched.done_bytes.load(Ordering::Relaxed).saturating_sub(before));
-    progress
-}
 
 /// A folder that is wrong is the user's, a disk that fails is not.
 pub(crate) fn pack_error(error: PackError) -> CommandError {

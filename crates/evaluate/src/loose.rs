@@ -47,9 +47,7 @@ pub(crate) fn plan(arguments: &Arguments, ui: &mut Ui) -> Result<Plan, CommandEr
         })
         .collect();
     let monitor = Arc::new(Monitor::default());
-    let mut progress = ui.progress("finding evaluations", inputs.iter().map(|input| input.size_bytes).sum());
-    let watched = Arc::clone(&monitor);
-    progress.watch(move || watched.done_bytes.load(std::sync::atomic::Ordering::Relaxed));
+    let progress = ui.watch("finding evaluations", inputs.iter().map(|input| input.size_bytes).sum(), &monitor);
     let found = collect::collect(
         &[],
         &inputs,

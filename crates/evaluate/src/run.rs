@@ -54,8 +54,7 @@ pub(crate) fn run(plan: &Plan, arguments: &Arguments, ui: &mut Ui) -> Result<Exi
     let mut rows: BTreeMap<&EvalId, SummaryRow> = BTreeMap::new();
     let mut problems = Problems::default();
     if !(is_same_set && old_config_is_in_force && ways.values().all(|way| *way != Way::Read)) {
-        let monitor = Arc::new(Monitor::default());
-        stop_on_signal(&monitor)?;
+        let monitor = rs_cli::stoppable()?;
         rows = build(plan, arguments, &ways, DATABASE_LIMITS, &monitor, &mut problems, ui)?;
         summary.read_bytes = monitor.done_bytes.load(Ordering::Relaxed);
     }
@@ -138,9 +137,7 @@ fn build<'a>(
     let on_malformed = if arguments.strict { OnMalformed::Stop } else { OnMalformed::Continue };
     let batches = batches(plan, &wanted);
     let to_read: BTreeSet<usize> = wanted.iter().flat_map(|evaluation| evaluation.files.iter().copied()).collect();
-    let mut progress = ui.progress("evaluating", to_read.iter().map(|at| plan.files[*at].size_bytes).sum());
-    let watched = Arc::clone(monitor);
-    progress.watch(move || watched.done_bytes.load(Ordering::Relaxed));
+    let progress = ui.watch("evaluating", to_read.iter().map(|at| plan.files[*at].size_bytes).sum(), monitor);
     let mut rows = BTreeMap::new();
     let use_of_entries = if arguments.force { UseOfEntries::Replaced } else { UseOfEntries::Used };
     let cache = plan.cache.as_ref().map(|folder| Cache::open(folder, now_nanos(), use_of_entries));
@@ -296,11 +293,6 @@ fn warn_of_unknown_tasks(plan: &Plan, evaluation: &PlannedEval, found: &Collecte
 
 pub(crate) fn stopped() -> CommandError {
     CommandError::environment("stopped before the end; the database is as it was")
-}
-
-fn stop_on_signal(monitor: &Arc<Monitor>) -> Result<(), CommandError> {
-    let monitor = Arc::clone(monitor);
-    rs_cli::on_interrupt(move || monitor.cancel.store(true, Ordering::Relaxed))
 }
 
 pub(crate) fn db_error(error: PointsDbError) -> CommandError {

@@ -16,7 +16,7 @@ pub use command_error::{CommandError, Exit, Kind};
 pub use common_args::{ColorChoice, CommonArgs};
 pub use environment::Environment;
 pub use format::{Format, OutputArgs, Report, check_output, print_text, write_whole};
-pub use interrupt::on_interrupt;
+pub use interrupt::stoppable;
 pub use program::{Program, main};
 pub use progress::Progress;
 pub use table::{Cell, Column, Cut, Table};

@@ -1,6 +1,10 @@
 //! What a command says: results on standard output, everything else on standard error.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rs_core::monitor::Monitor;
 
 use crate::command_error::{CommandError, Kind};
 use crate::common_args::{ColorChoice, CommonArgs};
@@ -128,8 +132,18 @@ impl Ui {
 
     /// Progress over `total_bytes`, shown once the work takes over a second.
     #[must_use]
-    pub fn progress(&self, what: &str, total_bytes: u64) -> Progress {
+    fn progress(&self, what: &str, total_bytes: u64) -> Progress {
         if self.is_quiet { Progress::hidden() } else { Progress::new(what, total_bytes, self.screen.is_live) }
+    }
+
+    /// Progress over `total_bytes` of those that a monitor counts from now on.
+    #[must_use]
+    pub fn watch(&self, what: &str, total_bytes: u64, monitor: &Arc<Monitor>) -> Progress {
+        let mut progress = self.progress(what, total_bytes);
+        let watched = Arc::clone(monitor);
+        let before = watched.done_bytes.load(Ordering::Relaxed);
+        progress.watch(move || watched.done_bytes.load(Ordering::Relaxed).saturating_sub(before));
+        progress
     }
 
     fn say(&mut self, color: &str, label: &str, text: &str) {

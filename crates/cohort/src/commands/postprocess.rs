@@ -10,7 +10,7 @@ use rs_core::lock::{Lock, LockError};
 use rs_core::paths;
 
 use crate::postprocess::files::Files;
-use crate::postprocess::replace::{Mode, Replaced, stoppable};
+use crate::postprocess::replace::{Mode, Replaced};
 use crate::postprocess::report::{PostprocessReport, StepRow};
 use crate::postprocess::{compress, dedupe, rescore};
 use crate::scan;
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     let config = args.rescore.as_ref().map(|path| open_config(path, ui)).transpose()?;
     let mode = if args.dry_run { Mode::Show } else { Mode::Replace };
     let mut cohort = scan::open(&args.cohort, ui)?;
-    let monitor = stoppable()?;
+    let monitor = rs_cli::stoppable()?;
     let _lock = (mode == Mode::Replace).then(|| lock(&cohort)).transpose()?;
     let mut report = PostprocessReport {
         schema: "cohort.postprocess/1",

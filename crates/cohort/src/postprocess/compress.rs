@@ -14,7 +14,7 @@ use rs_core::zstd_frames::{Checksums, checksums};
 use rs_core::{atomic_file, paths};
 
 use super::files::{Files, OwnFile};
-use super::replace::{Mode, Replaced, Work, problem, progress, replace};
+use super::replace::{Mode, Replaced, Work, problem, replace};
 use super::report::{Problem, StepRow};
 
 /// What is to be done with a file.
@@ -61,7 +61,7 @@ pub(crate) fn run(
     }
     let n_repacked = works.iter().filter(|work| work.target == Target::Repacked).count();
     let total_bytes = works.iter().map(|work| work.original.size_bytes()).sum();
-    let watched = progress(ui, &format!("compressing {}", cohort.folder.display()), total_bytes, monitor);
+    let watched = ui.watch(&format!("compressing {}", cohort.folder.display()), total_bytes, monitor);
     let mut replaced = replace(works, mode, monitor)?;
     drop(watched);
     remove(leftovers, mode, &mut replaced)?;

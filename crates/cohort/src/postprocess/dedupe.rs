@@ -12,7 +12,7 @@ use rs_core::paths;
 use rs_core::rewrite::{Splice, Target};
 
 use super::files::Files;
-use super::replace::{Mode, Replaced, Work, progress, replace, stopped};
+use super::replace::{Mode, Replaced, Work, replace, stopped};
 use super::report::{Problem, StepRow};
 use crate::scan;
 
@@ -38,7 +38,7 @@ pub(crate) fn run(
             }
         })
         .collect();
-    let watched = progress(ui, &format!("reading {}", cohort.folder.display()), bytes_before, monitor);
+    let watched = ui.watch(&format!("reading {}", cohort.folder.display()), bytes_before, monitor);
     let found = duplicates::find(&candidates, &wanted, monitor);
     drop(watched);
     if monitor.is_cancelled() {
@@ -65,7 +65,7 @@ pub(crate) fn run(
         }
     }
     let total_bytes = works.iter().map(|work| work.original.size_bytes()).sum();
-    let watched = progress(ui, &format!("removing duplicates in {}", cohort.folder.display()), total_bytes, monitor);
+    let watched = ui.watch(&format!("removing duplicates in {}", cohort.folder.display()), total_bytes, monitor);
     let mut replaced = replace(works, mode, monitor)?;
     drop(watched);
     replaced.problems.extend(problems);

@@ -1,10 +1,7 @@
 //! Replaces raw files, small ones many at a time, each large one on all threads.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-
 use rayon::prelude::*;
-use rs_cli::{CommandError, Progress, Ui};
+use rs_cli::CommandError;
 use rs_core::monitor::Monitor;
 use rs_core::paths;
 use rs_core::rewrite::{self, Original, RewriteError, Target, Threads};
@@ -43,23 +40,6 @@ pub(crate) struct Replaced {
     pub(crate) bytes_after: u64,
     /// Those that stay as they were, and why.
     pub(crate) problems: Vec<Problem>,
-}
-
-/// A monitor that Ctrl-C stops.
-pub(crate) fn stoppable() -> Result<Arc<Monitor>, CommandError> {
-    let monitor = Arc::new(Monitor::default());
-    let watched = Arc::clone(&monitor);
-    rs_cli::on_interrupt(move || watched.cancel.store(true, Ordering::Relaxed))?;
-    Ok(monitor)
-}
-
-/// Shows how many bytes are done from now on, until it is dropped.
-pub(crate) fn progress(ui: &Ui, what: &str, total_bytes: u64, monitor: &Arc<Monitor>) -> Progress {
-    let mut progress = ui.progress(what, total_bytes);
-    let watched = Arc::clone(monitor);
-    let before = watched.done_bytes.load(Ordering::Relaxed);
-    progress.watch(move || watched.done_bytes.load(Ordering::Relaxed).saturating_sub(before));
-    progress
 }
 
 /// The user stopped the work.

@@ -15,7 +15,7 @@ use rs_core::rewrite::{Splice, Target};
 use rs_core::shape::Shape;
 
 use super::files::Files;
-use super::replace::{Mode, Replaced, Work, progress, replace, stopped};
+use super::replace::{Mode, Replaced, Work, replace, stopped};
 use super::report::{Example, ExampleVerdict, LeftAloneRow, Problem, RescoredRow, StepRow};
 
 /// Records shown one by one.
@@ -43,7 +43,7 @@ pub(crate) fn run(
         .map(|own| &cohort.files[own.at])
         .map(|file| Input { path: file.path.clone(), codec: file.codec, size_bytes: file.size_bytes })
         .collect();
-    let watched = progress(ui, &format!("reading {}", cohort.folder.display()), bytes_before, monitor);
+    let watched = ui.watch(&format!("reading {}", cohort.folder.display()), bytes_before, monitor);
     let scan = |file: usize| Scan::new(cohort, config, files.own[file].at);
     let visited = every_line::visit(&inputs, scan, monitor);
     drop(watched);
@@ -78,7 +78,7 @@ pub(crate) fn run(
         }
     }
     let total_bytes = works.iter().map(|work| work.original.size_bytes()).sum();
-    let watched = progress(ui, &format!("writing {}", cohort.folder.display()), total_bytes, monitor);
+    let watched = ui.watch(&format!("writing {}", cohort.folder.display()), total_bytes, monitor);
     let mut replaced = replace(works, mode, monitor)?;
     drop(watched);
     replaced.problems.extend(problems);

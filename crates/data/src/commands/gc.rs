@@ -60,7 +60,7 @@ struct Row {
 
 pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     args.output.check()?;
-    let monitor = work::stoppable()?;
+    let monitor = rs_cli::stoppable()?;
     let mut library = Library::open_named(&args.data)?;
     // Whatever is wrong with what was typed is found before any work.
     let open = || library.remote(args.remote.as_deref(), &Options::default());

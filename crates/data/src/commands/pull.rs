@@ -119,7 +119,7 @@ impl Row {
 }
 
 pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
-    let monitor = work::stoppable()?;
+    let monitor = rs_cli::stoppable()?;
     let Plan { mut library, common, wanted: Items { items, groups }, existing } = plan(&args.what, ui)?;
     common.output.check()?;
     // Whatever is wrong with what was typed is found before any work.

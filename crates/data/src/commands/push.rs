@@ -92,7 +92,7 @@ struct Row {
 }
 
 pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
-    let monitor = work::stoppable()?;
+    let monitor = rs_cli::stoppable()?;
     let (common, cohorts, dataset) = match &args.what {
         What::Cohort { folders, common } => (common, folders.clone(), None),
         What::Dataset { file, raw, common } => {

@@ -82,7 +82,7 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     let target: &Path = &args.target.components().collect::<PathBuf>();
     let is_json = target.extension().is_some_and(|extension| extension == "json");
     args.output.check()?;
-    let mut status = Status { remote: args.remote.clone(), ..Status::new(work::stoppable()?) };
+    let mut status = Status { remote: args.remote.clone(), ..Status::new(rs_cli::stoppable()?) };
     if is_json && !target.ends_with(EVALS_FILE) {
         let dataset = Dataset::open(target)?;
         status.wanted = dataset.cohorts.iter().map(|(path, _)| folder_of(path).to_owned()).collect();

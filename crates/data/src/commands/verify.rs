@@ -26,7 +26,6 @@ use crate::items::Items;
 use crate::library::Library;
 use crate::remote::Options;
 use crate::seen::Seen;
-use crate::work;
 
 /// Hash every byte of what is here, or of what a remote has, and tell what is damaged.
 ///
@@ -82,7 +81,7 @@ struct Damaged {
 
 pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     args.output.check()?;
-    let monitor = work::stoppable()?;
+    let monitor = rs_cli::stoppable()?;
     if args.repair && args.remote.is_some() {
         return Err(CommandError::input("what is damaged in a remote cannot be repaired from it")
             .hint("where the blobs here are good, remove the remote's and push again"));

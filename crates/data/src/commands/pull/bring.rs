@@ -66,7 +66,7 @@ impl Bringing<'_> {
     ) -> Result<(), CommandError> {
         self.library.store.make_partial_folder()?;
         let total = to_fetch.iter().map(|blob| blob.size_bytes).sum();
-        let progress = work::progress(ui, "fetching", total, self.monitor);
+        let progress = ui.watch("fetching", total, self.monitor);
         let store = items::Local(&self.library.store);
         let results = transfer::fetch_all(remote, to_fetch, &store, &Options::default(), self.monitor);
         drop(progress);
@@ -94,7 +94,7 @@ impl Bringing<'_> {
         let (ready, others): (Vec<&Item>, Vec<&Item>) =
             to_extract.iter().partition(|item| store.has(&item.blob) == Some(item.size_bytes));
         others.into_iter().for_each(|item| self.rows[item.group].leave_packed(item));
-        let progress = work::progress(ui, "unpacking", ready.iter().map(|item| item.raw_bytes()).sum(), self.monitor);
+        let progress = ui.watch("unpacking", ready.iter().map(|item| item.raw_bytes()).sum(), self.monitor);
         let results = items::unpack_all(self.library, self.lock, &ready, seen, self.monitor);
         drop(progress);
         let mut failure = None;

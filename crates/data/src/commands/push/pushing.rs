@@ -128,7 +128,7 @@ impl Pushing<'_> {
             }
         }
         let unknown_bytes = to_hash.iter().filter(|(_, _, is)| *is).map(|(_, look, _)| look.raw_bytes()).sum();
-        let _progress = work::progress(ui, "looking", unknown_bytes, self.monitor);
+        let _progress = ui.watch("looking", unknown_bytes, self.monitor);
         let mut to_hash = to_hash.into_iter();
         let mut found = Vec::new();
         for opened in cohorts {
@@ -188,7 +188,7 @@ impl Pushing<'_> {
         ui: &mut Ui,
     ) -> Result<Vec<(Content, BlobId, u64)>, CommandError> {
         let raw_bytes = to_pack.iter().map(|one| one.look.raw_bytes()).sum();
-        let progress = work::progress(ui, "packing", raw_bytes, self.monitor);
+        let progress = ui.watch("packing", raw_bytes, self.monitor);
         let store = &self.library.store;
         let pack_one = |one: &ToPack<'_>| -> Result<(Temporary, Packed), PackError> {
             let mut temporary = store.temporary()?;
@@ -238,7 +238,7 @@ impl Pushing<'_> {
             }
         }
         let total = to_send.iter().map(|blob| blob.size_bytes).sum();
-        let progress = work::progress(ui, "sending", total, self.monitor);
+        let progress = ui.watch("sending", total, self.monitor);
         let results = transfer::send_all(self.remote.remote.as_ref(), &to_send, &Options::default(), self.monitor);
         drop(progress);
         let mut sent_bytes = BTreeMap::new();
@@ -285,7 +285,7 @@ impl Pushing<'_> {
                 let mut needs = Needs::default();
                 needs.add(self.library.store.folder(), look.raw_bytes())?;
                 needs.require("the packed database")?;
-                let progress = work::progress(ui, "packing", look.raw_bytes(), self.monitor);
+                let progress = ui.watch("packing", look.raw_bytes(), self.monitor);
                 let mut temporary = self.library.store.temporary()?;
                 let packed = pack::pack_file(&dataset.db, &mut temporary.file, self.monitor).map_err(pack_error)?;
                 self.library.store.adopt(temporary.path(), &packed.blob)?;

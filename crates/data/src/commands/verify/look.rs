@@ -40,7 +40,7 @@ impl Looking<'_> {
         ui: &mut Ui,
     ) -> Result<(), CommandError> {
         let open: Vec<&Thing<'_>> = things.iter().filter(|thing| pass.finding(&thing.key).is_none()).collect();
-        let _progress = work::progress(ui, "verifying", open.iter().map(|thing| thing.bytes).sum(), self.monitor);
+        let _progress = ui.watch("verifying", open.iter().map(|thing| thing.bytes).sum(), self.monitor);
         for several in open.chunks(SIDE_BY_SIDE) {
             let look = |thing: &&Thing<'_>| (!self.is_over()).then(|| self.hash(thing, seen));
             let findings: Vec<_> = several.par_iter().map(look).collect();
@@ -130,7 +130,7 @@ impl Looking<'_> {
                 _ => None,
             })
             .collect();
-        let _progress = work::progress(ui, "verifying", open.iter().map(|(thing, _)| thing.bytes).sum(), self.monitor);
+        let _progress = ui.watch("verifying", open.iter().map(|(thing, _)| thing.bytes).sum(), self.monitor);
         let options = Options::default();
         // Time is looked at between two lots: then they are small.
         let at_once = if self.deadline.is_some() { options.parallel } else { SIDE_BY_SIDE };

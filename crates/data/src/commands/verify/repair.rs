@@ -73,7 +73,7 @@ impl Repair<'_> {
         }
         self.library.store.make_partial_folder()?;
         let total_bytes = to_fetch.iter().map(|wanted| wanted.size_bytes).sum();
-        let progress = work::progress(ui, "fetching", total_bytes, self.monitor);
+        let progress = ui.watch("fetching", total_bytes, self.monitor);
         let store = items::Local(&self.library.store);
         let remote = self.remote.remote.as_ref();
         let results = transfer::fetch_all(remote, &to_fetch, &store, &Options::default(), self.monitor);
