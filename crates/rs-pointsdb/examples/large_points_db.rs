@@ -36,6 +36,9 @@ const TASKS: [&str; 12] = [
     "sort",
 ];
 
+/// Evaluations of a cohort.
+const COHORT_EVALUATIONS: usize = 6;
+
 /// Tokens after which a trial is truncated.
 const CONTEXT_TOKENS: u32 = 16_384;
 
@@ -71,13 +74,21 @@ fn make(
     let began = Instant::now();
     let mut builder = Builder::create(out, Old::Ignored, Limits { threads: 0 })?;
     let mut took = began.elapsed();
-    for number in 0..n_evaluations {
-        let mut random = Rng::with_seed(u64::from(number));
-        // 0 for the worst, nearly 1 for the best.
-        let skill = f64::from(number) / f64::from(n_evaluations);
-        let points: Vec<Point> = (0..n_points).map(|at| point(at, n_samples, skill, &mut random)).collect();
+    let numbers: Vec<u32> = (0..n_evaluations).collect();
+    // As `evaluate` does it: the evaluations of a cohort together.
+    for cohort in numbers.chunks(COHORT_EVALUATIONS) {
+        let made: Vec<(EvalRow, Vec<Point>)> = cohort
+            .iter()
+            .map(|&number| {
+                let mut random = Rng::with_seed(u64::from(number));
+                // 0 for the worst, nearly 1 for the best.
+                let skill = f64::from(number) / f64::from(n_evaluations);
+                let points = (0..n_points).map(|at| point(at, n_samples, skill, &mut random)).collect();
+                (evaluation(number, u64::from(n_points) * u64::from(n_samples)), points)
+            })
+            .collect();
         let began = Instant::now();
-        builder.append([(&evaluation(number, u64::from(n_points) * u64::from(n_samples)), points.as_slice())])?;
+        builder.append(made.iter().map(|(row, points)| (row, points.as_slice())))?;
         took += began.elapsed();
     }
     let began = Instant::now();

@@ -77,7 +77,8 @@ fn count_lists<'a>(values: impl Iterator<Item = Option<&'a [u32]>>) -> ArrayRef 
 fn spectra<'a>(values: impl Iterator<Item = Option<&'a [f32]>>) -> ArrayRef {
     let mut builder = ListBuilder::new(Float32Builder::new());
     for list in values {
-        builder.append_option(list.map(|list| list.iter().copied().map(Some)));
+        builder.values().append_slice(list.unwrap_or_default());
+        builder.append(list.is_some());
     }
     Arc::new(builder.finish())
 }
