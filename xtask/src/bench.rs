@@ -21,9 +21,9 @@ pub(crate) struct Arguments {
     /// What to measure.
     #[arg(value_enum, default_value_t = Name::Evaluate)]
     name: Name,
-    /// Measure on large fixtures instead of the real data (over 5 GB on disk, and four times that while it runs).
-    #[arg(long)]
-    large: bool,
+    /// What `evaluate` and `data` are measured on.
+    #[arg(long, value_enum, default_value_t = Size::Real)]
+    on: Size,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -36,12 +36,14 @@ enum Name {
     Analyze,
 }
 
-/// What it runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What it runs on. In fixtures, `evaluate` also finds the tokens and spectra of one model's prompts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Size {
-    /// The real data, unpacked.
+    /// The real data, unpacked; without it medium fixtures.
     Real,
-    /// Large fixtures.
+    /// Medium fixtures.
+    Medium,
+    /// Large fixtures: over 5 GB on disk, and four times that while it runs.
     Large,
 }
 
@@ -52,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     setup::run()?;
     let folder = workspace::root().join("target").join("bench");
     fs_err::create_dir_all(&folder)?;
-    let size = if arguments.large { Size::Large } else { Size::Real };
+    let size = arguments.on;
     match arguments.name {
         Name::Evaluate => evaluate::run(&folder, size),
         Name::Data => data::run(&folder, size),

@@ -145,6 +145,10 @@ fn scan(file: &Path, range: std::ops::Range<u64>, traces: Traces) -> std::io::Re
 }
 
 fn line(line: &[u8], traces: Traces, trace: &mut Vec<u8>) -> std::io::Result<Sums> {
+    let line = line.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(line);
+    if line.trim_ascii().is_empty() {
+        return Ok(Sums::default());
+    }
     let record: Record<'_> = serde_json::from_slice(line)?;
     let parts = [record.reasoning.as_deref(), record.response.as_deref()];
     let mut sums = Sums {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::subjects::{Subject, prepare_once};
 use crate::process;
 
+const BYTE_ORDER_MARK: &[u8] = "\u{FEFF}".as_bytes();
 /// Files of [`Arrangement::ManyFiles`].
 const N_FILES: usize = 2_000;
 
@@ -79,6 +80,10 @@ fn deal(subject: &Subject, run: &Path, n_files: usize) -> io::Result<()> {
             line.clear();
             if source.read_until(b'\n', &mut line)? == 0 {
                 break;
+            }
+            // A mark that began its own file would stand inside another.
+            if line.starts_with(BYTE_ORDER_MARK) {
+                line.drain(..BYTE_ORDER_MARK.len());
             }
             if line.last() != Some(&b'\n') {
                 line.push(b'\n');

@@ -8,10 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use rs_fixtures::Scale;
-
 use super::measure::{Figures, compare, measure, median, shell};
-use super::subjects::{fixtures, prepare_once, real};
+use super::subjects::{chosen, prepare_once};
 use super::{N_PAIRS, Size, build, n_threads};
 use crate::Outcome;
 use crate::process;
@@ -77,13 +75,7 @@ struct Bench {
 
 impl Bench {
     fn new(folder: &Path, size: Size) -> Result<Self, Box<dyn std::error::Error>> {
-        let subject = match size {
-            Size::Large => fixtures(folder, Scale::Large)?,
-            Size::Real => match real(folder)? {
-                Some(subject) => subject,
-                None => fixtures(folder, Scale::Medium)?,
-            },
-        };
+        let subject = chosen(folder, size)?;
         let set = subject.dataset.with_extension("");
         let work = folder.join("data");
         remove_if_there(&work)?;

@@ -6,11 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::process::ExitCode;
 
-use rs_fixtures::Scale;
-
 use super::arrangements::{self, Arrangement};
 use super::measure::{Figures, compare, shell};
-use super::subjects::{Subject, fixtures, packed_real, real};
+use super::subjects::{Subject, chosen, packed_real};
 use super::{N_PAIRS, Size, build, fresh, n_threads};
 use crate::Outcome;
 use crate::workspace::{self, Profile};
@@ -33,13 +31,7 @@ struct Line {
 pub(super) fn run(folder: &Path, size: Size) -> Outcome {
     build(&["-p", "evaluate", "-p", "data", "--bins"])?;
     build(&["-p", "rs-pointsdb", "-p", "rs-forensics", "--examples"])?;
-    let subject = match size {
-        Size::Large => arrangements::plain(folder, &fixtures(folder, Scale::Large)?)?,
-        Size::Real => match real(folder)? {
-            Some(subject) => subject,
-            None => arrangements::plain(folder, &fixtures(folder, Scale::Medium)?)?,
-        },
-    };
+    let subject = arrangements::plain(folder, &chosen(folder, size)?)?;
     let megabytes = subject.bytes()? as f64 / 1e6;
     say!("{}: {megabytes:.0} MB in {} files, {} threads\n", subject.name, subject.files.len(), n_threads());
     say!("{:<44}{:>10}{:>9}{:>8}{:>8}{:>8}", "evaluate, against", "evaluate s", "peer s", "ratio", "goal", "peak MB");
@@ -173,13 +165,8 @@ impl Bench<'_> {
 
     /// The subject in `.zst` files.
     fn zst(&self, size: Size) -> Result<Subject, Box<dyn std::error::Error>> {
-        match size {
-            Size::Real => match packed_real(self.folder)? {
-                Some(packed) => Ok(packed),
-                None => Ok(arrangements::compressed(self.folder, self.subject)?),
-            },
-            Size::Large => Ok(arrangements::compressed(self.folder, self.subject)?),
-        }
+        let packed = if size == Size::Real { packed_real(self.folder)? } else { None };
+        Ok(packed.map_or_else(|| arrangements::compressed(self.folder, self.subject), Ok)?)
     }
 
     /// The subject in blobs.

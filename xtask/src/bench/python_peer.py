@@ -10,8 +10,10 @@ from multiprocessing import Pool
 
 def read(path):
     points = defaultdict(lambda: [0, 0, 0, 0, 0.0, 0, 0])
-    with open(path, encoding="utf-8") as lines:
+    with open(path, encoding="utf-8-sig") as lines:
         for line in lines:
+            if not line.strip():
+                continue
             record = json.loads(line)
             params = json.dumps(record["params"], sort_keys=True)
             point = points[record["model"], record["template"], record["sampler"], record["base_task"], params]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rs_fixtures::{DEFAULT_SEED, FixtureModel, Scale};
 
+use super::Size;
 use crate::workspace;
 
 /// Real data, where a checkout has it beside it.
@@ -35,8 +36,17 @@ impl Subject {
     }
 }
 
+/// What is measured on.
+pub(super) fn chosen(folder: &Path, size: Size) -> Result<Subject, Box<dyn std::error::Error>> {
+    match size {
+        Size::Real => real(folder)?.map_or_else(|| fixtures(folder, Scale::Medium), Ok),
+        Size::Medium => fixtures(folder, Scale::Medium),
+        Size::Large => fixtures(folder, Scale::Large),
+    }
+}
+
 /// The real data, unpacked below the bench folder, if there is any.
-pub(super) fn real(folder: &Path) -> io::Result<Option<Subject>> {
+fn real(folder: &Path) -> io::Result<Option<Subject>> {
     let real = workspace::root().join(REAL_DATA);
     if !real.join("data").join("rg.json").is_file() {
         note!("bench: no real data, because {REAL_DATA} is not there");
@@ -59,7 +69,7 @@ pub(super) fn packed_real(folder: &Path) -> io::Result<Option<Subject>> {
 }
 
 /// Writes fixtures below the bench folder, unless they are there.
-pub(super) fn fixtures(folder: &Path, scale: Scale) -> Result<Subject, Box<dyn std::error::Error>> {
+fn fixtures(folder: &Path, scale: Scale) -> Result<Subject, Box<dyn std::error::Error>> {
     let (name, root) = match scale {
         Scale::Small => ("fixtures, small", folder.join("small")),
         Scale::Medium => ("fixtures, medium", folder.join("medium")),
