@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use rs_charts::Series;
-use rs_cli::{CommandError, CommonArgs, Ui};
+use rs_cli::{Cell, Column, CommandError, CommonArgs, Table, Ui};
 use rs_core::filters::{Filters, Key};
 use rs_core::statistics::Confidence;
 use rs_pointsdb::queries::groups::{self, EvalName};
@@ -109,6 +109,19 @@ impl Divided {
         });
         Ok(())
     }
+}
+
+/// A table whose rows begin as [`row`] makes them: the split, where there is one, and the series.
+pub(crate) fn table(split: Option<&str>, series: &str, more: impl IntoIterator<Item = Column>) -> Table {
+    let split = split.map(|name| Column::elastic(name.to_owned(), 10));
+    let series = Column::elastic(series.to_owned(), 12);
+    Table::new(split.into_iter().chain([series]).chain(more).collect())
+}
+
+/// A row of a part in such a table.
+pub(crate) fn row(part: &Part, more: impl IntoIterator<Item = Cell>) -> Vec<Cell> {
+    let split = part.split.as_ref().map(|split| Cell::Text(dimension::plain(split)));
+    split.into_iter().chain([Cell::Text(part.label.clone())]).chain(more).collect()
 }
 
 /// In the order of their values: splits, then series.

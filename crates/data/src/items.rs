@@ -222,8 +222,7 @@ pub(crate) fn unpack_all(
     monitor: &Monitor,
 ) -> Vec<Result<(), PackError>> {
     let bytes_of = |item: &&Item| item.raw_bytes();
-    let mut waiting = items.iter();
-    in_batches(
+    let results = in_batches(
         items,
         bytes_of,
         |batch| each(batch, bytes_of, |item| unpack(&library.store, item, monitor)),
@@ -239,17 +238,16 @@ pub(crate) fn unpack_all(
                 }
             }
             let mut settled = pack::settle(unpacked).into_iter();
-            // So that the files' times will tell whether somebody changes them.
-            std::thread::sleep(FINE_GRAIN);
-            let results = others.into_iter().zip(waiting.by_ref()).map(|(other, item)| {
-                other.or_else(|| settled.next()).unwrap_or(Err(PackError::Cancelled))?;
-                learn(item, seen)
-            });
-            let results = results.collect();
-            seen.save(library, Some(lock));
-            results
+            let results = others.into_iter().map(|other| other.or_else(|| settled.next()));
+            results.map(|result| result.unwrap_or(Err(PackError::Cancelled))).collect()
         },
-    )
+    );
+    // So that the files' times will tell whether somebody changes them.
+    std::thread::sleep(FINE_GRAIN);
+    let learnt = |(result, item): (Result<(), PackError>, &&Item)| result.and_then(|()| learn(item, seen));
+    let results = results.into_iter().zip(items).map(learnt).collect();
+    seen.save(library, Some(lock));
+    results
 }
 
 /// Unpacks an item's blob beside its place; a database into its place.

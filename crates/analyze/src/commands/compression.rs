@@ -7,7 +7,6 @@ use rs_pointsdb::queries::forensics::{self, CompressionSums};
 use rs_pointsdb::queries::meta;
 use serde::Serialize;
 
-use crate::dimension;
 use crate::pictures::{Colours, Drawn};
 use crate::series::{self, Part, SeriesArgs};
 
@@ -133,33 +132,29 @@ fn row(sums: &CompressionSums, part: Part, z: f64) -> Row {
 
 impl Report for CompressionReport {
     fn tables(&self) -> Vec<Table> {
-        let split = self.split.clone().map(|name| Column::elastic(name, 10));
-        let columns = split.into_iter().chain([
-            Column::elastic(self.series.clone(), 12),
+        let columns = [
             Column::fixed("outcome"),
             Column::fixed("traces"),
             Column::fixed("tokens"),
             Column::fixed("bytes").rank(1),
             Column::fixed("compressed"),
             Column::fixed("ratio"),
-        ]);
-        let mut table = Table::new(columns.collect());
+        ];
+        let mut table = series::table(self.split.as_deref(), &self.series, columns);
         for row in &self.rows {
             let ratio = match (row.ratio, row.ratio_lower.zip(row.ratio_upper)) {
                 (Some(ratio), Some(ends)) => Cell::Between(ratio, ends, 3),
                 (ratio, _) => Cell::option(ratio, |ratio| Cell::Number(ratio, 3)),
             };
-            let split = row.part.split.as_ref().map(|split| Cell::Text(dimension::plain(split)));
-            let cells = split.into_iter().chain([
-                Cell::Text(row.part.label.clone()),
+            let cells = [
                 Cell::Text(row.outcome.to_owned()),
                 Cell::Count(row.n),
                 Cell::option(row.mean_tokens, |tokens| Cell::Number(tokens, 0)),
                 Cell::Number(row.mean_bytes, 0),
                 Cell::Number(row.mean_compressed_bytes, 0),
                 ratio,
-            ]);
-            table.rows.push(cells.collect());
+            ];
+            table.rows.push(series::row(&row.part, cells));
         }
         vec![table]
     }

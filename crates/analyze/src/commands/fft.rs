@@ -5,7 +5,6 @@ use rs_cli::{Cell, Column, CommandError, CommonArgs, Exit, Report, Table, Ui};
 use rs_pointsdb::queries::forensics;
 use serde::Serialize;
 
-use crate::dimension;
 use crate::pictures::{Colours, Drawn};
 use crate::series::{self, Part, SeriesArgs};
 
@@ -77,14 +76,7 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
 
 impl FftReport {
     fn columns(&self, more: impl IntoIterator<Item = Column>) -> Table {
-        let split = self.split.clone().map(|name| Column::elastic(name, 10));
-        let series = Column::elastic(self.series.clone(), 12);
-        Table::new(split.into_iter().chain([series]).chain(more).collect())
-    }
-
-    fn row(part: &Part, more: impl IntoIterator<Item = Cell>) -> Vec<Cell> {
-        let split = part.split.as_ref().map(|split| Cell::Text(dimension::plain(split)));
-        split.into_iter().chain([Cell::Text(part.label.clone())]).chain(more).collect()
+        series::table(self.split.as_deref(), &self.series, more)
     }
 }
 
@@ -104,7 +96,7 @@ impl Report for FftReport {
                     Cell::Number(mean(deviations), 2),
                     Cell::Count(row.points),
                 ];
-                table.rows.push(Self::row(&row.part, cells));
+                table.rows.push(series::row(&row.part, cells));
             }
         }
         vec![table]
@@ -115,7 +107,7 @@ impl Report for FftReport {
         for row in &self.spectra {
             for ((frequency, mean), deviation) in self.frequencies.iter().zip(&row.mean).zip(&row.deviation) {
                 let numbers = [*frequency, *mean, *deviation].map(|number| Cell::Number(number, 4));
-                table.rows.push(Self::row(&row.part, numbers.into_iter().chain([Cell::Count(row.points)])));
+                table.rows.push(series::row(&row.part, numbers.into_iter().chain([Cell::Count(row.points)])));
             }
         }
         Some(table)

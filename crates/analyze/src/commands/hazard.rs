@@ -6,7 +6,6 @@ use rs_core::statistics::{self, HazardBin, hazard_curves};
 use rs_pointsdb::queries::forensics;
 use serde::Serialize;
 
-use crate::dimension;
 use crate::pictures::{Colours, Drawn};
 use crate::series::{self, Part, SeriesArgs};
 
@@ -142,14 +141,7 @@ fn curve(part: Part, bins: &[HazardBin], width: u64) -> Curve {
 
 impl HazardReport {
     fn columns(&self, more: impl IntoIterator<Item = Column>) -> Table {
-        let split = self.split.clone().map(|name| Column::elastic(name, 10));
-        let series = Column::elastic(self.series.clone(), 12);
-        Table::new(split.into_iter().chain([series]).chain(more).collect())
-    }
-
-    fn row(part: &Part, more: impl IntoIterator<Item = Cell>) -> Vec<Cell> {
-        let split = part.split.as_ref().map(|split| Cell::Text(dimension::plain(split)));
-        split.into_iter().chain([Cell::Text(part.label.clone())]).chain(more).collect()
+        series::table(self.split.as_deref(), &self.series, more)
     }
 }
 
@@ -174,7 +166,7 @@ impl Report for HazardReport {
             ));
         for Curve { part, n, correct, incorrect, truncated, median_tokens, bins: of_curve } in &self.curves {
             let share = |count: u64| if *n > 0 { Cell::Ratio(count as f64 / *n as f64) } else { Cell::Empty };
-            curves.rows.push(Self::row(
+            curves.rows.push(series::row(
                 part,
                 [
                     Cell::Count(*n),
@@ -189,7 +181,7 @@ impl Report for HazardReport {
                 of_curve.iter().enumerate().filter(|(at, _)| (at + 1).is_power_of_two() || at + 1 == of_curve.len());
             for (_, bin) in shown {
                 let hazard = |share: &Share| Cell::Between(share.value, (share.lower, share.upper), 3);
-                bins.rows.push(Self::row(
+                bins.rows.push(series::row(
                     part,
                     [
                         Cell::Count(bin.to_tokens),
@@ -232,7 +224,7 @@ impl Report for HazardReport {
                 let shares = [right.value, right.lower, right.upper, wrong.value, wrong.lower, wrong.upper];
                 let curves = [bin.survival, bin.incidence_correct, bin.incidence_incorrect];
                 let numbers = shares.into_iter().chain(curves).map(|number| Cell::Number(number, 4));
-                table.rows.push(Self::row(&curve.part, counts.map(Cell::Count).into_iter().chain(numbers)));
+                table.rows.push(series::row(&curve.part, counts.map(Cell::Count).into_iter().chain(numbers)));
             }
         }
         Some(table)
