@@ -118,6 +118,7 @@ fn percentile(sorted: &[f64], share: f64) -> f64 {
 mod tests {
     use super::*;
     use rand_distr::Binomial;
+    use rayon::prelude::*;
 
     fn tasks(counts: &[(f64, f64)]) -> Vec<TaskTrials> {
         counts.iter().map(|(successes, trials)| TaskTrials { successes: *successes, trials: *trials }).collect()
@@ -150,19 +151,20 @@ mod tests {
         let truth = geometric_mean(shares.into_iter());
         let mut random = ChaCha8Rng::seed_from_u64(1);
         for n_trials in [60_u32, 400] {
-            let mut n_covered = 0;
-            for _ in 0..2000 {
-                let counts: Vec<(f64, f64)> = shares
-                    .iter()
-                    .map(|share| {
-                        let right = Binomial::new(u64::from(n_trials), *share).expect("a share").sample(&mut random);
-                        (right as f64, f64::from(n_trials))
-                    })
-                    .collect();
-                let interval = reason_score(&tasks(&counts), Confidence::default()).expect("defined").interval;
-                n_covered += u32::from(interval.lower <= truth && truth <= interval.upper);
-            }
-            let coverage = f64::from(n_covered) / 2000.0;
+            let mut counts = || -> Vec<(f64, f64)> {
+                let draw = |share: &f64| {
+                    let right = Binomial::new(u64::from(n_trials), *share).expect("a share").sample(&mut random);
+                    (right as f64, f64::from(n_trials))
+                };
+                shares.iter().map(draw).collect()
+            };
+            let evaluations: Vec<Vec<(f64, f64)>> = (0..2000).map(|_| counts()).collect();
+            let is_covered = |counts: &&Vec<(f64, f64)>| {
+                let interval = reason_score(&tasks(counts), Confidence::default()).expect("defined").interval;
+                interval.lower <= truth && truth <= interval.upper
+            };
+            let n_covered = evaluations.par_iter().filter(is_covered).count();
+            let coverage = n_covered as f64 / 2000.0;
             assert!((0.93..=0.97).contains(&coverage), "{n_trials} trials a task: {coverage}");
         }
     }
