@@ -5,3 +5,6 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     rs_cli::main::<analyze::Arguments>()
 }
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -265,6 +265,8 @@ impl Table {
         let texts = self.texts();
         let (widths, cut) = self.fit(&texts, width);
         let mut table = comfy_table::Table::new();
+        // It would ask the terminal for its width once for every cell, and is told all widths.
+        table.force_no_tty();
         table.load_preset(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         let shown: Vec<usize> = (0..self.columns.len()).filter(|at| widths[*at] > 0).collect();
         table.set_header(shown.iter().map(|at| shorten(&self.columns[*at].name, widths[*at])));

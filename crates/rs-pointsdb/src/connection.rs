@@ -84,11 +84,28 @@ fn config(limits: Limits) -> duckdb::Result<Config> {
     if limits.threads == 0 { Ok(config) } else { config.threads(i64::try_from(limits.threads).unwrap_or(1)) }
 }
 
+/// Rows that DuckDB writes and reads as one piece. Its own choice, 122,880, makes one piece or two of most databases, which
+/// are gathered whole before they are written: 160,500 points of 100 samples took 1.4 times as much memory and 1.1 to 1.4
+/// times as long.
+const ROW_GROUP_SIZE: u32 = 16_384;
+
 /// Opens a new file for writing. It must not be open in this process.
 pub(crate) fn open_new(path: &Path, limits: Limits) -> Result<Connection, PointsDbError> {
-    let open = || Connection::open_with_flags(path, config(limits)?);
+    let quoted = path.to_string_lossy().replace('\'', "''");
+    let open = || {
+        // Only what is attached can be told its row groups.
+        let connection = Connection::open_in_memory_with_flags(config(limits)?)?;
+        connection.execute_batch(&format!(
+            "SET temp_directory = '{quoted}.tmp';
+            ATTACH '{quoted}' AS \"{NEW}\" (ROW_GROUP_SIZE {ROW_GROUP_SIZE}); USE \"{NEW}\""
+        ))?;
+        Ok(connection)
+    };
     open().map_err(|source| PointsDbError::DuckDb { path: path.to_owned(), source })
 }
+
+/// What a new database is attached as: no schema has such a name.
+const NEW: &str = "/new";
 
 /// Opens a PointsDB for reading.
 ///
@@ -109,7 +126,7 @@ pub fn open_to_read(path: &Path, limits: Limits) -> Result<Connection, PointsDbE
     Ok(connection)
 }
 
-/// What an old database is attached as. DuckDB calls the new one as its file, whose name can have no slash.
+/// What an old database is attached as.
 pub(crate) const OLD: &str = "/old";
 
 /// Attaches a PointsDB of any schema version for reading, under the name [`OLD`]; the user calls it `target`.
