@@ -7,11 +7,12 @@ mod matrix;
 mod names;
 mod pictures;
 mod series;
+mod views;
 
 use clap::{Parser, Subcommand};
 use rs_cli::{CommandError, CommonArgs, Exit, Program, Ui};
 // What a command is asked about, under the names that commands know it by.
-use rs_query::{selection, source};
+use rs_query::{names, selection, source};
 
 /// Answers questions about evaluated datasets.
 ///

@@ -104,13 +104,7 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
     selection::check(&source, &filters)?;
     args.by.check(&source)?;
     let all = groups::eval_names(&source.connection, &Filters::default()).map_err(|error| source.error(error))?;
-    let chosen: Vec<&EvalName> = args.evals.iter().map(|typed| names::find(&all, typed)).collect::<Result<_, _>>()?;
-    for (at, name) in chosen.iter().enumerate() {
-        if chosen[..at].contains(name) {
-            let EvalName { eval_id, label, .. } = name;
-            return Err(CommandError::input(format!("{eval_id} ({label}) is named twice")));
-        }
-    }
+    let chosen = names::find_all(&all, &args.evals)?;
     let keys = args.by.keys();
     let mut comparisons = Vec::new();
     for second in &chosen[1..] {

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use rs_cli::{Cell, Column, CommandError, CommonArgs, Exit, Table, Ui};
-use rs_core::filters::{Condition, Filters, Key, Test};
-use rs_pointsdb::queries::{self, EvalSummary};
+use rs_core::filters::Filters;
+use rs_pointsdb::queries::groups::{self, EvalName};
 use rs_pointsdb::samples::{self, Differences, SampleRow};
-use rs_query::{SelectionArgs, Source, selection};
+use rs_query::{SelectionArgs, Source, names, selection};
 use serde::Serialize;
 
 use crate::output::{Extent, Format, RecordOutputArgs, SampleDocument, raw_lines, status};
@@ -21,7 +21,7 @@ use crate::records::{self, Found, check_places};
 pub(crate) struct Args {
     /// A dataset file or a database.
     dataset: PathBuf,
-    /// The one evaluation: its id, or model+template+sampler.
+    /// The one evaluation: its id or the beginning of it, model+template+sampler, or (part of) its label.
     a: String,
     /// The other.
     b: String,
@@ -74,10 +74,9 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
     let source = Source::open(&args.dataset, common, ui)?;
     check_places(&source)?;
     selection::check(&source, &filters)?;
-    let (a, b) = (evaluation(&source, &args.a)?, evaluation(&source, &args.b)?);
-    if a.eval_id == b.eval_id {
-        return Err(CommandError::input(format!("`{}` and `{}` are one evaluation", args.a, args.b)));
-    }
+    let evals = groups::eval_names(&source.connection, &Filters::default()).map_err(|error| source.error(error))?;
+    let chosen = names::find_all(&evals, &[&args.a, &args.b])?;
+    let (a, b) = (chosen[0], chosen[1]);
     let mut found = samples::differences(&source.connection, &filters, [&a.eval_id, &b.eval_id], args.limit)
         .map_err(|error| source.error(error))?;
     if found.n_shared == 0 {
@@ -95,23 +94,14 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
     let mut records = records::read(&source, rows)?.into_iter();
     let mut a_better: Vec<Pair> = std::iter::from_fn(|| records.next().zip(records.next())).collect();
     let b_better = a_better.split_off(n_first);
-    print(args, &Diff { a: &a, b: &b, found, a_better: &a_better, b_better: &b_better }, ui)?;
+    print(args, &Diff { a, b, found, a_better: &a_better, b_better: &b_better }, ui)?;
     let all = a_better.iter().chain(&b_better).flat_map(|(a, b)| [a, b]);
     Ok(if records::tell_problems(all, &source, ui) { Exit::Negative } else { Exit::Done })
 }
 
-/// The evaluation that somebody typed.
-fn evaluation(source: &Source, typed: &str) -> Result<EvalSummary, CommandError> {
-    let condition = Condition { key: Key::Column("eval_id"), test: Test::AnyOf(vec![typed.into()]) };
-    let filters = Filters { conditions: vec![condition] };
-    selection::check(source, &filters)?;
-    let evals = queries::evals(&source.connection, &filters).map_err(|error| source.error(error))?;
-    evals.into_iter().next().ok_or_else(|| CommandError::input(format!("`{typed}` has no points here")))
-}
-
 struct Diff<'a> {
-    a: &'a EvalSummary,
-    b: &'a EvalSummary,
+    a: &'a EvalName,
+    b: &'a EvalName,
     found: Differences,
     a_better: &'a [Pair],
     b_better: &'a [Pair],
@@ -173,7 +163,7 @@ fn print(args: &Args, diff: &Diff<'_>, ui: &mut Ui) -> Result<(), CommandError> 
             args.output.print(ui, &raw_lines(all))
         }
         Format::Json => {
-            let eval = |eval: &EvalSummary| EvalDocument { eval_id: eval.eval_id.clone(), label: eval.label.clone() };
+            let eval = |eval: &EvalName| EvalDocument { eval_id: eval.eval_id.clone(), label: eval.label.clone() };
             let pairs = |pairs: &[Pair]| pairs.iter().map(|(a, b)| PairDocument { a: a.into(), b: b.into() }).collect();
             let found = &diff.found;
             let report = DiffReport {

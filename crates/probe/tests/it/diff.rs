@@ -101,16 +101,16 @@ fn raw_records_in_pairs() {
 #[test]
 fn what_cannot_be_compared() {
     let project = project();
-    assert_snapshot!(project.probe(&["diff", "data/d.json", "a+t+s", "a+t+s"]), @"
+    assert_snapshot!(project.probe(&["diff", "data/d.json", "a+t+s", "model A"]), @"
     exit code 2
     ----- stderr
-    error: `a+t+s` and `a+t+s` are one evaluation
+    error: 167a06 (Model a) is named twice
     ");
     assert_snapshot!(project.probe(&["diff", "data/d.json", "a+t+s", "c+t+s"]), @"
     exit code 2
     ----- stderr
-    error: nothing here has `eval_id` = `c+t+s`
-    hint: did you mean `a+t+s` or `b+t+s`?
+    error: no evaluation `c+t+s`
+    hint: known: Model a, 167a06, Model b, 8cd3f1
     ");
     let apart = Project::with_records(&(record("a", r#","index":0"#) + &record("b", r#","index":1"#)));
     assert_snapshot!(apart.probe(&["diff", "data/d.json", "a+t+s", "b+t+s"]), @"

@@ -10,7 +10,7 @@ const LEAST_DIGITS: usize = 2;
 
 /// The evaluation that is meant: by its id or the beginning of it, a longer prefix of the full hash, the identity, or the
 /// label, whole or a part that no other has, in any case.
-pub(crate) fn find<'a>(names: &'a [EvalName], typed: &str) -> Result<&'a EvalName, CommandError> {
+fn find<'a>(names: &'a [EvalName], typed: &str) -> Result<&'a EvalName, CommandError> {
     let lower = typed.to_lowercase();
     let by_identity = |name: &EvalName| eval_id::names(typed, &name.identity, name.context_tokens);
     let by_start = |name: &EvalName| typed.len() >= LEAST_DIGITS && name.eval_id.starts_with(&lower);
@@ -33,6 +33,23 @@ pub(crate) fn find<'a>(names: &'a [EvalName], typed: &str) -> Result<&'a EvalNam
     }
     let known: Vec<&str> = names.iter().flat_map(|name| [name.label.as_str(), name.eval_id.as_str()]).collect();
     Err(CommandError::input(format!("no evaluation `{typed}`")).maybe_hint(suggest::hint(typed, &known)))
+}
+
+/// The evaluations that are meant, each another one.
+///
+/// # Errors
+/// One of them is not found, or named twice.
+pub fn find_all<'a, T: AsRef<str>>(names: &'a [EvalName], typed: &[T]) -> Result<Vec<&'a EvalName>, CommandError> {
+    let mut chosen: Vec<&EvalName> = Vec::new();
+    for typed in typed {
+        let name = find(names, typed.as_ref())?;
+        if chosen.contains(&name) {
+            let EvalName { eval_id, label, .. } = name;
+            return Err(CommandError::input(format!("{eval_id} ({label}) is named twice")));
+        }
+        chosen.push(name);
+    }
+    Ok(chosen)
 }
 
 #[cfg(test)]
@@ -63,5 +80,7 @@ mod tests {
             "error: no evaluation `Alpha 2`\nhint: did you mean `Alpha 1`?"
         );
         assert!(find(&names, "").is_err());
+        let twice = find_all(&names, &["large", "b+t+s"]).expect_err("is one").to_string();
+        assert_eq!(twice, format!("error: {} (Beta (large)) is named twice", names[1].eval_id));
     }
 }
