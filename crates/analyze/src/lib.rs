@@ -4,7 +4,6 @@ mod commands;
 mod dimension;
 mod figures;
 mod matrix;
-mod names;
 mod pictures;
 mod series;
 mod views;

@@ -44,11 +44,12 @@ impl Matrix {
                 used += needed;
                 end += 1;
             }
-            let part = if start == 0 && end == self.columns.len() {
-                title.to_owned()
-            } else {
-                format!("{title} ({}–{} of {})", start + 1, end, self.columns.len())
+            let which = match end - start {
+                n if n == self.columns.len() => String::new(),
+                1 => format!("({} of {})", start + 1, self.columns.len()),
+                _ => format!("({}–{} of {})", start + 1, end, self.columns.len()),
             };
+            let part = format!("{title} {which}").trim().to_owned();
             let names = self.columns[start..end].iter().map(|name| Column::fixed(name.clone()));
             let mut table = Table::new(std::iter::once(Column::elastic(self.corner, 12)).chain(names).collect());
             if !part.is_empty() {
@@ -93,6 +94,10 @@ mod tests {
     fn panels() {
         check(None, &[&["task", "one", "two", "three"]]);
         check(Some(16), &[&["task", "one", "two"], &["task", "three"]]);
+        let titles =
+            |title: &str| matrix().tables(title, Some(16)).into_iter().map(|table| table.title).collect::<Vec<_>>();
+        assert_eq!(titles("t"), [Some("t (1–2 of 3)".into()), Some("t (3 of 3)".into())]);
+        assert_eq!(titles(""), [Some("(1–2 of 3)".into()), Some("(3 of 3)".into())]);
         assert_eq!(matrix().transposed("x").rows, ["one", "two", "three"]);
     }
 }

@@ -278,5 +278,32 @@ mod tests {
             prop_assert_eq!(settle(&mut samples), settle(&mut reversed));
             prop_assert_eq!(samples, reversed);
         }
+
+        /// What was settled in parts, in whatever groups, is what is settled at once; in any order of the parts, too, as
+        /// far as dates tell which record is the latest.
+        #[test]
+        fn merging_is_associative_and_commutative(
+            mut parts in proptest::collection::vec(proptest::collection::vec(any_sample(), 0..20), 3),
+            are_dated in any::<bool>(),
+        ) {
+            if are_dated {
+                for (position, sample) in parts.iter_mut().flatten().enumerate() {
+                    sample.timestamp = Some(i64::try_from(position).expect("small"));
+                }
+            }
+            let merged = |parts: &[&(Vec<Sample>, u64)]| {
+                let mut samples: Vec<Sample> = parts.iter().flat_map(|(samples, _)| samples).copied().collect();
+                let n_duplicates = settle(&mut samples) + parts.iter().map(|(_, n_duplicates)| n_duplicates).sum::<u64>();
+                (samples, n_duplicates)
+            };
+            let parts: Vec<(Vec<Sample>, u64)> = parts.into_iter().map(|part| (part, 0)).collect();
+            let [a, b, c] = parts.as_slice() else { unreachable!("there are three") };
+            let at_once = merged(&[a, b, c]);
+            prop_assert_eq!(&merged(&[&merged(&[a, b]), c]), &at_once);
+            prop_assert_eq!(&merged(&[a, &merged(&[b, c])]), &at_once);
+            if are_dated {
+                prop_assert_eq!(&merged(&[c, &merged(&[b, a])]), &at_once);
+            }
+        }
     }
 }

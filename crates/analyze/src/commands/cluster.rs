@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use rs_charts::{Axis, Caption, Chart, IntervalPanel, IntervalRow, Intervals};
 use rs_cli::{Cell, Column, CommandError, CommonArgs, Exit, Report, Table, Ui};
+use rs_core::filters::Filters;
 use rs_core::statistics::{Confidence, Interval, maximal_cliques};
 use rs_pointsdb::queries::groups::{self, EvalName, TokenMoments};
 use serde::Serialize;
@@ -14,11 +15,12 @@ use crate::figures::{self, Figures, FiguresRow};
 use crate::pictures::{Colours, Drawn, PictureArgs, estimate};
 use crate::selection::{self, SelectionArgs};
 use crate::source::Source;
+use crate::views;
 
 /// Group evaluations whose accuracy cannot be told apart, and within these groups those that need as many tokens.
 ///
-/// A clique is a largest set of evaluations whose intervals all overlap; one evaluation can be in several. --where chooses
-/// what they are measured on (base_task=..., params.X=...), --facet-by repeats it for each task or value.
+/// A clique is a largest set of evaluations whose intervals all overlap; one evaluation can be in several. --where and
+/// --view choose what they are measured on (base_task=..., params.X=...), --facet-by repeats it for each task or value.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
     /// A dataset file or a database.
@@ -26,6 +28,9 @@ pub(crate) struct Args {
     /// Cluster within each value of this: none, base_task, params.X, manifold.X or facets.X.
     #[arg(long, value_name = "KEY", default_value = "none")]
     facet_by: Dimension,
+    /// Only the points in the config's view of this id: of each task that has one, apart.
+    #[arg(long, value_name = "ID", conflicts_with = "facet_by")]
+    view: Option<String>,
     /// Confidence level of intervals.
     #[arg(long, value_name = "LEVEL", default_value = "0.95")]
     confidence: Confidence,
@@ -46,7 +51,7 @@ struct ClusterReport {
     level: Confidence,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 struct Facet {
     /// Null where nothing is divided.
     facet: Option<Value>,
@@ -56,7 +61,7 @@ struct Facet {
     cliques: Vec<Clique>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 struct Member {
     eval_id: String,
     label: String,
@@ -70,7 +75,7 @@ struct Member {
     figures: Figures,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 struct Clique {
     /// A, B, C, ...
     name: String,
@@ -84,36 +89,47 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
     let source = Source::open(&args.dataset, common, ui)?;
     selection::check(&source, &filters)?;
     args.facet_by.check(&source)?;
-    let keys = args.facet_by.keys();
-    let error = |error| source.error(error);
-    let figures = figures::load(&source, &filters, &keys)?;
-    let tokens = groups::token_moments(&source.connection, &filters, &keys).map_err(error)?;
-    let names = groups::eval_names(&source.connection, &filters).map_err(error)?;
-    if figures.is_empty() {
+    let facets = match &args.view {
+        None => facets(&source, &filters, None, args)?,
+        Some(id) => {
+            let views = views::of_tasks(Some(id), &filters, &source, "--where chooses points without a config", ui)?;
+            let of_views = views.into_iter().map(|view| facets(&source, &view.filters, Some(view.label), args));
+            of_views.collect::<Result<Vec<_>, _>>()?.concat()
+        }
+    };
+    if facets.is_empty() {
         ui.note(if filters.is_empty() { "there are no points" } else { "no point matches" });
     }
-    let mut facets: Vec<Vec<Value>> = figures.iter().map(|figures| figures.sums.group.clone()).collect();
-    facets.sort_by(|a, b| {
-        a.iter().zip(b).map(|(a, b)| dimension::compare(a, b)).next().unwrap_or(std::cmp::Ordering::Equal)
-    });
-    facets.dedup();
-    let facets = facets
-        .into_iter()
-        .map(|facet| {
-            let figures: Vec<&Figures> = figures.iter().filter(|figures| figures.sums.group == facet).collect();
-            let tokens: Vec<&TokenMoments> = tokens.iter().filter(|tokens| tokens.group == facet).collect();
-            make_facet(facet.into_iter().next(), &figures, &tokens, &names, args.confidence)
-        })
-        .collect();
     let report = ClusterReport {
         schema: "analyze.cluster/1",
         confidence: args.confidence.level(),
-        facet_by: args.facet_by.name(),
+        facet_by: if args.view.is_some() { "view".to_owned() } else { args.facet_by.name() },
         facets,
         level: args.confidence,
     };
     args.output.print(ui, &source, &report)?;
     Ok(Exit::Done)
+}
+
+/// The facets of the points that the filters leave; all in one, if it has a name already.
+fn facets(source: &Source, filters: &Filters, name: Option<String>, args: &Args) -> Result<Vec<Facet>, CommandError> {
+    let keys = args.facet_by.keys();
+    let error = |error| source.error(error);
+    let figures = figures::load(source, filters, &keys)?;
+    let tokens = groups::token_moments(&source.connection, filters, &keys).map_err(error)?;
+    let names = groups::eval_names(&source.connection, filters).map_err(error)?;
+    let mut facets: Vec<Vec<Value>> = figures.iter().map(|figures| figures.sums.group.clone()).collect();
+    facets.sort_by(|a, b| {
+        a.iter().zip(b).map(|(a, b)| dimension::compare(a, b)).next().unwrap_or(std::cmp::Ordering::Equal)
+    });
+    facets.dedup();
+    let facets = facets.into_iter().map(|facet| {
+        let figures: Vec<&Figures> = figures.iter().filter(|figures| figures.sums.group == facet).collect();
+        let tokens: Vec<&TokenMoments> = tokens.iter().filter(|tokens| tokens.group == facet).collect();
+        let value = name.clone().map(Value::String).or_else(|| facet.into_iter().next());
+        make_facet(value, &figures, &tokens, &names, args.confidence)
+    });
+    Ok(facets.collect())
 }
 
 fn make_facet(

@@ -6,9 +6,8 @@ use rs_charts::{
     Axis, Bounds, Caption, CategoryAxis, Chart, Curve, CurveShape, Interval, LinePanel, LinePoint, Lines, SurfacePanel,
 };
 use rs_cli::{Cell, Column, CommandError, CommonArgs, Exit, Report, Table, Ui};
-use rs_core::filters::{Condition, Filters, Key, Test};
+use rs_core::filters::{Filters, Key};
 use rs_core::statistics::Confidence;
-use rs_core::suggest;
 use rs_pointsdb::queries::groups::{self, EvalName};
 use serde::Serialize;
 use serde_json::Value;
@@ -19,6 +18,7 @@ use crate::matrix::Matrix;
 use crate::pictures::{Colours, Drawn, PictureArgs};
 use crate::selection::{self, SelectionArgs};
 use crate::source::Source;
+use crate::views::{self, TaskView};
 
 /// Show accuracy over two parameters, or one, with intervals, trials and truncation: the config's views, or --x and --y.
 ///
@@ -98,6 +98,16 @@ struct Recipe {
     filters: Filters,
 }
 
+/// For those without a config, or without views in it.
+const OTHERWISE: &str = "name the parameters: --x params.X, and --y params.Y for a surface";
+
+impl From<TaskView> for Recipe {
+    fn from(view: TaskView) -> Self {
+        let TaskView { base_task, id, label, x, y, filters } = view;
+        Self { base_task: Some(base_task), view: Some(id), label, x, y, filters }
+    }
+}
+
 pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit, CommandError> {
     let filters = args.selection.parse()?;
     let source = Source::open(&args.dataset, common, ui)?;
@@ -117,7 +127,10 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
             y: args.y.clone(),
             filters: filters.clone(),
         }],
-        None => recipes_of_config(args, &filters, &source, ui)?,
+        None => views::of_tasks(args.view.as_deref(), &filters, &source, OTHERWISE, ui)?
+            .into_iter()
+            .map(Recipe::from)
+            .collect(),
     };
     let names = groups::eval_names(&source.connection, &filters).map_err(|error| source.error(error))?;
     let mut surfaces = Vec::new();
@@ -138,74 +151,6 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
     };
     args.output.print(ui, &source, &report)?;
     Ok(Exit::Done)
-}
-
-/// The views of the tasks that have points.
-fn recipes_of_config(
-    args: &Args,
-    filters: &Filters,
-    source: &Source,
-    ui: &mut Ui,
-) -> Result<Vec<Recipe>, CommandError> {
-    let hint = "name the parameters: --x params.X, and --y params.Y for a surface";
-    let Some(config) = source.config(ui)? else {
-        let what =
-            if source.dataset.is_some() { "the dataset names no config" } else { "a bare database has no config" };
-        return Err(CommandError::input(format!("{what}, and so no views")).hint(hint));
-    };
-    let base_task = Key::Column("base_task");
-    let present = groups::sums(&source.connection, filters, std::slice::from_ref(&base_task));
-    let mut present: Vec<Value> =
-        present.map_err(|error| source.error(error))?.into_iter().flat_map(|sums| sums.group).collect();
-    present.sort_by(dimension::compare);
-    present.dedup();
-    let mut recipes = Vec::new();
-    let mut known: Vec<&str> = Vec::new();
-    for task in config.tasks.iter().filter(|task| present.iter().any(|name| name.as_str() == Some(task.name.as_str())))
-    {
-        for view in &task.views {
-            known.push(&view.id);
-            if args.view.as_ref().is_some_and(|id| *id != view.id) {
-                continue;
-            }
-            let mut filters = filters.clone();
-            let test = Test::AnyOf(vec![Value::from(task.name.as_str())]);
-            filters.conditions.push(Condition { key: base_task.clone(), test });
-            for (key, values) in view.conditions() {
-                if let Some(key) = member(key) {
-                    let test = Test::AnyOf(values.into_iter().cloned().collect());
-                    filters.conditions.push(Condition { key, test });
-                }
-            }
-            let dimension = |text: &str| text.parse::<Dimension>().map_err(CommandError::input);
-            recipes.push(Recipe {
-                base_task: Some(task.name.clone()),
-                view: Some(view.id.clone()),
-                label: format!("{}: {}", task.label, view.label),
-                x: dimension(&view.x)?,
-                y: view.y.as_deref().map(dimension).transpose()?,
-                filters,
-            });
-        }
-    }
-    if let Some(typed) = args.view.as_ref().filter(|_| recipes.is_empty() && !present.is_empty()) {
-        known.sort_unstable();
-        known.dedup();
-        let message = format!("no task here has a view `{typed}`");
-        return Err(CommandError::input(message).maybe_hint(suggest::hint(typed, &known)));
-    }
-    if recipes.is_empty() && !present.is_empty() {
-        return Err(CommandError::input("the config has no views of these tasks").hint(hint));
-    }
-    Ok(recipes)
-}
-
-fn member(text: &str) -> Option<Key> {
-    match text.split_once('.')? {
-        ("params", name) => Some(Key::Member("params", name.to_owned())),
-        ("manifold", name) => Some(Key::Member("manifold", name.to_owned())),
-        _ => None,
-    }
 }
 
 fn surface(

@@ -99,3 +99,21 @@ fn surfaces_by_hand_and_by_view() {
     let kinds: Vec<bool> = all["surfaces"].as_array().unwrap().iter().map(|view| view["y"].is_null()).collect();
     assert!(kinds.contains(&true) && kinds.contains(&false), "a projection and a surface: {kinds:?}");
 }
+
+#[test]
+fn clusters_within_a_view() {
+    let fixtures = Project::shared();
+    let cluster =
+        |arguments: &[&str]| -> Value { fixtures.document(&[&["cluster", "data/r12.json"], arguments].concat()) };
+    let view = cluster(&["--view", "length-x-depth"]);
+    let names: Vec<&str> = view["facets"].as_array().unwrap().iter().map(|it| it["facet"].as_str().unwrap()).collect();
+    assert_eq!(view["facet_by"], "view");
+    assert!(names.len() > 1 && names[0].starts_with("Arithmetic: "), "each task that has such a view: {names:?}");
+    let by_hand = cluster(&["--where", "base_task=arithmetic", "--where", "params.max_value=9"]);
+    assert_eq!(view["facets"][0]["evals"], by_hand["facets"][0]["evals"]);
+    assert_eq!(view["facets"][0]["cliques"], by_hand["facets"][0]["cliques"]);
+    let run = fixtures.analyze(&["cluster", "data/r12.json", "--view", "lenght-x-depth"]);
+    assert!(run.code == Some(2) && run.stderr.contains("did you mean `length-x-depth`"), "{run}");
+    let run = three().analyze(&["cluster", DATASET, "--view", "n"]);
+    assert!(run.code == Some(2) && run.stderr.contains("the dataset names no config, and so no views"), "{run}");
+}

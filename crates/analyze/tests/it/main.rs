@@ -4,6 +4,7 @@
 
 mod command_line;
 mod compare;
+mod documents;
 mod evals;
 mod export;
 mod filters;

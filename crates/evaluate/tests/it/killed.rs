@@ -124,7 +124,7 @@ fn the_first_run_killed_leaves_no_database() {
     assert_eq!(project.files_in("data"), ["d.db", "d.json"]);
 }
 
-/// Ctrl-C and SIGTERM: it says so, tidies up, and leaves the old database.
+/// Ctrl-C and SIGTERM: within a second it says so, tidies up, and leaves the old database.
 #[test]
 fn a_run_that_is_stopped_tidies_up() {
     let project = project();
@@ -135,8 +135,10 @@ fn a_run_that_is_stopped_tidies_up() {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         wait_until_it_builds(&project, &mut child);
         let pid = child.id().to_string();
+        let began = Instant::now();
         assert!(Command::new("kill").args([&format!("-{signal}"), &pid]).status().unwrap().success());
         let output = child.wait_with_output().unwrap();
+        assert!(began.elapsed() < Duration::from_secs(1), "{signal}: {:?}", began.elapsed());
         assert_eq!(output.status.code(), Some(3), "{signal}: {:?}", output.status);
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(stderr, "error: stopped before the end; the database is as it was\n", "{signal}");

@@ -93,7 +93,7 @@ fn a_run_that_is_stopped_tidies_up() {
         let output = child.wait_with_output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(3), "{stderr}");
-        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
         assert!(stderr.starts_with("error: stopped before the end"), "{stderr}");
         let after = project.tree();
         assert!(after.keys().all(|name| !name.contains("/.")), "{:?}", after.keys());
