@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use comfy_table::{CellAlignment, ContentArrangement};
 use unicode_width::UnicodeWidthStr;
 
 /// Blanks between two columns.
@@ -264,30 +263,26 @@ impl Table {
     pub fn to_text(&self, width: Option<usize>) -> (String, Cut) {
         let texts = self.texts();
         let (widths, cut) = self.fit(&texts, width);
-        let mut table = comfy_table::Table::new();
-        // It would ask the terminal for its width once for every cell, and is told all widths.
-        table.force_no_tty();
-        table.load_preset(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-        let shown: Vec<usize> = (0..self.columns.len()).filter(|at| widths[*at] > 0).collect();
-        table.set_header(shown.iter().map(|at| shorten(&self.columns[*at].name, widths[*at])));
-        let cells: Vec<Vec<String>> = shown
-            .iter()
-            .map(|at| shorten_all(&texts.iter().map(|row| row[*at].as_str()).collect::<Vec<_>>(), widths[*at]))
-            .collect();
-        for row in 0..texts.len() {
-            table.add_row(cells.iter().map(|column| &column[row]));
-        }
-        for (position, at) in shown.iter().enumerate() {
-            if let Some(column) = table.column_mut(position) {
-                let alignment = if self.is_right(*at) { CellAlignment::Right } else { CellAlignment::Left };
-                let gap = if position > 0 { u16::try_from(GAP).unwrap_or(2) } else { 0 };
-                column.set_cell_alignment(alignment);
-                column.set_padding((gap, 0));
-            }
-        }
+        let columns = (0..self.columns.len()).filter(|at| widths[*at] > 0).map(|at| {
+            let below: Vec<&str> = texts.iter().map(|row| row[at].as_str()).collect();
+            let cells = std::iter::once(shorten(&self.columns[at].name, widths[at]));
+            let cells: Vec<String> = cells.chain(shorten_all(&below, widths[at])).collect();
+            let width = cells.iter().map(|cell| cell.width()).max().unwrap_or(0);
+            (cells, width, self.is_right(at))
+        });
+        let columns: Vec<(Vec<String>, usize, bool)> = columns.collect();
         let mut text = self.title.as_ref().map(|title| format!("{title}\n")).unwrap_or_default();
-        for line in table.lines() {
-            text.push_str(line.trim_end());
+        for row in 0..=texts.len() {
+            let start = text.len();
+            for (position, (cells, width, is_right)) in columns.iter().enumerate() {
+                let cell = &cells[row];
+                // Widths are those on a terminal, which formatting does not know.
+                let missing = " ".repeat(width - cell.width());
+                let gap = " ".repeat(if position > 0 { GAP } else { 0 });
+                let (before, behind) = if *is_right { (missing.as_str(), "") } else { ("", missing.as_str()) };
+                text.extend([&gap, before, cell, behind]);
+            }
+            text.truncate(start + text[start..].trim_end().len());
             text.push('\n');
         }
         (text, cut)
