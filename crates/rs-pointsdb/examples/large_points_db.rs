@@ -36,6 +36,10 @@ const TASKS: [&str; 12] = [
     "sort",
 ];
 
+/// As `evaluate` allocates.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Evaluations of a cohort.
 const COHORT_EVALUATIONS: usize = 6;
 
