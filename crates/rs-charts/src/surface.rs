@@ -65,6 +65,8 @@ const WIDEST: f64 = 1000.0;
 const HIGHEST: f64 = 1400.0;
 const PANEL_GAP: (f64, f64) = (22.0, 16.0);
 const PANEL_LABEL: f64 = 22.0;
+/// Room that a panel's label gets, however narrow its cells are together: labels often differ at their end.
+const LONGEST_LABEL: f64 = 300.0;
 /// The largest and the smallest cell; in those narrower than `WITH_TEXT` there is no text.
 const LARGEST: (f64, f64) = (48.0, 34.0);
 const SMALLEST: (f64, f64) = (9.0, 9.0);
@@ -80,13 +82,13 @@ impl Chart for Surface {
         if panels.is_empty() || self.x.values.is_empty() || self.y.values.is_empty() {
             return compose(&self.caption, &[], Body::no_data(), &[]);
         }
-        let layout = Layout::of(self, panels.len());
+        let layout = Layout::of(self, &panels);
         let mut canvas = Canvas::default();
         colour_scale::draw(&mut canvas, (0.0, 0.0), &self.value_label);
         let top = colour_scale::HEIGHT + 6.0;
         for (index, panel) in panels.iter().enumerate() {
             let (column, row) = (index % layout.columns, index / layout.columns);
-            let x = layout.left + (layout.panel.0 + PANEL_GAP.0) * column as f64;
+            let x = layout.left + (layout.slot + PANEL_GAP.0) * column as f64;
             let y = top + (layout.panel.1 + layout.above_below() + PANEL_GAP.1) * row as f64;
             // The lowest panel of each column and the first of each row have axes that all share.
             let first = column == 0;
@@ -95,7 +97,7 @@ impl Chart for Surface {
             });
         }
         let rows = panels.len().div_ceil(layout.columns);
-        let width = layout.left + (layout.panel.0 + PANEL_GAP.0) * layout.columns as f64 - PANEL_GAP.0;
+        let width = layout.left + (layout.slot + PANEL_GAP.0) * layout.columns as f64 - PANEL_GAP.0;
         let height = top + (layout.panel.1 + layout.above_below() + PANEL_GAP.1) * rows as f64 - PANEL_GAP.1;
 
         let mark = self.truncation_mark.unwrap_or(crate::TRUNCATION_MARK);
@@ -124,6 +126,8 @@ struct Layout {
     cell: (f64, f64),
     /// The size of a panel's cells together.
     panel: (f64, f64),
+    /// The width of a panel's cells or of its label, whichever is wider.
+    slot: f64,
     /// Room for the y axis, left of the first panel of a row.
     left: f64,
     /// Room for the x axis below each panel, without its label.
@@ -134,7 +138,7 @@ struct Layout {
 }
 
 impl Layout {
-    fn of(surface: &Surface, panels: usize) -> Self {
+    fn of(surface: &Surface, panels: &[&SurfacePanel]) -> Self {
         let style = TextStyle::new(SMALL_TEXT);
         let widest = |axis: &CategoryAxis| {
             axis.values.iter().map(|value| style.width(value)).fold(0.0, f64::max).min(VALUE_WIDTH)
@@ -142,8 +146,13 @@ impl Layout {
         let left = widest(&surface.y) + 12.0 + if surface.y.label.is_empty() { 0.0 } else { TEXT + 8.0 };
         let (across, up) = (surface.x.values.len() as f64, surface.y.values.len() as f64);
 
-        // As many panels beside each other as leave cells with text, unless the picture would be a ribbon.
-        let width_of = |columns: usize, cell: f64| left + (cell * across + PANEL_GAP.0) * columns as f64 - PANEL_GAP.0;
+        let bold = TextStyle::new(TEXT).bold();
+        let label = panels.iter().map(|panel| bold.width(&panel.label)).fold(0.0, f64::max).min(LONGEST_LABEL);
+        let panels = panels.len();
+        // As many panels beside each other as leave cells with text and labels whole, unless the picture would be a ribbon.
+        let width_of = |columns: usize, cell: f64| {
+            left + ((cell * across).max(label) + PANEL_GAP.0) * columns as f64 - PANEL_GAP.0
+        };
         let columns_of = |cell: f64| (1..=panels.min(4)).rev().find(|columns| width_of(*columns, cell) <= WIDEST);
         let with_text = columns_of(WITH_TRIALS.0 + 4.0).unwrap_or(1);
         let height = panels.div_ceil(with_text) as f64 * up * WITH_TEXT.1;
@@ -152,7 +161,7 @@ impl Layout {
         // At least as wide as a label under it needs.
         let cell_width = (room / across).clamp(SMALLEST.0, LARGEST.0).max(90.0 / across);
         let cell_height =
-            (cell_width * 0.7).clamp(SMALLEST.1, LARGEST.1).min((520.0 / up).max(SMALLEST.1)).max(60.0 / up);
+            (cell_width * 0.7).clamp(SMALLEST.1, LARGEST.1).min((520.0 / up).max(SMALLEST.1)).max(90.0 / up);
         let x_values = widest(&surface.x);
         let turned = x_values > cell_width - 3.0;
         let stride = |extent: f64, needed: f64| (needed / extent).ceil().max(1.0) as usize;
@@ -160,6 +169,7 @@ impl Layout {
             columns,
             cell: (cell_width, cell_height),
             panel: (cell_width * across, cell_height * up),
+            slot: (cell_width * across).max(label),
             left,
             below: if turned { x_values + 8.0 } else { SMALL_TEXT + 8.0 },
             turned,
@@ -194,7 +204,7 @@ impl Surface {
     fn draw_panel(&self, canvas: &mut Canvas, layout: &Layout, panel: &SurfacePanel, at: (f64, f64), first: bool) {
         let (x, y) = at;
         let style = TextStyle::new(TEXT).bold();
-        canvas.text(&style.shortened(&panel.label, layout.panel.0), (x, y - 7.0), style);
+        canvas.text(&style.shortened(&panel.label, layout.slot), (x, y - 7.0), style);
         canvas.rect(Rect::new(x, y, layout.panel.0, layout.panel.1), Paint::fill(BLANK));
 
         let mut cells: Vec<&SurfaceCell> = panel
@@ -270,7 +280,7 @@ impl Surface {
             }
         });
         let style = TextStyle::new(TEXT).colour(INK).middle();
-        let label = style.shortened(&self.x.label, layout.panel.0 + PANEL_GAP.0 / 2.0);
+        let label = style.shortened(&self.x.label, layout.slot + PANEL_GAP.0 / 2.0);
         canvas.text(&label, (x + layout.panel.0 / 2.0, bottom + layout.below + TEXT), style);
         if first {
             let label = style.shortened(&self.y.label, layout.panel.1 + 2.0 * PANEL_LABEL - 14.0);
