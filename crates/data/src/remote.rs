@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rs_cli::Environment;
+use rs_core::paths;
 
 use crate::credentials::CredentialsError;
 use crate::key::Key;
@@ -23,6 +24,11 @@ pub use folder::FolderRemote;
 pub use http::HttpRemote;
 pub use location::{AddressStyle, Location, LocationError, S3Location};
 pub use s3::S3Remote;
+
+/// Why a file is not stored as a blob.
+fn not_of_this_name(file: &Path) -> String {
+    format!("`{}` does not hold the bytes of this name", paths::show(file))
+}
 
 /// How patient transfers are, and how much they do at once.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,18 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rs_cli::{Cell, Column, CommandError, Exit, OutputArgs, Report, Table, Ui};
 use rs_core::lock::Lock;
 use rs_core::manifest::RunBlob;
 use rs_core::monitor::Monitor;
 use rs_core::paths;
+use rs_core::store::hash_file;
 use serde::Serialize;
 
 use crate::leftovers::{self, beside_run, bytes_in, remove_run};
 use crate::library::{Library, NamedRemote};
 use crate::remote::Options;
 use crate::seen::{Look, Seen};
+use crate::transfer::{self, TransferError, Wanted};
 use crate::work;
 
 /// Free blobs that no entry of the manifest needs, and what broken-off work has left.
@@ -65,6 +68,14 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     // Whatever is wrong with what was typed is found before any work.
     let open = || library.remote(args.remote.as_deref(), &Options::default());
     let remote = args.drop_extracted.then(open).transpose()?;
+    // Without it nothing tells what is needed: it may have been left out of a check-out.
+    if !library.file.is_file() && !library.store.blobs()?.is_empty() {
+        let (store, file) = (paths::show(library.store.folder()), paths::show(&library.file));
+        return Err(CommandError::input(format!(
+            "{store} holds blobs, but there is no {file} that tells which are needed"
+        ))
+        .hint(format!("get {file} back, or remove {store} yourself")));
+    }
     let lock: Option<Lock> = if args.dry_run { None } else { Some(library.lock()?) };
     let mut report = GcReport { schema: "data.gc/1", dry_run: args.dry_run, total_bytes: 0, freed: Vec::new() };
     let wanted = library.wanted_blobs();
@@ -131,13 +142,14 @@ fn is_in_use(path: &Path) -> bool {
     fs_err::File::open(path).is_ok_and(|file| matches!(file.file().try_lock(), Err(std::fs::TryLockError::WouldBlock)))
 }
 
-/// Run folders that are here as the manifest says and whole in the remote.
+/// Run folders that are here as the manifest says and whole in the remote. What would be the last good copy is never freed:
+/// the blob in the store, or else the remote's, is read to its last byte.
 fn add_extracted(
     library: &Library,
     remote: &NamedRemote,
     seen: &mut Seen,
     freed: &mut Vec<Row>,
-    monitor: &Monitor,
+    monitor: &Arc<Monitor>,
     ui: &mut Ui,
 ) -> Result<(), CommandError> {
     let mut distinct = BTreeSet::new();
@@ -148,6 +160,7 @@ fn add_extracted(
         .flat_map(|eval| eval.runs.iter().map(|run| (eval.cohort.as_str(), run)))
         .filter(|(cohort, run)| distinct.insert((*cohort, run.path.as_str())))
         .collect();
+    let mut candidates: Vec<(Row, Wanted)> = Vec::new();
     for (cohort, run) in runs {
         let folder = library.run_folder(cohort, &run.path);
         if !folder.is_dir() {
@@ -175,8 +188,26 @@ fn add_extracted(
             ui.note(&format!("{what} is not in {}, and stays", remote.shown()));
             continue;
         }
-        freed.push(Row { kind: "run", what, bytes: look.raw_bytes(), path: folder });
+        let wanted = Wanted { key: run.blob, size_bytes: run.size, what: what.clone() };
+        candidates.push((Row { kind: "run", what, bytes: look.raw_bytes(), path: folder }, wanted));
     }
+    let _progress = ui.watch("verifying", candidates.iter().map(|(_, wanted)| wanted.size_bytes).sum(), monitor);
+    let mut unknown = Vec::new();
+    for (row, wanted) in candidates {
+        let is_good_here = library.store.has(&wanted.key) == Some(wanted.size_bytes)
+            && hash_file(&library.store.path_of(&wanted.key), monitor).is_ok_and(|found| found == wanted.key);
+        if is_good_here { freed.push(row) } else { unknown.push((row, wanted)) }
+    }
+    let asked: Vec<Wanted> = unknown.iter().map(|(_, wanted)| wanted.clone()).collect();
+    let results = transfer::check_all(remote.remote.as_ref(), &asked, &Options::default(), monitor);
+    for ((row, _), result) in unknown.into_iter().zip(results) {
+        match result {
+            Ok(_) => freed.push(row),
+            Err(TransferError::Cancelled) => return Err(work::stopped()),
+            Err(error) => ui.warn(&format!("{} stays: it is not whole in {}: {error}", row.what, remote.shown())),
+        }
+    }
+    freed.sort_by(|a, b| (a.kind == "run", &a.path).cmp(&(b.kind == "run", &b.path)));
     Ok(())
 }
 

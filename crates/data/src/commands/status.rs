@@ -220,11 +220,15 @@ impl Status {
         Ok(Some(if is_same { "pushed" } else { "changed" }))
     }
 
-    /// Blobs of a cohort that the remote does not have whole; `None` if it is not to be asked.
+    /// Blobs of a cohort that the remote does not have whole; `None` if it is not to be asked, or nothing was pushed.
     fn missing_in_remote(&mut self, library: &Path, name: &str) -> Result<Option<u64>, CommandError> {
         let (Some(remote), Some((library, _))) = (&self.remote, self.libraries.get(library)) else { return Ok(None) };
         let remote = library.remote(Some(remote.as_str()).filter(|name| !name.is_empty()), &Options::default())?;
         let runs: Vec<_> = known_runs(library, name).into_values().collect();
+        // What was never pushed is missed nowhere.
+        if runs.is_empty() {
+            return Ok(None);
+        }
         let blobs: Vec<_> = runs.iter().map(|run| run.blob).collect();
         let sizes = transfer::sizes_of(remote.remote.as_ref(), &blobs, &Options::default(), &self.monitor);
         let mut missing = 0;
@@ -325,7 +329,11 @@ impl Status {
             runs: states.all().max(cohort.runs().len() as u64),
             files: cohort.files.len() as u64,
             bytes: cohort.size_bytes(),
-            raw: presence(cohort),
+            raw: match presence(cohort) {
+                // Runs whose blob is not whole here are absent, whatever is left of it.
+                Presence::Here | Presence::Blobs if states.absent > 0 => Presence::Partly,
+                presence => presence,
+            },
             states,
             missing_in_remote,
         })
@@ -383,8 +391,12 @@ impl Report for StatusReport {
                 Cell::Text(row.raw.to_string()),
                 Cell::Text(row.states.shown()),
             ]);
-            if let (Some(missing), Some(cells)) = (row.missing_in_remote, cohorts.rows.last_mut()) {
-                cells.push(Cell::Text(if missing == 0 { "whole".into() } else { format!("{missing} missing") }));
+            if let Some(cells) = cohorts.rows.last_mut().filter(|_| has_remote) {
+                cells.push(Cell::Text(match row.missing_in_remote {
+                    None => "-".into(),
+                    Some(0) => "whole".into(),
+                    Some(missing) => format!("{missing} missing"),
+                }));
             }
         }
         [datasets, cohorts].into_iter().filter(|table| !table.rows.is_empty()).collect()

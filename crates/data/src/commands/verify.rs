@@ -127,11 +127,14 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     seen.save(&library, held.as_ref());
     args.output.print(ui, &report)?;
     tell(&report, ui);
-    let is_whole = report.damaged.iter().all(|damaged| damaged.repaired);
-    if !is_whole && !args.repair && args.remote.is_none() {
+    let is_repaired = report.damaged.iter().all(|damaged| damaged.repaired);
+    if !report.changed.is_empty() {
+        ui.note("what has changed: `data push` keeps it, `data pull --force` brings back what was pushed");
+    }
+    if !is_repaired && !args.repair && args.remote.is_none() {
         ui.note("`data verify --repair` fetches good copies");
     }
-    Ok(if is_whole { Exit::Done } else { Exit::Negative })
+    Ok(if is_repaired && report.changed.is_empty() { Exit::Done } else { Exit::Negative })
 }
 
 /// What the user means: the items of the manifest that belong to the target.

@@ -11,7 +11,7 @@ use rs_core::atomic_file;
 use rs_core::lock::open_alone;
 use rs_core::paths::show;
 
-use super::{Body, Capabilities, Remote, RemoteError, key_at, object_path};
+use super::{Body, Capabilities, Remote, RemoteError, key_at, not_of_this_name, object_path};
 use crate::key::Key;
 use crate::monitor::Monitor;
 
@@ -92,8 +92,7 @@ impl FolderRemote {
         }
         // A name in a store means verified.
         if hasher.finalize().to_hex().as_str() != key.to_string() {
-            let why = format!("`{}` does not hold the bytes of this name", show(source.path()));
-            return Err(RemoteError::Refused { url: show(&path), why });
+            return Err(RemoteError::Refused { url: show(&path), why: not_of_this_name(source.path()) });
         }
         temporary.as_file().sync_all().map_err(here)?;
         temporary.persist(&path).map_err(|error| here(error.error))?;

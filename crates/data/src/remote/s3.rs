@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use rs_cli::Environment;
+use rs_core::store::{StoreError, hash_file};
 use rusty_s3::actions::{
     AbortMultipartUpload, CompleteMultipartUploadResponse, CreateMultipartUpload, GetObject, HeadObject, ListObjectsV2,
     PutObject,
@@ -18,7 +19,7 @@ use url::Url;
 
 use super::client::{Answer, Ask, Client, FilePart, Payload, Redirects, refused};
 use super::location::{AddressStyle, LocationError, S3Location, endpoint, region};
-use super::{Body, Capabilities, OpenError, Options, Remote, RemoteError, key_at, object_path};
+use super::{Body, Capabilities, OpenError, Options, Remote, RemoteError, key_at, not_of_this_name, object_path};
 use crate::credentials::{AwsSettings, Credentials};
 use crate::key::Key;
 use crate::monitor::Monitor;
@@ -275,6 +276,14 @@ impl Remote for S3Remote {
 
     fn put(&self, key: &Key, file: &Path, monitor: &Monitor) -> Result<(), RemoteError> {
         let object = self.blob(key);
+        // A name in a store means verified; hashing takes a fraction of sending.
+        let hashing = Monitor::default();
+        match hash_file(file, &hashing) {
+            Ok(found) if found.to_string() == key.to_string() => {}
+            Ok(_) => return Err(refused(&object.shown, not_of_this_name(file))),
+            Err(StoreError::Io(error)) => return Err(error.into()),
+            Err(StoreError::Cancelled) => return Err(RemoteError::Cancelled),
+        }
         let size_bytes = fs_err::metadata(file)?.len();
         if size_bytes < self.options.multipart_from_bytes {
             let payload = Payload::File(FilePart::open(file, 0, size_bytes)?);

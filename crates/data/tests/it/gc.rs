@@ -196,6 +196,43 @@ fn extracted_runs_that_are_not_safe_stay() {
 }
 
 #[test]
+fn the_last_good_copy_stays() {
+    let project = Project::pushed();
+    let remote = project.blob_of("n-1", "remote");
+    let good = fs_err::read(&remote).unwrap();
+    let mut damaged = good.clone();
+    damaged[20] ^= 1;
+    fs_err::write(&remote, damaged).unwrap();
+    let run = project.path("data/set/M/n-1");
+    // The blob in the store is as good as the run folder.
+    assert!(document(&project, &["--drop-extracted", "--dry-run"]).freed.iter().any(|row| row.what.ends_with("n-1")));
+    let here = project.blob_of("n-1", "data/.blobs");
+    fs_err::remove_file(&here).unwrap();
+    let told = project.data(&["gc", "--drop-extracted"]).succeeds();
+    assert!(told.stderr.contains("data/set/M/n-1 stays: it is not whole in origin (remote)"), "{told}");
+    assert!(run.is_dir() && !project.path("data/set/M/m-1").exists());
+    fs_err::write(&remote, good).unwrap();
+    project.data(&["gc", "--drop-extracted"]).succeeds();
+    assert!(!run.exists());
+    project.data(&["pull", "cohort", "data/set/M"]).succeeds();
+    assert!(run.is_dir());
+}
+
+#[test]
+fn without_a_manifest_nothing_is_freed() {
+    let project = Project::pushed();
+    project.remove("data/manifest.json");
+    let before = project.tree();
+    insta::assert_snapshot!(project.data(&["gc"]), @"
+    exit code 2
+    ----- stderr
+    error: data/.blobs holds blobs, but there is no data/manifest.json that tells which are needed
+    hint: get data/manifest.json back, or remove data/.blobs yourself
+    ");
+    check_same("nothing was done", &project.tree(), &before);
+}
+
+#[test]
 fn wrong_input() {
     let project = Project::small();
     let before = project.tree();

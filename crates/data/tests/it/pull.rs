@@ -298,6 +298,7 @@ fn a_blob_that_is_damaged_here_is_told_when_it_is_unpacked() {
     cohort set/N     1     0        0    0 B         0  0 B     0       1
     ----- stderr
     cohort set/N, run o-1: blob `data/.blobs/[o-1]` is damaged or no blob: frame 0 is damaged: Restored data doesn't match checksum
+    note: a blob is damaged: `data verify --repair` fetches a good copy
     ");
     assert_eq!(
         project.tree().paths().filter(|path| path.starts_with("data/set/N/")).collect::<Vec<_>>(),

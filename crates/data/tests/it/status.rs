@@ -415,3 +415,24 @@ fn a_remote_that_cannot_be_asked() {
     error: `remote` is not there
     ");
 }
+
+#[test]
+fn blobs_that_are_not_whole_are_not_here() {
+    let project = Project::pushed();
+    project.remove("data/set/M/n-1");
+    let blob = project.blob_of("n-1", "data/.blobs");
+    let cut = fs_err::read(&blob).unwrap();
+    fs_err::write(&blob, &cut[1..]).unwrap();
+    let status: Status = project.document(&["status"]);
+    assert_eq!((status.cohorts[0].path.as_str(), status.cohorts[0].raw.as_str()), ("data/set/M", "partly"));
+    assert_eq!(status.datasets[0].cohorts_here, status.datasets[0].cohorts - 1);
+}
+
+#[test]
+fn what_was_never_pushed_is_missed_nowhere() {
+    let project = Project::pushed();
+    project.write("data/set/New/evals.json", fs_err::read(project.path("data/set/N/evals.json")).unwrap());
+    let status: Status = project.document(&["status", "--remote"]);
+    let missing: Vec<Option<u64>> = status.cohorts.iter().map(|cohort| cohort.missing_in_remote).collect();
+    assert_eq!(missing, [Some(0), Some(0), None]);
+}

@@ -110,6 +110,7 @@ fn what_is_damaged_is_named_and_repaired() {
     note: data/set/M/m-2 has changed since it was pushed
     note: data/set/N/o-1 has changed since it was pushed
     note: 10 of 10 things verified, 11.74 kB of 11.74 kB; damaged: 1
+    note: what has changed: `data push` keeps it, `data pull --force` brings back what was pushed
     note: `data verify --repair` fetches good copies
     ");
     let document: Verify = project.data(&["verify", "--format", "json"]).document();
@@ -119,7 +120,7 @@ fn what_is_damaged_is_named_and_repaired() {
     assert!(damaged.place.starts_with("data/.blobs/") && !damaged.repaired, "{damaged:?}");
     assert_eq!(damaged.damage, "its bytes are not those of its name");
     insta::assert_snapshot!(project.shown(project.data(&["verify", "--repair"])), @"
-    exit code 0
+    exit code 1
     ----- stdout
     damaged                place                                                                          damage                               repaired
     cohort set/M, run m-1  data/.blobs/[m-1]  its bytes are not those of its name  yes
@@ -127,6 +128,7 @@ fn what_is_damaged_is_named_and_repaired() {
     note: data/set/M/m-2 has changed since it was pushed
     note: data/set/N/o-1 has changed since it was pushed
     note: 10 of 10 things verified, 11.74 kB of 11.74 kB; damaged: 1
+    note: what has changed: `data push` keeps it, `data pull --force` brings back what was pushed
     ");
     // What somebody has changed is theirs.
     let after = project.tree().without_notes();
@@ -308,5 +310,16 @@ fn wrong_input() {
     ----- stderr
     error: data/manifest.json names no remote
     hint: data remote add origin FOLDER|URL
+    ");
+}
+
+#[test]
+fn a_remote_that_is_not_there_misses_nothing() {
+    let project = Project::pushed();
+    project.remove("remote");
+    insta::assert_snapshot!(project.shown(project.data(&["verify", "--remote"])), @"
+    exit code 3
+    ----- stderr
+    error: `remote` is not there
     ");
 }

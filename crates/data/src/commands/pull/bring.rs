@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rs_cli::{CommandError, Ui};
+use rs_cli::{CommandError, DAMAGED_BLOBS, Ui};
 use rs_core::lock::Lock;
 use rs_core::monitor::Monitor;
 use rs_core::pack::PackError;
@@ -97,7 +97,7 @@ impl Bringing<'_> {
         let progress = ui.watch("unpacking", ready.iter().map(|item| item.raw_bytes()).sum(), self.monitor);
         let results = items::unpack_all(self.library, self.lock, &ready, seen, self.monitor);
         drop(progress);
-        let mut failure = None;
+        let (mut failure, mut is_damaged) = (None, false);
         for (item, result) in ready.into_iter().zip(results) {
             let Err(error) = result else { continue };
             self.rows[item.group].leave_packed(item);
@@ -106,8 +106,14 @@ impl Bringing<'_> {
                 error @ (PackError::Cancelled | PackError::Io(_)) => {
                     failure = failure.or_else(|| Some(work::pack_error(error)));
                 }
-                error => ui.problem(&format!("{}: {error}", item.what)),
+                error => {
+                    ui.problem(&format!("{}: {error}", item.what));
+                    is_damaged |= matches!(error, PackError::Damaged { .. });
+                }
             }
+        }
+        if is_damaged {
+            ui.note(DAMAGED_BLOBS);
         }
         failure.map_or(Ok(()), Err)
     }

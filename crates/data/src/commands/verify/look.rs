@@ -141,13 +141,15 @@ impl Looking<'_> {
             let wanted: Vec<Wanted> = several.iter().map(|(_, wanted)| wanted.clone()).collect();
             let results = transfer::check_all(remote, &wanted, &options, self.monitor);
             let mut failure = None;
-            for ((thing, _), result) in several.iter().zip(results) {
+            for ((thing, wanted), result) in several.iter().zip(results) {
                 match result {
                     Ok(_) => pass.add(&thing.key, Finding::Good),
                     Err(TransferError::Refused { damage, .. }) => {
                         pass.add(&thing.key, Finding::Damaged(damage.to_string()));
                     }
                     Err(TransferError::Remote { source: RemoteError::NotFound { .. }, .. }) => {
+                        // A remote that is not there itself misses nothing.
+                        remote.size_of(&wanted.key).map_err(|error| work::remote_error(&error))?;
                         pass.add(&thing.key, Finding::Damaged("it is not there".into()));
                     }
                     Err(TransferError::Cancelled) => failure = Some(work::stopped()),

@@ -134,6 +134,21 @@ fn a_blob_of_another_size_is_sent_again() {
 }
 
 #[test]
+fn what_is_damaged_here_is_not_sent() {
+    let Some(buckets) = Buckets::start() else { return };
+    for n_bytes in [1000, 12 << 20] {
+        let options = Options { multipart_from_bytes: 6 << 20, part_bytes: 5 << 20, ..options() };
+        let (remote, mut blob) = (buckets.remote("blobs", &options), bytes(1, n_bytes));
+        let to_send = buckets.to_send(&blob);
+        blob[7] ^= 1;
+        fs_err::write(&to_send.path, &blob).unwrap();
+        let error = send(remote.as_ref(), &to_send, &options, &Monitor::default()).unwrap_err().to_string();
+        assert!(error.contains("does not hold the bytes of this name"), "{error}");
+        assert_eq!(remote.size_of(&to_send.key).unwrap(), None);
+    }
+}
+
+#[test]
 fn lists_have_pages() {
     let Some(buckets) = Buckets::start() else { return };
     let mut expected = Vec::new();
