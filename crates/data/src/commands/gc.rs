@@ -8,6 +8,7 @@ use rs_cli::{Cell, Column, CommandError, Exit, OutputArgs, Report, Table, Ui};
 use rs_core::lock::Lock;
 use rs_core::manifest::RunBlob;
 use rs_core::monitor::Monitor;
+use rs_core::pack::Pack;
 use rs_core::paths;
 use rs_core::store::hash_file;
 use serde::Serialize;
@@ -81,7 +82,8 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     let wanted = library.wanted_blobs();
     for (blob, bytes) in library.store.blobs()? {
         if !wanted.contains_key(&blob) {
-            let (path, what) = (library.store.path_of(&blob), format!("blob {blob}"));
+            let path = library.store.path_of(&blob);
+            let what = format!("{}: blob {blob}", held_by(&path));
             report.freed.push(Row { kind: "blob", what, bytes, path });
         }
     }
@@ -106,6 +108,18 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     let verb = if args.dry_run { "would be freed" } else { "freed" };
     ui.note(&format!("{} {verb}", Cell::Bytes(report.total_bytes).for_people()));
     Ok(Exit::Done)
+}
+
+/// What a blob holds, for people: the manifest no longer tells whose it was.
+fn held_by(path: &Path) -> String {
+    match Pack::open(path) {
+        Ok(pack) => match pack.members() {
+            [] => "a run without files".to_owned(),
+            [only] => format!("a run of {}", only.name),
+            [first, .., last] => format!("a run of {} files, {} to {}", pack.members().len(), first.name, last.name),
+        },
+        Err(_) => "a database or a damaged blob".to_owned(),
+    }
 }
 
 fn free(row: &Row) -> Result<(), CommandError> {

@@ -160,6 +160,15 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     let remote = if to_fetch.is_empty() { None } else { Some(named_remote.map_or_else(|| open(&library, None), Ok)?) };
     report.remote = remote.as_ref().map(NamedRemote::shown);
     let mut failure = None;
+    if lock.is_none() {
+        if !to_fetch.is_empty() {
+            let bytes = Cell::Bytes(to_fetch.iter().map(|blob| blob.size_bytes).sum()).for_people();
+            ui.note(&format!("would fetch {bytes} in {} blobs", to_fetch.len()));
+        }
+        if let Err(error) = check_room(&library, &to_fetch, &to_extract) {
+            ui.warn(&error.error.to_string());
+        }
+    }
     if let Some(lock) = &lock {
         check_room(&library, &to_fetch, &to_extract)?;
         let mut bringing = Bringing { library: &library, lock, rows: &mut report.items, monitor: &monitor };

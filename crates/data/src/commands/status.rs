@@ -9,7 +9,9 @@ use rayon::prelude::*;
 use rs_cli::{Cell, Column, CommandError, Exit, OutputArgs, Report, Table, Ui};
 use rs_core::cohort::{Cohort, CohortError, EVALS_FILE, find_cohorts};
 use rs_core::dataset::Dataset;
+use rs_core::digest::BlobId;
 use rs_core::library::Libraries;
+
 use rs_core::monitor::Monitor;
 use rs_core::presence::{Presence, presence};
 use rs_core::{document, paths};
@@ -59,6 +61,8 @@ struct DatasetRow {
     cohorts_here: u64,
     /// Paths of cohorts that are not there at all, or wrong.
     missing_cohorts: Vec<String>,
+    /// With `--remote`: 1 if the remote does not have the manifest's database whole.
+    missing_in_remote: Option<u64>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -220,20 +224,24 @@ impl Status {
         Ok(Some(if is_same { "pushed" } else { "changed" }))
     }
 
-    /// Blobs of a cohort that the remote does not have whole; `None` if it is not to be asked, or nothing was pushed.
-    fn missing_in_remote(&mut self, library: &Path, name: &str) -> Result<Option<u64>, CommandError> {
+    /// How many of these blobs the remote does not have whole; `None` if it is not to be asked, or nothing was pushed:
+    /// that is missed nowhere.
+    fn missing_in_remote(
+        &self,
+        library: &Path,
+        blobs: impl FnOnce(&Library) -> Vec<(BlobId, u64)>,
+    ) -> Result<Option<u64>, CommandError> {
         let (Some(remote), Some((library, _))) = (&self.remote, self.libraries.get(library)) else { return Ok(None) };
         let remote = library.remote(Some(remote.as_str()).filter(|name| !name.is_empty()), &Options::default())?;
-        let runs: Vec<_> = known_runs(library, name).into_values().collect();
-        // What was never pushed is missed nowhere.
-        if runs.is_empty() {
+        let blobs = blobs(library);
+        if blobs.is_empty() {
             return Ok(None);
         }
-        let blobs: Vec<_> = runs.iter().map(|run| run.blob).collect();
-        let sizes = transfer::sizes_of(remote.remote.as_ref(), &blobs, &Options::default(), &self.monitor);
+        let keys: Vec<BlobId> = blobs.iter().map(|(blob, _)| *blob).collect();
+        let sizes = transfer::sizes_of(remote.remote.as_ref(), &keys, &Options::default(), &self.monitor);
         let mut missing = 0;
-        for (run, size) in runs.iter().zip(sizes) {
-            missing += u64::from(size.map_err(|error| work::remote_error(&error))? != Some(run.size));
+        for ((_, expected), size) in blobs.iter().zip(sizes) {
+            missing += u64::from(size.map_err(|error| work::remote_error(&error))? != Some(*expected));
         }
         Ok(Some(missing))
     }
@@ -274,6 +282,9 @@ impl Status {
             }
         }
         let db_state = self.db_state(dataset)?;
+        let missing_in_remote = self.missing_in_remote(dataset.file.parent().unwrap_or(Path::new("")), |library| {
+            library.manifest.databases.get(&dataset.name).map(|known| (known.blob, known.size)).into_iter().collect()
+        })?;
         self.report.datasets.push(DatasetRow {
             db_state,
             path: paths::show(&dataset.file),
@@ -283,6 +294,7 @@ impl Status {
             cohorts: dataset.cohorts.len() as u64,
             cohorts_here,
             missing_cohorts,
+            missing_in_remote,
         });
         Ok(())
     }
@@ -320,7 +332,9 @@ impl Status {
         let folder = library.folder.clone();
         let name = library.name_of(&cohort.folder)?;
         let states = states(library, &name, cohort, seen, &monitor, ui)?;
-        let missing_in_remote = self.missing_in_remote(&folder, &name)?;
+        let missing_in_remote = self.missing_in_remote(&folder, |library| {
+            known_runs(library, &name).into_values().map(|run| (run.blob, run.size)).collect()
+        })?;
         let here = cohort.evaluations.iter().filter(|evaluation| !evaluation.files.is_empty());
         Ok(CohortRow {
             path: paths::show(&cohort.folder),
@@ -345,6 +359,15 @@ impl Status {
     }
 }
 
+/// What a remote has of what was pushed.
+fn in_remote(missing: Option<u64>) -> Cell {
+    Cell::Text(match missing {
+        None => "-".into(),
+        Some(0) => "whole".into(),
+        Some(missing) => format!("{missing} missing"),
+    })
+}
+
 impl Report for StatusReport {
     fn tables(&self) -> Vec<Table> {
         let mut datasets = Table::new(vec![
@@ -354,8 +377,13 @@ impl Report for StatusReport {
             Column::fixed("pushed").left(),
             Column::fixed("cohorts here"),
         ]);
+        let has_remote = self.datasets.iter().any(|row| row.missing_in_remote.is_some());
+        if has_remote {
+            datasets.columns.push(Column::fixed("remote").left());
+        }
         for row in &self.datasets {
-            datasets.rows.push(vec![
+            let in_remote = has_remote.then(|| in_remote(row.missing_in_remote));
+            let cells = vec![
                 Cell::Text(row.path.clone()),
                 Cell::Text(row.db.clone()),
                 row.db_bytes.map_or_else(|| Cell::Text("missing".into()), Cell::Bytes),
@@ -366,7 +394,8 @@ impl Report for StatusReport {
                     Some(state) => state.to_owned(),
                 }),
                 Cell::Text(format!("{} of {}", row.cohorts_here, row.cohorts)),
-            ]);
+            ];
+            datasets.rows.push(cells.into_iter().chain(in_remote).collect());
         }
         let mut cohorts = Table::new(vec![
             Column::elastic("cohort", 20),
@@ -382,7 +411,8 @@ impl Report for StatusReport {
             cohorts.columns.push(Column::fixed("remote").left());
         }
         for row in &self.cohorts {
-            cohorts.rows.push(vec![
+            let in_remote = has_remote.then(|| in_remote(row.missing_in_remote));
+            let cells = vec![
                 Cell::Text(row.path.clone()),
                 Cell::Text(format!("{} of {}", row.evaluations_here, row.evaluations)),
                 Cell::Count(row.runs),
@@ -390,14 +420,8 @@ impl Report for StatusReport {
                 Cell::Bytes(row.bytes),
                 Cell::Text(row.raw.to_string()),
                 Cell::Text(row.states.shown()),
-            ]);
-            if let Some(cells) = cohorts.rows.last_mut().filter(|_| has_remote) {
-                cells.push(Cell::Text(match row.missing_in_remote {
-                    None => "-".into(),
-                    Some(0) => "whole".into(),
-                    Some(missing) => format!("{missing} missing"),
-                }));
-            }
+            ];
+            cohorts.rows.push(cells.into_iter().chain(in_remote).collect());
         }
         [datasets, cohorts].into_iter().filter(|table| !table.rows.is_empty()).collect()
     }

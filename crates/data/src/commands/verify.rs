@@ -234,7 +234,7 @@ impl Report for VerifyReport {
     fn tables(&self) -> Vec<Table> {
         let mut table = Table::new(vec![
             Column::elastic("damaged", 20),
-            Column::elastic("place", 20),
+            Column::elastic("place", 20).rank(1),
             Column::elastic("damage", 20),
             Column::fixed("repaired"),
         ]);

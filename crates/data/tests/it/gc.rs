@@ -82,14 +82,15 @@ fn blobs_that_no_entry_needs() {
     insta::assert_snapshot!(project.shown(project.data(&["gc", "--dry-run"])), @"
     exit code 0
     ----- stdout
-    kind  would be freed                                                         bytes
-    blob  blob [hash]  339 B
+    kind  would be freed                                                                            bytes
+    blob  a run of a.ndjson: blob [hash]  339 B
     ----- stderr
     note: 339 B would be freed
     ");
     let gc = check_exact(&project, &[]);
     assert_eq!(gc.freed.len(), 1);
-    assert_eq!((gc.freed[0].kind.as_str(), gc.freed[0].what.as_str()), ("blob", format!("blob {old}").as_str()));
+    let what = format!("a run of a.ndjson: blob {old}");
+    assert_eq!((gc.freed[0].kind.as_str(), gc.freed[0].what.as_str()), ("blob", what.as_str()));
     // What is left is what is needed.
     project.data(&["verify"]).succeeds();
     assert_eq!((project.blobs("data/.blobs").len(), project.blobs("remote").len()), (5, 6));

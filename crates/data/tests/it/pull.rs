@@ -137,7 +137,7 @@ fn the_document_and_the_dry_run() {
     let project = cloned();
     let before = project.tree();
     let arguments = ["pull", "dataset", "data/d.json", "--raw"];
-    let dry: Pull = project.document(&[&arguments[..], &["--dry-run"]].concat());
+    let dry: Pull = project.document(&[&arguments[..], &["--dry-run", "-q"]].concat());
     insta::assert_snapshot!(project.shown(project.data(&[&arguments[..], &["--dry-run"]].concat())), @"
     exit code 0
     ----- stdout
@@ -146,6 +146,8 @@ fn the_document_and_the_dry_run() {
     database d       1     0        1     64 B         1    900 B     0       0
     cohort set/M     3     0        3  1.35 kB         3    487 B     0       0
     cohort set/N     1     0        1    339 B         1  8.60 kB     0       0
+    ----- stderr
+    note: would fetch 1.75 kB in 5 blobs
     ");
     check_same("a dry run", &project.tree(), &before);
     let pull: Pull = project.document(&arguments);

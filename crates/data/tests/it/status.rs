@@ -25,6 +25,7 @@ struct DatasetRow {
     cohorts: u64,
     cohorts_here: u64,
     missing_cohorts: Vec<String>,
+    missing_in_remote: Option<u64>,
 }
 
 #[derive(Debug, PartialEq, Eq, Deserialize)]
@@ -80,6 +81,7 @@ fn dataset_row(name: &str, db_bytes: Option<u64>) -> DatasetRow {
         cohorts: 4,
         cohorts_here: 4,
         missing_cohorts: Vec::new(),
+        missing_in_remote: None,
     }
 }
 
@@ -356,8 +358,8 @@ fn what_became_of_each_run_since_it_was_pushed() {
     insta::assert_snapshot!(project.data(&["status", "--remote"]), @"
     exit code 0
     ----- stdout
-    dataset      database   bytes  pushed  cohorts here
-    data/d.json  data/d.db  900 B  yes     2 of 2
+    dataset      database   bytes  pushed  cohorts here  remote
+    data/d.json  data/d.db  900 B  yes     2 of 2        whole
 
     cohort      evals here  runs  files    bytes  raw data  pushed  remote
     data/set/M  2 of 2         3      3    384 B  here      yes     whole
@@ -374,8 +376,8 @@ fn what_became_of_each_run_since_it_was_pushed() {
     insta::assert_snapshot!(project.data(&["status", "--remote"]), @"
     exit code 0
     ----- stdout
-    dataset      database   bytes  pushed   cohorts here
-    data/d.json  data/d.db   16 B  changed  1 of 2
+    dataset      database   bytes  pushed   cohorts here  remote
+    data/d.json  data/d.db   16 B  changed  1 of 2        whole
 
     cohort      evals here  runs  files    bytes  raw data     pushed            remote
     data/set/M  1 of 2         4      3    268 B  partly here  1 changed, 1 not  1 missing
