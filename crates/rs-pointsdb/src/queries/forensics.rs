@@ -11,7 +11,7 @@ use rs_core::record::Outcome;
 use rs_core::statistics::Events;
 use serde_json::Value;
 
-use super::lists::{self, Lists, Moments, Question};
+use super::lists::{self, Lists, Moments, Question, Sums};
 use crate::conditions::points_condition;
 
 /// Traces of one outcome in one group.
@@ -72,6 +72,16 @@ struct Sizes {
     bytes: u64,
     compressed: u64,
     ratio: Moments,
+}
+
+impl Sums for Sizes {
+    fn merge(&mut self, other: Self) {
+        self.n += other.n;
+        self.tokens.merge(other.tokens);
+        self.bytes += other.bytes;
+        self.compressed += other.compressed;
+        self.ratio.merge(other.ratio);
+    }
 }
 
 /// Sizes of traces by outcome, in each group, by group. Points whose traces were not compressed are left out.
@@ -137,6 +147,13 @@ pub struct Trace {
 /// The traces of the least lots, the greatest of them on top: lot, tokens, compressed bytes.
 type Drawn = BinaryHeap<(u64, i32, i32)>;
 
+impl Sums for Drawn {
+    /// Those that are too many are left out at the end.
+    fn merge(&mut self, mut other: Self) {
+        self.append(&mut other);
+    }
+}
+
 /// Traces that tell their tokens, in each group and outcome at most so many: those of the least hashes, which are as good
 /// as drawn by lot, and always the same. By group, outcome, tokens and size.
 ///
@@ -173,7 +190,8 @@ pub fn traces(connection: &Connection, filters: &Filters, by: &[Key], most: usiz
     let mut traces = Vec::new();
     for (group, drawn) in drawn {
         for (outcome, drawn) in OUTCOMES.into_iter().zip(drawn) {
-            let mut places: Vec<(i32, i32)> = drawn.into_iter().map(|(_, tokens, bytes)| (tokens, bytes)).collect();
+            let drawn = drawn.into_sorted_vec().into_iter().take(most);
+            let mut places: Vec<(i32, i32)> = drawn.map(|(_, tokens, bytes)| (tokens, bytes)).collect();
             places.sort_unstable();
             traces.extend(places.into_iter().map(|(tokens, bytes)| Trace {
                 group: group.clone(),
@@ -184,6 +202,23 @@ pub fn traces(connection: &Connection, filters: &Filters, by: &[Key], most: usiz
         }
     }
     Ok(traces)
+}
+
+/// Events by bin, by width of the bins.
+type Bins = BTreeMap<u32, Vec<Events>>;
+
+impl Sums for Bins {
+    fn merge(&mut self, other: Self) {
+        for (width, events) in other {
+            let own = self.entry(width).or_default();
+            own.resize(own.len().max(events.len()), Events::default());
+            for (own, other) in own.iter_mut().zip(events) {
+                own.correct += other.correct;
+                own.incorrect += other.incorrect;
+                own.truncated += other.truncated;
+            }
+        }
+    }
 }
 
 /// Events by bin of tokens in each group, by group. Points that tell no tokens are left out.
@@ -197,22 +232,21 @@ pub fn hazard(connection: &Connection, filters: &Filters, by: &[Key]) -> duckdb:
             p.hazard_truncated::INTEGER[]",
         condition: format!("p.hazard_bin_tokens IS NOT NULL AND {}", points_condition(filters)),
     };
-    let sums =
-        lists::sum_by_group(connection, &question, |columns, groups, sums: &mut [BTreeMap<u32, Vec<Events>>]| {
-            let widths = columns[0].as_primitive::<UInt32Type>();
-            let lists = [1, 2, 3].map(|at| Lists::<Int32Type>::new(&columns[at]));
-            for (row, group) in groups.iter().enumerate() {
-                let [correct, incorrect, truncated] = lists.each_ref().map(|lists| lists.plain(row));
-                let bins = sums[*group].entry(widths.value(row)).or_default();
-                bins.resize(bins.len().max(correct.len()), Events::default());
-                let counts = correct.iter().zip(incorrect).zip(truncated);
-                for (bin, ((correct, incorrect), truncated)) in bins.iter_mut().zip(counts) {
-                    bin.correct += u64::from(correct.cast_unsigned());
-                    bin.incorrect += u64::from(incorrect.cast_unsigned());
-                    bin.truncated += u64::from(truncated.cast_unsigned());
-                }
+    let sums = lists::sum_by_group(connection, &question, |columns, groups, sums: &mut [Bins]| {
+        let widths = columns[0].as_primitive::<UInt32Type>();
+        let lists = [1, 2, 3].map(|at| Lists::<Int32Type>::new(&columns[at]));
+        for (row, group) in groups.iter().enumerate() {
+            let [correct, incorrect, truncated] = lists.each_ref().map(|lists| lists.plain(row));
+            let bins = sums[*group].entry(widths.value(row)).or_default();
+            bins.resize(bins.len().max(correct.len()), Events::default());
+            let counts = correct.iter().zip(incorrect).zip(truncated);
+            for (bin, ((correct, incorrect), truncated)) in bins.iter_mut().zip(counts) {
+                bin.correct += u64::from(correct.cast_unsigned());
+                bin.incorrect += u64::from(incorrect.cast_unsigned());
+                bin.truncated += u64::from(truncated.cast_unsigned());
             }
-        })?;
+        }
+    })?;
     let sums = sums.into_iter().flat_map(|(group, of_widths)| {
         of_widths.into_iter().map(move |(bin_tokens, bins)| HazardSums { group: group.clone(), bin_tokens, bins })
     });
@@ -226,6 +260,18 @@ struct Spectra {
     means: Vec<f64>,
     /// Of squared deviations and squared means.
     squares: Vec<f64>,
+}
+
+impl Sums for Spectra {
+    fn merge(&mut self, other: Self) {
+        if self.n == 0 {
+            *self = other;
+            return;
+        }
+        self.n += other.n;
+        self.means.iter_mut().zip(other.means).for_each(|(own, other)| *own += other);
+        self.squares.iter_mut().zip(other.squares).for_each(|(own, other)| *own += other);
+    }
 }
 
 /// Mean spectra in each group, every point counting the same, by group. Points without a spectrum are left out.
