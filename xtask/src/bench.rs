@@ -62,8 +62,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
 }
 
-fn build(what: &[&str]) -> Result<(), ProcessError> {
-    process::run(&mut process::cargo(&[&["build", "--release"], what].concat()))
+/// Builds all that any benchmark runs: with less of it, the features of shared dependencies would differ from one benchmark
+/// to the next, and cargo would build them anew.
+fn build() -> Result<(), ProcessError> {
+    process::run(&mut process::cargo(&["build", "--release", "--workspace", "--bins", "--examples"]))
 }
 
 fn n_threads() -> String {

@@ -38,7 +38,7 @@ const COMMANDS: [&[&str]; 15] = [
 const COMPARED: [&str; 2] = ["Model 070 (plain)", "Model 071 (plain)"];
 
 pub(super) fn run(folder: &Path) -> Outcome {
-    build(&["-p", "analyze", "-p", "rs-pointsdb", "--bins", "--examples"])?;
+    build()?;
     let database = large_database(folder)?;
     say!("150 evaluations of 1,070 points of 100 samples, {} threads\n", n_threads());
     say!("{:<58}{:>8}{:>8}{:>9}", "analyze", "seconds", "goal", "peak MB");

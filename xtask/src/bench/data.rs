@@ -26,7 +26,7 @@ const MEMORY_LIMIT_MB: f64 = 200.0;
 const LONGEST_IDLE: Duration = Duration::from_secs(1);
 
 pub(super) fn run(folder: &Path, size: Size) -> Outcome {
-    build(&["-p", "data", "--bin", "data"])?;
+    build()?;
     let bench = Bench::new(folder, size)?;
     say!("{:<10}{:>8}{:>10}{:>10}{:>8}{:>10}{:>10}", "", "MB", "data s", "peer s", "speed", "MB/s", "peak MB");
     let mut is_within = true;

@@ -29,8 +29,7 @@ struct Line {
 }
 
 pub(super) fn run(folder: &Path, size: Size) -> Outcome {
-    build(&["-p", "evaluate", "-p", "data", "--bins"])?;
-    build(&["-p", "rs-pointsdb", "-p", "rs-forensics", "--examples"])?;
+    build()?;
     let subject = arrangements::plain(folder, &chosen(folder, size)?)?;
     let megabytes = subject.bytes()? as f64 / 1e6;
     say!("{}: {megabytes:.0} MB in {} files, {} threads\n", subject.name, subject.files.len(), n_threads());

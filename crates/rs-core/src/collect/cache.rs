@@ -209,7 +209,12 @@ impl Cache {
         // A crash may leave half of it: its hash tells.
         let partial = path.with_extension(std::process::id().to_string());
         fs_err::write(&partial, bytes)?;
-        fs_err::rename(&partial, &path)?;
+        // Renamed over another, some file systems send a file to the disk at once: a thousand of them take longer to write
+        // than to make. Who looks for it in between makes it anew.
+        match fs_err::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => fs_err::rename(&partial, &path)?,
+        }
         let mut index = unpoisoned(self.index.lock());
         let content = index.contents.entry(known.content.to_string()).or_default();
         content.identities = identities;
