@@ -1,8 +1,11 @@
 //! Builds a PointsDB beside the old one and puts it in its place: readers see the old file or the new one, never half.
 
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
 
 use duckdb::Connection;
+use duckdb::arrow::array::RecordBatch;
+use duckdb::arrow::error::ArrowError;
 use rs_core::atomic_file::{beside, folder_of, resolve_link, sync_folder};
 use rs_core::collect::Mark;
 use rs_core::eval_id::{EvalId, Identity};
@@ -198,23 +201,17 @@ impl Builder {
         evaluations: impl IntoIterator<Item = (&'a EvalRow, &'a [Point])>,
     ) -> Result<(), PointsDbError> {
         let _span = tracing::info_span!("append").entered();
+        let evaluations: Vec<(&EvalRow, &[Point])> = evaluations.into_iter().collect();
         let append = || -> duckdb::Result<()> {
-            let arrow =
-                |error: duckdb::arrow::error::ArrowError| duckdb::Error::ToSqlConversionFailure(Box::new(error));
-            let mut rows = Vec::new();
             let mut appender = self.connection().appender("points")?;
-            for (evaluation, points) in evaluations {
-                for points in points.chunks(BATCH_POINTS) {
-                    appender.append_record_batch(columns::points(evaluation, points).map_err(arrow)?)?;
-                }
-                rows.push(evaluation);
-            }
+            for_each_batch(&evaluations, |batch| appender.append_record_batch(batch))?;
             appender.flush()?;
+            let rows: Vec<&EvalRow> = evaluations.iter().map(|(row, _)| *row).collect();
             let mut appender = self.connection().appender("evals")?;
-            appender.append_record_batch(columns::evals(&rows).map_err(arrow)?)?;
+            appender.append_record_batch(columns::evals(&rows).map_err(arrow_error)?)?;
             appender.flush()?;
             let mut appender = self.connection().appender("raw_files")?;
-            appender.append_record_batch(columns::raw_files(&rows).map_err(arrow)?)?;
+            appender.append_record_batch(columns::raw_files(&rows).map_err(arrow_error)?)?;
             appender.flush()
         };
         append().map_err(|source| self.error(source))
@@ -258,6 +255,31 @@ impl Drop for Builder {
         // After `finish` there is nothing left to remove.
         let _ = remove_database(&self.building);
     }
+}
+
+/// Makes the batches of all points, in their order, each while the one before is taken.
+fn for_each_batch(
+    evaluations: &[(&EvalRow, &[Point])],
+    mut take: impl FnMut(RecordBatch) -> duckdb::Result<()>,
+) -> duckdb::Result<()> {
+    let chunks =
+        || evaluations.iter().flat_map(|(row, points)| points.chunks(BATCH_POINTS).map(move |part| (*row, part)));
+    let (sender, receiver) = sync_channel(1);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for (row, points) in chunks() {
+                // Who takes no more has failed, and says so.
+                if sender.send(columns::points(row, points)).is_err() {
+                    break;
+                }
+            }
+        });
+        receiver.into_iter().try_for_each(|batch| take(batch.map_err(arrow_error)?))
+    })
+}
+
+fn arrow_error(error: ArrowError) -> duckdb::Error {
+    duckdb::Error::ToSqlConversionFailure(Box::new(error))
 }
 
 /// Removes a database that was being built, its write-ahead log, and what DuckDB put on disk for want of memory.
