@@ -5,6 +5,7 @@ mod arrangements;
 mod data;
 mod evaluate;
 mod measure;
+mod probe;
 mod subjects;
 
 use std::io;
@@ -21,7 +22,7 @@ pub(crate) struct Arguments {
     /// What to measure.
     #[arg(value_enum, default_value_t = Name::Evaluate)]
     name: Name,
-    /// What `evaluate` and `data` are measured on.
+    /// What `evaluate`, `data` and `probe` are measured on.
     #[arg(long, value_enum, default_value_t = Size::Real)]
     on: Size,
 }
@@ -34,6 +35,8 @@ enum Name {
     Data,
     /// `analyze`: every command over a large database.
     Analyze,
+    /// `probe`: pages of raw records, and comparisons.
+    Probe,
 }
 
 /// What it runs on. In fixtures, `evaluate` also finds the tokens and spectra of one model's prompts.
@@ -59,6 +62,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         Name::Evaluate => evaluate::run(&folder, size),
         Name::Data => data::run(&folder, size),
         Name::Analyze => analyze::run(&folder),
+        Name::Probe => probe::run(&folder, size),
     }
 }
 

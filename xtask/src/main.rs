@@ -27,6 +27,7 @@ mod docs;
 mod fixtures;
 mod install;
 mod process;
+mod python;
 mod servers;
 mod setup;
 mod tools;
@@ -54,6 +55,8 @@ enum Command {
     Demo,
     /// Set up, and check everything that CI checks.
     Ci,
+    /// Install the Python packages with which a test opens databases, where they are missing: duckdb, pandas, pyarrow.
+    Python,
     /// Install the servers that the tests of remotes start, where they are missing: nginx and s3s-fs.
     Servers,
     Docs(docs::Arguments),
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::Fixtures(arguments) => fixtures::run(&arguments),
         Command::Demo => demo::run(),
         Command::Ci => ci::run(),
+        Command::Python => python::run(),
         Command::Servers => servers::run(),
         Command::Docs(arguments) => docs::run(&arguments),
         Command::Install(arguments) => install::run(&arguments),

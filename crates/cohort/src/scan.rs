@@ -73,19 +73,7 @@ pub(crate) fn collect(
     keep: Keep,
     ui: &mut Ui,
 ) -> Result<Collection, CommandError> {
-    let inputs: Vec<Input> = files
-        .iter()
-        .map(|at| {
-            let file = &cohort.files[*at];
-            Input {
-                path: file.path.clone(),
-                codec: file.codec,
-                size_bytes: file.size_bytes,
-                origin: file.origin.clone(),
-                evaluations: reads(*at),
-            }
-        })
-        .collect();
+    let inputs: Vec<Input> = files.iter().map(|at| Input::new(&cohort.files[*at], reads(*at))).collect();
     let monitor = Arc::new(Monitor::default());
     let total_bytes = inputs.iter().map(|input| input.size_bytes).sum();
     let _progress = ui.watch(&format!("reading {}", cohort.folder.display()), total_bytes, &monitor);

@@ -62,6 +62,7 @@ impl Program for Arguments {
     }
 
     fn run(self, ui: &mut Ui) -> Result<Exit, CommandError> {
+        self.output.check()?;
         let plan = tracing::info_span!("plan").in_scope(|| Plan::resolve(&self, ui))?;
         run::run(&plan, &self, ui)
     }

@@ -70,19 +70,7 @@ pub(crate) fn inputs(plan: &Plan, batch: &[&PlannedEval]) -> (Vec<Wanted>, Vec<I
             evaluations_of.entry(file).or_default().push(position);
         }
     }
-    let inputs: Vec<Input> = evaluations_of
-        .into_iter()
-        .map(|(at, evaluations)| {
-            let file = &plan.files[at];
-            Input {
-                path: file.path.clone(),
-                codec: file.codec,
-                size_bytes: file.size_bytes,
-                origin: file.origin.clone(),
-                evaluations,
-            }
-        })
-        .collect();
+    let inputs = evaluations_of.into_iter().map(|(at, evaluations)| Input::new(&plan.files[at], evaluations)).collect();
     (wanted, inputs)
 }
 

@@ -1,5 +1,7 @@
 //! `evaluate --explain`: what would be reused, and why not.
 
+use std::borrow::Cow;
+
 use rs_cli::{CommandError, Exit, Ui};
 use rs_core::collect::{self, Cache, UseOfEntries};
 
@@ -21,7 +23,7 @@ pub(crate) fn explain(
     let cache = plan.cache.as_ref().map(|folder| Cache::open(folder, now_nanos(), use_of_entries));
     let mut explanation =
         Explanation { schema: "evaluate.explain/1", dataset: plan.dataset.clone(), evaluations: Vec::new() };
-    let ways: Vec<(Way, &str)> =
+    let ways: Vec<(Way, Cow<'static, str>)> =
         plan.evaluations.iter().map(|evaluation| reasoned_way(evaluation, plan, arguments, old)).collect();
     // Whose records are wanted of a file is told by all evaluations that are read.
     let read: Vec<&PlannedEval> =

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use globset::GlobBuilder;
 use rs_cli::{CommandError, Ui};
-use rs_core::cohort::{Entry, RawFile, Source, is_of_no_matter, modified_nanos};
+use rs_core::cohort::{Entry, RawFile, Source, is_hidden, is_of_no_matter, modified_nanos};
 use rs_core::collect::{self, How, Input, Keep, Monitor, OnMalformed};
 use rs_core::eval_id::Identity;
 use rs_core::origin::Origin;
@@ -36,16 +36,7 @@ pub(crate) fn plan(arguments: &Arguments, ui: &mut Ui) -> Result<Plan, CommandEr
     }
     files.sort_by(|a, b| a.logical.cmp(&b.logical).then_with(|| a.path.cmp(&b.path)));
     files.dedup_by(|a, b| a.path == b.path);
-    let inputs: Vec<Input> = files
-        .iter()
-        .map(|file| Input {
-            path: file.path.clone(),
-            codec: file.codec,
-            size_bytes: file.size_bytes,
-            origin: file.origin.clone(),
-            evaluations: Vec::new(),
-        })
-        .collect();
+    let inputs: Vec<Input> = files.iter().map(|file| Input::new(file, Vec::new())).collect();
     let monitor = Arc::new(Monitor::default());
     let progress = ui.watch("finding evaluations", inputs.iter().map(|input| input.size_bytes).sum(), &monitor);
     let found = collect::collect(
@@ -117,7 +108,9 @@ fn find(pattern: &str) -> Result<Vec<RawFile>, CommandError> {
     if !root.exists() {
         return Ok(files);
     }
-    for item in WalkDir::new(&root).follow_links(true) {
+    // As in cohorts, what is hidden is not looked at, unless it is named.
+    let is_shown = |item: &walkdir::DirEntry| item.depth() == 0 || !is_hidden(item.file_name());
+    for item in WalkDir::new(&root).follow_links(true).into_iter().filter_entry(is_shown) {
         let item = match item {
             Ok(item) => item,
             Err(error) if is_of_no_matter(&error, |name| raw_file_name(name).is_some()) => continue,

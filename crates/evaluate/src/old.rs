@@ -1,5 +1,6 @@
 //! The old database, and what becomes of each evaluation because of it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use rs_cli::{CommandError, Ui};
@@ -92,16 +93,16 @@ pub(crate) fn reasoned_way(
     plan: &Plan,
     arguments: &Arguments,
     old: &OldDatabase,
-) -> (Way, &'static str) {
+) -> (Way, Cow<'static, str>) {
     let Some(rows) = old.evals.get(evaluation.eval_id.as_str()) else {
         return match (evaluation.is_asked_for, old.is_lost) {
-            (false, false) => (Way::LeaveOut, "not asked for, and not in the database"),
-            (_, true) => (Way::Read, "the database is of another version"),
-            (true, false) => (Way::Read, "not in the database"),
+            (false, false) => (Way::LeaveOut, "not asked for, and not in the database".into()),
+            (_, true) => (Way::Read, "the database is of another version".into()),
+            (true, false) => (Way::Read, "not in the database".into()),
         };
     };
     let tokenizers = plan.tokenizers.as_deref();
-    if !evaluation.is_asked_for {
+    let (way, reason) = if !evaluation.is_asked_for {
         (Way::Reuse, "not asked for")
     } else if arguments.force {
         (Way::Read, "--force")
@@ -112,14 +113,17 @@ pub(crate) fn reasoned_way(
         (Way::Reuse, "not all raw files are here")
     } else if arguments.strict && rows.n_malformed > 0 {
         // `--strict` is to meet the malformed lines.
-        (Way::Read, "--strict, and there are malformed lines")
+        (Way::Read, "--strict, and malformed lines")
     } else if evaluation.is_current(&rows.fingerprint, tokenizers) {
         (Way::Reuse, "unchanged")
     } else if evaluation.is_current(&rows.fingerprint, None) {
-        (Way::Read, "its forensics are missing or of other tokenizers")
+        (Way::Read, "no forensics, or another tokenizer's")
+    } else if rows.n_files != evaluation.files.len() as u64 {
+        return (Way::Read, format!("{} raw files, before {}", evaluation.files.len(), rows.n_files).into());
     } else {
-        (Way::Read, "its entry or raw files have changed")
-    }
+        (Way::Read, "entry, sizes or times of files changed")
+    };
+    (way, reason.into())
 }
 
 /// The evaluations that go this way.

@@ -8,7 +8,7 @@ use rs_cli::{CommandError, Ui};
 use rs_core::cohort::{Cohort, Entry, RawFile};
 use rs_core::config::Config;
 use rs_core::dataset::{Dataset, Selection};
-use rs_core::eval_id::{EvalId, identity_text};
+use rs_core::eval_id::{self, EvalId, identity_text};
 use rs_core::origin::Origin;
 use rs_core::paths;
 use rs_core::suggest;
@@ -38,6 +38,8 @@ pub(crate) struct PlannedEval {
     pub fingerprint: String,
     /// Whether `--eval-id` names it, or names none.
     pub is_asked_for: bool,
+    /// The context of its entry, which `--context` may have made smaller.
+    own_context: Option<u32>,
 }
 
 /// What will be done.
@@ -82,6 +84,7 @@ impl Plan {
     fn of_dataset(path: &Path, arguments: &Arguments, ui: &mut Ui) -> Result<Self, CommandError> {
         let dataset = Dataset::open(path)?;
         let config = match &dataset.config {
+            Some(config) if !config.exists() => return Err(no_config(config, path)),
             Some(path) => {
                 let config = Config::read(path)?;
                 config.warnings.iter().for_each(|warning| ui.warn(warning));
@@ -144,8 +147,7 @@ impl Plan {
     fn ask_for(&mut self, typed: &[String]) -> Result<(), CommandError> {
         self.evaluations.iter_mut().for_each(|evaluation| evaluation.is_asked_for = false);
         for typed in typed {
-            let mut named =
-                self.evaluations.iter_mut().filter(|evaluation| evaluation.entry.is_named(typed)).peekable();
+            let mut named = self.evaluations.iter_mut().filter(|evaluation| evaluation.is_named(typed)).peekable();
             if named.peek().is_none() {
                 drop(named);
                 let known: Vec<String> = self
@@ -164,6 +166,11 @@ impl Plan {
 }
 
 impl PlannedEval {
+    /// Whether what a user typed names it, under the context in force or under its own.
+    fn is_named(&self, typed: &str) -> bool {
+        self.entry.is_named(typed) || eval_id::names(typed, &self.entry.filters, self.own_context)
+    }
+
     /// What is in `evals.fingerprint`: what its rows depend on, and, after a `+`, what its forensics do.
     pub(crate) fn full_fingerprint(&self, tokenizers: Option<&Tokenizers>) -> String {
         match tokenizers {
@@ -182,6 +189,17 @@ impl PlannedEval {
             Some(_) => stored == self.full_fingerprint(tokenizers),
         }
     }
+}
+
+fn no_config(config: &Path, dataset: &Path) -> CommandError {
+    let what = format!("no config at `{}`, which {} names as `config`", config.display(), dataset.display());
+    let there = config.parent().and_then(|folder| fs_err::read_dir(folder).ok());
+    let mut there: Vec<String> =
+        there.into_iter().flatten().flatten().map(|item| item.file_name().to_string_lossy().into_owned()).collect();
+    there.sort();
+    let there: Vec<&str> = there.iter().map(String::as_str).collect();
+    let typed = config.file_name().unwrap_or_default().to_string_lossy();
+    CommandError::input(what).maybe_hint(suggest::hint(&typed, &there))
 }
 
 /// The folder of the tokenizers: the one typed, else beside the dataset.
@@ -231,7 +249,8 @@ pub(crate) fn planned(
     files: &[RawFile],
 ) -> PlannedEval {
     let mut entry = entry.clone();
-    entry.context = match (entry.context, context) {
+    let own_context = entry.context;
+    entry.context = match (own_context, context) {
         (Some(own), Some(asked)) => Some(own.min(asked)),
         (own, asked) => own.or(asked),
     };
@@ -259,5 +278,6 @@ pub(crate) fn planned(
         files: matched,
         is_partly_absent: false,
         is_asked_for: true,
+        own_context,
     }
 }

@@ -1,5 +1,7 @@
 //! What was done: the summary that `evaluate` ends with.
 
+use std::borrow::Cow;
+
 use rs_cli::{Cell, Column, Report, Table};
 use rs_pointsdb::builder::EvalRow;
 use rs_pointsdb::queries::EvalSummary;
@@ -53,7 +55,7 @@ pub(crate) struct ExplanationRow {
     pub label: String,
     /// `made anew`, `taken over` or `left out`.
     pub rows: &'static str,
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
     pub files: u64,
     /// Those whose results are known by their sizes and times, where rows are made anew; other files are hashed, and may
     /// be known then.
@@ -64,9 +66,9 @@ impl Report for Explanation {
     fn tables(&self) -> Vec<Table> {
         let mut table = Table::new(vec![
             Column::fixed("eval_id"),
-            Column::elastic("label", 16),
+            Column::elastic("label", 8),
             Column::fixed("rows").left(),
-            Column::elastic("because", 20),
+            Column::fixed("because").left(),
             Column::fixed("files"),
             Column::fixed("in cache"),
         ]);
@@ -75,7 +77,7 @@ impl Report for Explanation {
                 Cell::Text(row.eval_id.clone()),
                 Cell::Text(row.label.clone()),
                 Cell::Text(row.rows.into()),
-                Cell::Text(row.reason.into()),
+                Cell::Text(row.reason.to_string()),
                 Cell::Count(row.files),
                 Cell::option(row.files_in_cache, Cell::Count),
             ]);
@@ -106,7 +108,7 @@ impl SummaryRow {
     /// Where its rows came from.
     fn source(&self) -> &'static str {
         match self.cached_files {
-            _ if self.reused => "database",
+            _ if self.reused => "db",
             0 => "files",
             all if all == self.files => "cache",
             _ => "both",
@@ -136,16 +138,16 @@ impl Report for Summary {
     fn tables(&self) -> Vec<Table> {
         let mut table = Table::new(vec![
             Column::fixed("eval_id"),
-            Column::elastic("label", 16),
+            Column::elastic("label", 14),
             Column::fixed("files").rank(2),
             Column::fixed("records"),
             Column::fixed("points"),
             Column::fixed("truncated"),
-            Column::fixed("duplicates").rank(1),
+            Column::fixed("duplicates"),
             Column::fixed("malformed"),
             Column::fixed("errors").rank(3),
             Column::fixed("foreign").rank(4),
-            Column::fixed("from").rank(5),
+            Column::fixed("from").rank(1),
         ]);
         for row in &self.evaluations {
             table.rows.push(vec![

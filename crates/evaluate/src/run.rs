@@ -10,13 +10,14 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use rs_cli::{CommandError, DAMAGED_BLOBS, Exit, Kind, Ui};
 use rs_core::collect::{Cache, Collected, Collection, Monitor, OnMalformed, SampleFile, UseOfEntries};
 use rs_core::diagnostic::Diagnostic;
-use rs_core::eval_id::EvalId;
+use rs_core::eval_id::{EvalId, identity_text};
 use rs_core::statistics::CONFIDENCE_LEVEL;
 use rs_core::{suggest, timestamp};
 use rs_forensics::compression::COMPRESSOR;
 use rs_pointsdb::PointsDbError;
 use rs_pointsdb::builder::{Builder, EvalRow, Old, RawFileRow};
 use rs_pointsdb::connection::Limits;
+use rs_pointsdb::queries::EvalSummary;
 use rs_pointsdb::schema::SCHEMA_VERSION;
 
 use crate::arguments::Arguments;
@@ -39,7 +40,7 @@ pub(crate) fn run(plan: &Plan, arguments: &Arguments, ui: &mut Ui) -> Result<Exi
     if arguments.explain {
         return explain(plan, arguments, &old, ui);
     }
-    tell_of_kept_and_dropped(plan, &ways, &old, ui);
+    tell_of_kept(plan, &ways, &old, ui);
     let old_config_is_in_force = old.config.as_deref() == Some(&config_name(plan));
     let old = old.evals;
     let mut summary = Summary {
@@ -58,6 +59,7 @@ pub(crate) fn run(plan: &Plan, arguments: &Arguments, ui: &mut Ui) -> Result<Exi
         rows = build(plan, arguments, &ways, DATABASE_LIMITS, &monitor, &mut problems, ui)?;
         summary.read_bytes = monitor.done_bytes.load(Ordering::Relaxed);
     }
+    tell_of_dropped(plan, &old, ui);
     for evaluation in &plan.evaluations {
         let reused = || old.get(evaluation.eval_id.as_str()).map(SummaryRow::reused);
         summary.evaluations.extend(rows.remove(&evaluation.eval_id).or_else(reused));
@@ -84,8 +86,8 @@ fn refuse_without_files(plan: &Plan) -> Result<(), CommandError> {
     Err(error.hint(format!("data pull cohort {}", cohorts.join(" "))))
 }
 
-/// What becomes of rows that the raw files at hand do not explain.
-fn tell_of_kept_and_dropped(plan: &Plan, ways: &Ways<'_>, old: &OldDatabase, ui: &mut Ui) {
+/// Rows that the raw files at hand do not explain.
+fn tell_of_kept(plan: &Plan, ways: &Ways<'_>, old: &OldDatabase, ui: &mut Ui) {
     for evaluation in &plan.evaluations {
         let Some(rows) = old.evals.get(evaluation.eval_id.as_str()) else { continue };
         let why = match ways[&evaluation.eval_id] {
@@ -95,8 +97,12 @@ fn tell_of_kept_and_dropped(plan: &Plan, ways: &Ways<'_>, old: &OldDatabase, ui:
         };
         ui.warn(&format!("{}: {why}; its points ({}) stay as they were", evaluation.eval_id, rows.n_points));
     }
+}
+
+/// Rows that the new database no longer has.
+fn tell_of_dropped(plan: &Plan, old: &BTreeMap<String, EvalSummary>, ui: &mut Ui) {
     let is_planned = |id: &str| plan.evaluations.iter().any(|evaluation| evaluation.eval_id.as_str() == id);
-    let dropped: Vec<&str> = old.evals.keys().map(String::as_str).filter(|id| !is_planned(id)).collect();
+    let dropped: Vec<&str> = old.keys().map(String::as_str).filter(|id| !is_planned(id)).collect();
     if !dropped.is_empty() {
         ui.note(&format!("no longer asked for, and dropped from the database: {}", suggest::list(&dropped, 10)));
     }
@@ -146,7 +152,7 @@ fn build<'a>(
     let (sender, receiver) = sync_channel::<(Vec<EvalRow>, Vec<Collected>)>(0);
     let builder = std::thread::scope(|scope| -> Result<Builder, CommandError> {
         let writer = scope.spawn(|| {
-            let written = write(&plan.db, old, limits, &reused, receiver);
+            let written = write(&plan.db, old, limits, &reused, receiver, monitor);
             // Without a database there is nothing to read for.
             monitor.cancel.fetch_or(written.is_err(), Ordering::Relaxed);
             written
@@ -168,6 +174,7 @@ fn build<'a>(
                 batch.iter().zip(&collection.evaluations).map(|(eval, found)| eval_row(plan, eval, found)).collect();
             for ((evaluation, row), found) in batch.iter().zip(&evals).zip(&collection.evaluations) {
                 warn_of_unknown_tasks(plan, evaluation, found, ui);
+                warn_of_no_record(evaluation, found, &collection, ui);
                 let sum = |of: fn(&rs_core::statistics::Counters) -> u64| {
                     found.points.iter().map(|point| of(&point.counters)).sum::<u64>()
                 };
@@ -183,17 +190,16 @@ fn build<'a>(
             }
         }
         drop(sender);
-        let builder = match writer.join() {
-            Ok(written) => written?,
-            Err(_) => return Err(CommandError::new(Kind::Bug, "the database writer panicked")),
+        let Ok(written) = writer.join() else {
+            return Err(CommandError::new(Kind::Bug, "the database writer panicked"));
         };
-        match stopped_by {
-            Some(error) => Err(error),
-            None if monitor.cancel.load(Ordering::Relaxed) => Err(stopped()),
-            None => Ok(builder),
+        match (stopped_by, written) {
+            (Some(error), Ok(_)) => Err(error),
+            (_, Ok(_)) if monitor.is_cancelled() => Err(stopped()),
+            (_, written) => written,
         }
     })?;
-    builder.finish(&meta(plan)).map_err(db_error)?;
+    builder.finish(&meta(plan)).map_err(|error| or_stopped(error, monitor))?;
     drop(progress);
     let saved = cache.map_or(Ok(()), |cache| cache.save());
     if let Some(problem) = cache_problem.or(saved.err().map(|error| error.to_string())) {
@@ -209,14 +215,21 @@ fn write(
     limits: Limits,
     reused: &[EvalId],
     batches: Receiver<(Vec<EvalRow>, Vec<Collected>)>,
+    monitor: &Arc<Monitor>,
 ) -> Result<Builder, CommandError> {
     let mut builder = Builder::create(target, old, limits).map_err(db_error)?;
+    builder.stop_with(monitor);
     builder.reuse(reused).map_err(unusable)?;
     for (rows, collected) in batches {
         let points = collected.iter().map(|collected| collected.points.as_slice());
-        builder.append(rows.iter().zip(points)).map_err(db_error)?;
+        builder.append(rows.iter().zip(points)).map_err(|error| or_stopped(error, monitor))?;
     }
     Ok(builder)
+}
+
+/// What DuckDB says when it is stopped is nobody's business.
+fn or_stopped(error: PointsDbError, monitor: &Monitor) -> CommandError {
+    if monitor.is_cancelled() { stopped() } else { db_error(error) }
 }
 
 fn eval_row(plan: &Plan, evaluation: &PlannedEval, found: &Collected) -> EvalRow {
@@ -289,6 +302,25 @@ fn warn_of_unknown_tasks(plan: &Plan, evaluation: &PlannedEval, found: &Collecte
             suggest::list(&unknown, 10)
         ));
     }
+}
+
+/// Nothing of an evaluation in files that hold records of others: its identity may be mistyped.
+fn warn_of_no_record(evaluation: &PlannedEval, found: &Collected, collection: &Collection, ui: &mut Ui) {
+    if found.tally.n_records > 0 || found.n_foreign == 0 {
+        return;
+    }
+    let there: BTreeSet<String> = (collection.files.iter())
+        .flat_map(|file| file.identities.keys())
+        .map(|identity| format!("`{}`", identity_text(identity, None)))
+        .collect();
+    let there: Vec<&str> = there.iter().map(String::as_str).collect();
+    ui.warn(&format!(
+        "{}: no record is of `{}`; its files hold {} of others: {}",
+        evaluation.eval_id,
+        identity_text(&evaluation.entry.filters, None),
+        found.n_foreign,
+        suggest::list(&there, 5)
+    ));
 }
 
 pub(crate) fn stopped() -> CommandError {

@@ -60,9 +60,18 @@ pub fn says(answer: &str, value: &Value) -> bool {
     match value {
         Value::String(text) if text.trim() == answer || is_same_number(text.trim()) => return true,
         Value::Number(number) if is_same_number(&number.to_string()) => return true,
+        Value::Bool(truth) if answer.eq_ignore_ascii_case(if *truth { "true" } else { "false" }) => return true,
+        Value::Array(items) if is_list_of(answer, items) => return true,
         _ => {}
     }
     serde_json::from_str::<Value>(answer).is_ok_and(|parsed| is_same(&parsed, value))
+}
+
+/// Whether a text names these values, none of them a list or object, in their order and parted by commas.
+fn is_list_of(answer: &str, items: &[Value]) -> bool {
+    let is_plain = |item: &Value| !item.is_array() && !item.is_object();
+    let told: Vec<&str> = answer.split(',').map(str::trim).collect();
+    told.len() == items.len() && told.iter().zip(items).all(|(told, item)| is_plain(item) && says(told, item))
 }
 
 /// Whether two values are the same; `1` and `1.0` are.
@@ -165,7 +174,13 @@ mod tests {
         check_says("", &json!(""), true);
         check_says("", &json!("0"), false);
         check_says("true", &json!(true), true);
-        check_says("True", &json!(true), false);
+        check_says("True", &json!(true), true);
+        check_says("TRUE", &json!(false), false);
+        check_says("a, b,1.0", &json!(["a", "b", 1]), true);
+        check_says("b, a", &json!(["a", "b"]), false);
+        check_says("a", &json!(["a", "a"]), false);
+        check_says("", &json!([]), false);
+        check_says("1, 2", &json!([1, [2]]), false);
         check_says("[ 1, \"a\", {\"b\": 2.0} ]", &json!([1, "a", {"b": 2}]), true);
         check_says("[1]", &json!([1, 2]), false);
         check_says("{\"a\":1}", &json!({"b": 1}), false);

@@ -7,12 +7,13 @@ mod packed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::num::NonZeroU32;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobMatcher};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use walkdir::{DirEntry, WalkDir};
 
 use crate::document::{self, DocumentError};
@@ -48,8 +49,13 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hf_id: Option<String>,
     /// Context in tokens: more completion tokens than this count as truncated.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "context_tokens")]
     pub context: Option<u32>,
+}
+
+/// A context is at least one token.
+fn context_tokens<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    Ok(Option::<NonZeroU32>::deserialize(deserializer)?.map(NonZeroU32::get))
 }
 
 /// Where an evaluation's raw files are.
@@ -77,6 +83,24 @@ impl Entry {
     #[must_use]
     pub fn facets(&self) -> BTreeMap<&str, &str> {
         self.groups.iter().filter_map(|group| group.split_once(':')).collect()
+    }
+}
+
+impl Entry {
+    /// What its groups say that no facet tells.
+    fn problems_of_groups(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let facets = self.facets();
+        for group in &self.groups {
+            match group.split_once(':') {
+                None => problems.push(format!("`{group}` has no `key:`, and makes no facet")),
+                Some((key, value)) if facets.get(key) != Some(&value) => {
+                    problems.push(format!("`{key}` stands twice: its facet is `{}`, not `{value}`", facets[key]));
+                }
+                Some(_) => {}
+            }
+        }
+        problems
     }
 }
 
@@ -224,6 +248,10 @@ impl Cohort {
             .iter()
             .map(|key| format!("{}: unknown key `{key}` is ignored", file.display()))
             .collect();
+        for (position, entry) in document.value.iter().enumerate() {
+            let place = format!("{}: entry {position} (`{}`): groups", file.display(), entry.label);
+            warnings.extend(entry.problems_of_groups().into_iter().map(|what| format!("{place}: {what}")));
+        }
         let absolute = paths::absolute(&folder)?;
         let library = libraries.of_cohort(&folder)?;
         let mut matchers = Vec::new();
@@ -257,7 +285,7 @@ impl Cohort {
         let files: Vec<RawFile> = files.into_iter().map(|found| found.file).collect();
         warnings.extend(files.windows(2).filter(|pair| pair[0].logical == pair[1].logical).map(|pair| {
             format!(
-                "both {} and {} are there: every record counts as a duplicate",
+                "both {} and {} are there and are read: of records with an `index` or `id` one counts, others count twice",
                 pair[0].path.display(),
                 pair[1].path.display()
             )
@@ -536,7 +564,9 @@ fn io_error(error: walkdir::Error) -> io::Error {
     error.into_io_error().unwrap_or_else(|| io::Error::other(text))
 }
 
-fn is_hidden(name: &std::ffi::OsStr) -> bool {
+/// Whether nothing of this name is looked at.
+#[must_use]
+pub fn is_hidden(name: &std::ffi::OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b".")
 }
 

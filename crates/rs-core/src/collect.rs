@@ -20,6 +20,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::cohort::RawFile;
 use crate::diagnostic::{Diagnostic, Problem};
 use crate::eval_id::Identity;
 use crate::forensics::{Examiner, Spectrum, prompt_text};
@@ -86,6 +87,15 @@ pub struct Input {
     pub origin: Origin,
     /// Positions of the evaluations whose glob matches it, ascending.
     pub evaluations: Vec<usize>,
+}
+
+impl Input {
+    /// A raw file that is read for the evaluations at these positions.
+    #[must_use]
+    pub fn new(file: &RawFile, evaluations: Vec<usize>) -> Self {
+        let RawFile { path, codec, size_bytes, origin, .. } = file;
+        Self { path: path.clone(), codec: *codec, size_bytes: *size_bytes, origin: origin.clone(), evaluations }
+    }
 }
 
 /// How much of each record is kept.
@@ -591,9 +601,11 @@ impl<'a> Context<'a> {
         shared: &Shared<'scope>,
         scope: &rayon::Scope<'scope>,
     ) {
-        let is_small = lines.len() < self.pieces.stream_block_bytes / 2;
-        if is_small || shared.in_flight.fetch_add(1, Ordering::Relaxed) >= shared.most_in_flight {
-            if !is_small {
+        let block_bytes = self.pieces.stream_block_bytes;
+        // Little is not worth the way, and a line of many megabytes not a copy.
+        let is_parsed_here = lines.len() < block_bytes / 2 || lines.len() > block_bytes * 2;
+        if is_parsed_here || shared.in_flight.fetch_add(1, Ordering::Relaxed) >= shared.most_in_flight {
+            if !is_parsed_here {
                 shared.in_flight.fetch_sub(1, Ordering::Relaxed);
             }
             let mut parser = self.parser(file, offset);

@@ -165,6 +165,12 @@ pub enum DatasetError {
         /// Datasets that are there, the nearest names first.
         near: Vec<String>,
     },
+    /// The file is a cohort's.
+    #[error("`{}` is a cohort; expected a dataset file", path.display())]
+    IsCohort {
+        /// What was asked for.
+        path: PathBuf,
+    },
     /// The dataset file is wrong.
     #[error(transparent)]
     Document(#[from] DocumentError),
@@ -255,7 +261,10 @@ impl Dataset {
         if !path.is_file() {
             return Err(DatasetError::Missing { path: path.to_owned(), near: near_datasets(path) });
         }
-        let document = document::read_json::<DatasetFile>(path)?;
+        if path.file_name().is_some_and(|name| name == EVALS_FILE) {
+            return Err(DatasetError::IsCohort { path: path.to_owned() });
+        }
+        let document = document::read_json_object::<DatasetFile>(path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let resolve = |key: String, relative: &str| {
             paths::check_relative(relative, Climb::ToParent)

@@ -77,6 +77,25 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Document<T>, Docume
     parse_json(&read_text(path)?, path)
 }
 
+/// Reads a JSON file that holds an object: by itself `T` would also be read of a list of its members.
+///
+/// # Errors
+/// Those of [`read_json`], or it holds something else.
+pub fn read_json_object<T: DeserializeOwned>(path: &Path) -> Result<Document<T>, DocumentError> {
+    let text = read_text(path)?;
+    let before = text.len() - text.trim_start().len();
+    if text[before..].starts_with('[') {
+        return Err(DocumentError::Json {
+            path: path.to_owned(),
+            line: 1 + memchr::memchr_iter(b'\n', &text.as_bytes()[..before]).count(),
+            column: text[..=before].len() - text[..before].rfind('\n').map_or(0, |at| at + 1),
+            key: String::new(),
+            what: "expected an object, found a list".to_owned(),
+        });
+    }
+    parse_json(&text, path)
+}
+
 /// Reads JSON text; `path` is for messages.
 ///
 /// # Errors
@@ -168,6 +187,18 @@ mod tests {
         assert_eq!(document.value, [Entry { name: "a".into(), size: 2 }]);
         assert_eq!(document.unknown_keys, ["[0].colour"]);
         assert_eq!(key_path("tasks.0.views.12.lable"), "tasks[0].views[12].lable");
+    }
+
+    #[test]
+    fn a_list_is_no_object() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("x.json");
+        fs_err::write(&path, "\n  [\"a\", 1]").expect("is written");
+        assert!(read_json::<Entry>(&path).is_ok(), "as serde has it");
+        let error = read_json_object::<Entry>(&path).expect_err("is wrong");
+        assert_eq!(error.to_string(), format!("{}:2:3: expected an object, found a list", path.display()));
+        fs_err::write(&path, "{\"name\": \"a\"}").expect("is written");
+        assert!(read_json_object::<Entry>(&path).is_ok());
     }
 
     #[test]

@@ -152,7 +152,8 @@ impl<'a> BlockReader<'a> {
                 return Ok(Some(Block::OversizedLine));
             }
             if self.filled == self.buffer.len() {
-                let grown = (self.buffer.len() * 2).min(self.taken + MAX_LINE_BYTES);
+                // Old and new stand side by side while one is copied: a long line is not to take thrice its size.
+                let grown = (self.buffer.len() + self.buffer.len() / 4).min(self.taken + MAX_LINE_BYTES);
                 self.buffer.resize(grown, 0);
             }
             self.fill()?;

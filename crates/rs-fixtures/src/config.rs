@@ -131,6 +131,15 @@ fn config_yaml() -> String {
     out
 }
 
+/// How replies tell their answers: see `trace::write_reply`.
+const ANSWER_PATTERNS: [&str; 5] = [
+    "<answer>(.*?)</answer>",
+    r"\\boxed\{(.*?)\}",
+    r"(?:\*\*Answer:\*\*|Answer:) (.*)",
+    r"### Result\s+(.*)",
+    "The answer is \"(.*)\"\\.",
+];
+
 fn push_task(out: &mut String, task: &Task) {
     out.push_str(&format!("  # {}\n", task.about));
     out.push_str(&format!("  - name: {}\n    label: {}\n", task.name, task.label));
@@ -160,6 +169,10 @@ fn push_task(out: &mut String, task: &Task) {
         Guess::OneInParameter(name) => {
             out.push_str(&format!("    # guess_chance: 1 / {name}, in every record\n"));
         }
+    }
+    out.push_str("    answer_regex:\n");
+    for pattern in ANSWER_PATTERNS {
+        out.push_str(&format!("      - '{pattern}'\n"));
     }
     out.push_str("    views:\n");
     for view in task.views {

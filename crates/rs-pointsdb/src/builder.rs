@@ -1,7 +1,10 @@
 //! Builds a PointsDB beside the old one and puts it in its place: readers see the old file or the new one, never half.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
 use duckdb::Connection;
 use duckdb::arrow::array::RecordBatch;
@@ -10,6 +13,7 @@ use rs_core::atomic_file::{beside, folder_of, resolve_link, sync_folder};
 use rs_core::collect::Mark;
 use rs_core::eval_id::{EvalId, Identity};
 use rs_core::lock::{Lock, LockError};
+use rs_core::monitor::Monitor;
 use rs_core::point::Point;
 use serde_json::{Map, Value};
 
@@ -19,6 +23,9 @@ use crate::schema::{finish_sql, tables_sql};
 
 /// Points in one Arrow batch: DuckDB takes vectors of 2,048 rows.
 const BATCH_POINTS: usize = 2048;
+
+/// How often it is asked whether the work is to stop.
+const WATCH_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A row of `raw_files`, less the evaluation; see the comments of its columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +105,8 @@ pub struct Builder {
     place: PathBuf,
     building: PathBuf,
     old: Old,
+    /// Ends [`Builder::stop_with`].
+    is_over: Arc<AtomicBool>,
     _lock: Lock,
 }
 
@@ -112,6 +121,9 @@ pub enum Old {
     Unchecked,
 }
 
+/// Extensions by which DuckDB takes a file for a table.
+const OTHER_FORMATS: [&str; 7] = ["csv", "json", "jsonl", "ndjson", "parquet", "tsv", "xlsx"];
+
 /// Finds out whether a database could stand at `target`, before any work. What is no database there is left alone.
 ///
 /// # Errors
@@ -120,6 +132,11 @@ pub fn check_place(target: &Path) -> Result<(), PointsDbError> {
     let folder = folder_of(target);
     if !folder.is_dir() {
         return Err(PointsDbError::NoFolder { path: folder.to_owned() });
+    }
+    let extension = target.extension().unwrap_or_default().to_ascii_lowercase();
+    if OTHER_FORMATS.iter().any(|other| extension == *other) {
+        let why = format!("DuckDB reads what is called `.{}` as something else", extension.display());
+        return Err(PointsDbError::NotAPointsDb { path: target.to_owned(), why });
     }
     let Ok(metadata) = fs_err::metadata(target) else { return Ok(()) };
     if !metadata.is_file() {
@@ -152,8 +169,10 @@ impl Builder {
         let building = beside(&place, ".building");
         remove_database(&building)?;
         let connection = Some(connection::open_new(&building, limits)?);
-        let builder = Self { connection, target: target.to_owned(), place, building, old, _lock: lock };
+        let builder =
+            Self { connection, target: target.to_owned(), place, building, old, is_over: Arc::default(), _lock: lock };
         if old == Old::Attached || old == Old::Unchecked && builder.place.exists() {
+            connection::check_is_duckdb(&builder.place)?;
             let path = builder.place.to_string_lossy().replace('\'', "''");
             connection::attach_to_read(builder.connection(), &path, target)?;
         }
@@ -165,6 +184,21 @@ impl Builder {
         builder.run("SET checkpoint_threshold = '1KB'; SET disabled_compression_methods = 'fsst,dict_fsst,zstd'")?;
         builder.run(&format!("BEGIN; {}", tables_sql()))?;
         Ok(builder)
+    }
+
+    /// Stops DuckDB, whatever it does, once the monitor is cancelled: the call that it was at fails.
+    pub fn stop_with(&self, monitor: &Arc<Monitor>) {
+        let handle = self.connection().interrupt_handle();
+        let (monitor, is_over) = (Arc::clone(monitor), Arc::clone(&self.is_over));
+        std::thread::spawn(move || {
+            while !is_over.load(Ordering::Relaxed) {
+                // What begins after one request needs another.
+                if monitor.is_cancelled() {
+                    handle.interrupt();
+                }
+                std::thread::sleep(WATCH_INTERVAL);
+            }
+        });
     }
 
     /// Copies the rows of evaluations from the old database.
@@ -251,6 +285,7 @@ impl Builder {
 
 impl Drop for Builder {
     fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
         drop(self.connection.take());
         // After `finish` there is nothing left to remove.
         let _ = remove_database(&self.building);

@@ -1,5 +1,6 @@
 //! The one place that opens DuckDB files.
 
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use duckdb::{AccessMode, Config, Connection};
@@ -104,6 +105,21 @@ pub(crate) fn open_new(path: &Path, limits: Limits) -> Result<Connection, Points
     open().map_err(|source| PointsDbError::DuckDb { path: path.to_owned(), source })
 }
 
+/// What stands at this place of every DuckDB file.
+const MAGIC: (u64, &[u8; 4]) = (8, b"DUCK");
+
+/// DuckDB goes by names, too: it would take `x.json` for a table of JSON, whatever is in it.
+pub(crate) fn check_is_duckdb(path: &Path) -> Result<(), PointsDbError> {
+    let mut file = fs_err::File::open(path)?;
+    let mut bytes = [0; MAGIC.1.len()];
+    file.seek(SeekFrom::Start(MAGIC.0))?;
+    match file.read_exact(&mut bytes) {
+        Ok(()) if bytes == *MAGIC.1 => Ok(()),
+        Err(error) if error.kind() != ErrorKind::UnexpectedEof => Err(error.into()),
+        _ => Err(PointsDbError::NotAPointsDb { path: path.to_owned(), why: "it is no DuckDB file".into() }),
+    }
+}
+
 /// What a new database is attached as: no schema has such a name.
 const NEW: &str = "/new";
 
@@ -115,6 +131,7 @@ pub fn open_to_read(path: &Path, limits: Limits) -> Result<Connection, PointsDbE
     if !path.is_file() {
         return Err(PointsDbError::Missing { path: path.to_owned() });
     }
+    check_is_duckdb(path)?;
     let open = || Connection::open_with_flags(path, config(limits)?.access_mode(AccessMode::ReadOnly)?);
     let connection = open().map_err(|source| open_error(path, source))?;
     let version = connection

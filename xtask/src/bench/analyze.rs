@@ -16,7 +16,7 @@ const LONGEST_TABLE: Duration = Duration::from_millis(300);
 const LONGEST_START: Duration = Duration::from_millis(50);
 
 /// The commands, without the database; two of its evaluations stand for `A` and `B`.
-const COMMANDS: [&[&str]; 15] = [
+const COMMANDS: [&[&str]; 16] = [
     &["evals"],
     &["tasks"],
     &["modelinfo"],
@@ -26,6 +26,7 @@ const COMMANDS: [&[&str]; 15] = [
     &["cluster"],
     &["cluster", "--facet-by", "base_task"],
     &["spiderweb"],
+    &["surface", "--x", "params.length"],
     &["surface", "--x", "params.length", "--y", "params.depth"],
     &["compression"],
     &["compression", "--split", "base_task"],
@@ -41,7 +42,7 @@ pub(super) fn run(folder: &Path) -> Outcome {
     build()?;
     let database = large_database(folder)?;
     say!("150 evaluations of 1,070 points of 100 samples, {} threads\n", n_threads());
-    say!("{:<58}{:>8}{:>8}{:>9}", "analyze", "seconds", "goal", "peak MB");
+    heading("analyze");
     let mut is_good = line("--version", LONGEST_START, || analyze(&["--version"]))?;
     for words in COMMANDS {
         let shown = words.join(" ");
@@ -74,8 +75,13 @@ fn large_database(folder: &Path) -> Result<PathBuf, Box<dyn std::error::Error>> 
     Ok(database)
 }
 
+/// What stands above the lines of a program.
+pub(super) fn heading(program: &str) {
+    say!("{program:<58}{:>8}{:>8}{:>9}", "seconds", "goal", "peak MB");
+}
+
 /// Measures a command and says what came of it; whether that is good.
-fn line(
+pub(super) fn line(
     what: &str,
     longest: Duration,
     command: impl Fn() -> io::Result<Command>,

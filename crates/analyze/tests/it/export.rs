@@ -1,5 +1,8 @@
 //! `analyze export`: whole folders, and none that is somebody else's.
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
 use rs_pointsdb::connection::{Limits, open_to_read};
 
 use crate::project::Project;
@@ -54,6 +57,46 @@ fn files_hold_what_the_tables_hold() {
         let csv = texts(&format!("read_csv('{csv}', header = true, all_varchar = true)"));
         assert_eq!((differing(&texts(table), &csv), differing(&csv, &texts(table))), (0, 0), "{table}");
     }
+}
+
+/// Where `cargo xtask ci` puts a Python with DuckDB and pandas. Not everybody has it; CI must.
+#[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "whether this is CI; why nothing was tested")]
+fn python() -> Option<PathBuf> {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/python/bin/python");
+    if program.is_file() {
+        return Some(program);
+    }
+    assert!(std::env::var_os("CI").is_none(), "CI is set, and there is no Python with DuckDB: `cargo xtask python`");
+    eprintln!("nothing is tested: there is no Python with DuckDB; `cargo xtask python` installs it");
+    None
+}
+
+/// As people open it: DuckDB's package for Python and pandas, on the database and on what was exported.
+const PEOPLE: &str = r#"
+import duckdb, pandas
+database = duckdb.connect("data/d.db", read_only=True)
+points = database.sql("FROM points ORDER BY eval_id").df()
+parquet = pandas.read_parquet("out/points.parquet").sort_values("eval_id", ignore_index=True)
+csv = pandas.read_csv("out/points.csv").sort_values("eval_id", ignore_index=True)
+assert list(points.columns) == list(parquet.columns) == list(csv.columns), csv.columns
+for column in ["eval_id", "params", "correct", "total", "adjusted_center"]:
+    assert points[column].equals(parquet[column]) and points[column].equals(csv[column]), column
+assert [list(statuses) for statuses in parquet["answer_status_list"]] == [list(s) for s in points["answer_status_list"]]
+accuracy = database.sql("SELECT adjusted_accuracy(sum(correct), sum(total), sum(guess_sum)) FROM points").fetchone()[0]
+comment = database.sql("SELECT comment FROM duckdb_columns() WHERE table_name = 'points' AND column_name = 'guess_sum'")
+assert "guess" in comment.fetchone()[0]
+print(len(points), accuracy)
+"#;
+
+#[test]
+fn people_open_it_in_python() {
+    let Some(python) = python() else { return };
+    let project = project(&[("a", "A"), ("b", "B")], &[Trial::default()]);
+    let run = project.analyze(&["export", DATASET, "--output", "out"]);
+    assert_eq!(run.code, Some(0), "{run}");
+    let output = Command::new(python).args(["-c", PEOPLE]).current_dir(project.path("")).output().unwrap();
+    let texts = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text).into_owned());
+    assert_eq!(texts, ["2 1.0\n".to_owned(), String::new()]);
 }
 
 #[test]

@@ -140,7 +140,12 @@ fn new_evaluations<'a>(cohort: &'a Cohort, args: &Args, ui: &mut Ui) -> Result<V
         let is_same = |other: &Entry| other.filters == derived.filters && other.context == derived.context;
         if let Some(known) = cohort.evaluations.iter().find(|known| is_same(&known.entry)) {
             let known = &known.entry;
-            ui.note(&format!("`{}` ({}) is there already, the same as `{id}` ({label})", known.eval_id(), known.label));
+            ui.note(&format!(
+                "`{}` ({}) is there already: `{id}` ({label}) at {} tokens",
+                known.eval_id(),
+                known.label,
+                args.tokens
+            ));
             continue;
         }
         let new_one = New { at, source, entry: derived };

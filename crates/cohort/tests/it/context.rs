@@ -47,7 +47,7 @@ fn the_new_evaluation_is_shown_and_added() {
     ----- stdout
     eval_id  label  context  samples  truncated  accuracy  ±  p_success  ± of p
     ----- stderr
-    note: `5774e4` (L m (2k)) is there already, the same as `34c4dc` (L m)
+    note: `5774e4` (L m (2k)) is there already: `34c4dc` (L m) at 2048 tokens
     note: there is nothing to add
     ");
     assert_eq!(project.tree(), after);

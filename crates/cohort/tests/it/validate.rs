@@ -198,7 +198,7 @@ fn two_files_that_are_one_are_a_warning() {
     cohort      files  records  malformed  unclaimed  warnings
     data/set/M      2        2          0          0         1
     ----- stderr
-    warning: both data/set/M/run/a.ndjson and data/set/M/run/a.ndjson.zst are there: every record counts as a duplicate
+    warning: both data/set/M/run/a.ndjson and data/set/M/run/a.ndjson.zst are there and are read: of records with an `index` or `id` one counts, others count twice
     ");
 }
 

@@ -51,6 +51,33 @@ fn a_folder_that_is_not_there() {
     ");
 }
 
+/// DuckDB goes by names: what is called `.json` it would open as a table of JSON.
+#[test]
+fn names_that_mean_something_else() {
+    let project = project();
+    let before = fs_err::read(project.path("data/d.json")).unwrap();
+    for name in ["data/d.json", "data/set/M/run/a.ndjson", "data/new.parquet"] {
+        let run = project.evaluate(&format!("--interview data/set/M/run/* --db {name}"));
+        check_stopped_before_the_work(&run);
+        assert!(run.code == Some(2) && run.stderr.contains(&format!("`{name}` is not a PointsDB")), "{run}");
+        assert!(!run.stderr.contains("remove it"), "{run}");
+    }
+    assert_eq!(fs_err::read(project.path("data/d.json")).unwrap(), before);
+}
+
+/// Where the summary goes is looked at before the work, too.
+#[test]
+fn an_output_in_no_folder() {
+    let project = project();
+    insta::assert_snapshot!(refusal(&project, "--output nowhere/x.csv"), @"
+    exit code 2
+    ----- stderr
+    error: no folder `nowhere` to write `nowhere/x.csv` in
+    hint: mkdir -p nowhere
+    ");
+    assert!(!project.path(DB).exists());
+}
+
 #[test]
 fn a_folder_in_its_place() {
     let project = project();
@@ -252,7 +279,7 @@ fn a_database_of_another_schema_version_is_built_anew() {
     exit code 0
     ----- stdout
     eval_id  label  files  records  points  truncated  duplicates  malformed  errors  foreign  from
-    34c4dc   L m        1        3       1          0           0          0       0        0  database
+    34c4dc   L m        1        3       1          0           0          0       0        0  db
     ----- stderr
     note: nothing has changed: data/d.db is up to date ([TIME] s)
     ");

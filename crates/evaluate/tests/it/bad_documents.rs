@@ -113,7 +113,7 @@ fn wrong_values_in_a_dataset() {
     insta::assert_snapshot!(refusal(&with_dataset("[]")), @"
     exit code 2
     ----- stderr
-    error: data/d.json:1:2: invalid length 0, expected a dataset: an object with `name`, `db` and `cohorts`
+    error: data/d.json:1:1: expected an object, found a list
     ");
 }
 
@@ -196,7 +196,7 @@ fn broken_evals() {
     insta::assert_snapshot!(refusal(&with_evals(text.replace("\"label\": ", "\"context\": \"8k\", \"label\": "))), @r#"
     exit code 2
     ----- stderr
-    error: data/set/M/evals.json:1:119: `[0].context`: invalid type: string "8k", expected u32
+    error: data/set/M/evals.json:1:119: `[0].context`: invalid type: string "8k", expected a nonzero u32
     "#);
     insta::assert_snapshot!(refusal(&with_evals(b"[\n\xFF]")), @"
     exit code 2
@@ -316,7 +316,7 @@ fn broken_configs() {
     insta::assert_snapshot!(refusal(&missing), @"
     exit code 2
     ----- stderr
-    error: failed to open file `configs/y.yaml`: No such file or directory (os error 2)
+    error: no config at `configs/y.yaml`, which data/d.json names as `config`
     ");
 }
 
@@ -492,5 +492,38 @@ fn links_that_lead_nowhere() {
     exit code 3
     ----- stderr
     error: IO error for operation on data/set/M/run/b.ndjson: No such file or directory (os error 2)
+    ");
+}
+
+#[test]
+fn groups_that_make_no_facet() {
+    let project = Project::with_raw(records(0..3));
+    let more = r#", "groups": ["arch:moe", "dense", "arch:dense"]"#;
+    project.write("data/set/M/evals.json", format!("[{}]", entry("m", "data/set/M/run/*", more)));
+    let run = project.evaluate_d("-q").succeeds();
+    insta::assert_snapshot!(run.stderr, @"
+    warning: data/set/M/evals.json: entry 0 (`L m`): groups: `arch` stands twice: its facet is `dense`, not `moe`
+    warning: data/set/M/evals.json: entry 0 (`L m`): groups: `dense` has no `key:`, and makes no facet
+    ");
+}
+
+#[test]
+fn a_cohort_for_a_dataset() {
+    let project = Project::with_raw(records(0..3));
+    insta::assert_snapshot!(project.evaluate("--dataset data/set/M/evals.json"), @"
+    exit code 2
+    ----- stderr
+    error: `data/set/M/evals.json` is a cohort; expected a dataset file
+    ");
+}
+
+#[test]
+fn a_context_of_nothing() {
+    let project = Project::with_raw(records(0..3));
+    project.write("data/set/M/evals.json", format!("[{}]", entry("m", "data/set/M/run/*", r#", "context": 0"#)));
+    insta::assert_snapshot!(project.evaluate_d(""), @"
+    exit code 2
+    ----- stderr
+    error: data/set/M/evals.json:1:132: `[0].context`: invalid value: integer `0`, expected a nonzero u32
     ");
 }

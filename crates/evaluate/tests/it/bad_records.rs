@@ -569,3 +569,18 @@ fn control_characters_in_messages() {
     note: 0 points in data/d.db; 0.0 MB read in [TIME] s ([SPEED] MB/s)
     "#);
 }
+
+/// An identity that is mistyped finds nothing: who is there is told.
+#[test]
+fn records_of_others_only() {
+    let project = Project::with_raw(records(0..3).replace("\"m\"", "\"M\""));
+    insta::assert_snapshot!(project.evaluate_d(""), @"
+    exit code 0
+    ----- stdout
+    eval_id  label  files  records  points  truncated  duplicates  malformed  errors  foreign  from
+    34c4dc   L m        1        0       0          0           0          0       0        3  files
+    ----- stderr
+    warning: 34c4dc: no record is of `m+t+s`; its files hold 3 of others: `M+t+s`
+    note: 0 points in data/d.db; 0.0 MB read in [TIME] s ([SPEED] MB/s)
+    ");
+}

@@ -129,12 +129,12 @@ fn what_is_unpacked_or_packed_is_read_again_and_what_is_neither_is_not() {
         assert_eq!(n_samples(&project), "18");
     };
     again("files");
-    again("database");
+    again("db");
     // The same files again.
     project.write("data/set/M/a/1.ndjson", records(0..10));
     project.write("data/set/M/a/2.ndjson", records(10..13));
     again("files");
-    again("database");
+    again("db");
 }
 
 #[test]

@@ -132,7 +132,7 @@ fn force_reads_again_and_no_forensics_does_without() {
     assert_eq!(sizes, [["0"]]);
     // What a database has more than is asked for is no reason to read again; what it lacks is.
     let sources = |arguments: &str| project.evaluate_d(&format!("--format json {arguments}")).succeeds().sources();
-    assert_eq!(sources("--no-forensics"), ["database", "database"]);
+    assert_eq!(sources("--no-forensics"), ["db", "db"]);
     assert_eq!(sources("--db data/x.db"), ["files", "files"]);
 }
 
@@ -273,8 +273,8 @@ fn explained() {
     insta::assert_snapshot!(explain("--eval-id 34c4dc"), @"
     exit code 0
     ----- stdout
-    eval_id  label  rows        because                              files  in cache
-    34c4dc   L m    made anew   its entry or raw files have changed      3         2
-    7d262a   L n    taken over  not asked for                            3
+    eval_id  label  rows        because                                 files  in cache
+    34c4dc   L m    made anew   entry, sizes or times of files changed      3         2
+    7d262a   L n    taken over  not asked for                               3
     ");
 }

@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 
 use crate::fixtures;
-use crate::project::{DB, Project, Run, check_same, entry, evals, points, raw_files, record, texts};
+use crate::project::{DB, Project, Run, check_same, entry, evals, points, raw_files, record, records, texts};
 
 /// Two evaluations, `m` and `n`, each with a run folder of its own.
 fn project() -> Project {
@@ -54,12 +54,12 @@ fn unchanged_is_not_touched() {
     exit code 0
     ----- stdout
     eval_id  label  files  records  points  truncated  duplicates  malformed  errors  foreign  from
-    34c4dc   L m        1        3       1          0           0          0       0        0  database
-    7d262a   L n        1        4       1          0           0          0       0        0  database
+    34c4dc   L m        1        3       1          0           0          0       0        0  db
+    7d262a   L n        1        4       1          0           0          0       0        0  db
     ----- stderr
     note: nothing has changed: data/d.db is up to date ([TIME] s)
     ");
-    let run = check(&project, "", &["database", "database"]);
+    let run = check(&project, "", &["db", "db"]);
     assert_eq!(run.summary().read_bytes, 0);
     assert_eq!(identity_of_file(&project), before, "not even written anew");
 }
@@ -69,10 +69,10 @@ fn a_changed_file_is_read_and_no_other() {
     let project = project();
     let text = lines("n", 0..5);
     project.write("data/set/M/run_n/a.ndjson", &text);
-    let run = check(&project, "", &["database", "files"]);
+    let run = check(&project, "", &["db", "files"]);
     assert_eq!(run.summary().read_bytes, text.len() as u64);
     assert_eq!(run.summary().evaluations[1].records, 5);
-    check(&project, "", &["database", "database"]);
+    check(&project, "", &["db", "db"]);
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn a_change_that_keeps_the_size_is_seen() {
     let after = before.replace("\"index\":0", "\"index\":9");
     assert!(before.len() == after.len() && before != after);
     project.write("data/set/M/run_m/a.ndjson", after);
-    check(&project, "", &["files", "database"]);
+    check(&project, "", &["files", "db"]);
     assert_eq!(project.query("SELECT sample_index_list FROM points WHERE model = 'm'"), [["[1, 2, 9]"]]);
 }
 
@@ -90,14 +90,14 @@ fn a_change_that_keeps_the_size_is_seen() {
 fn files_come_and_go() {
     let project = project();
     project.write("data/set/M/run_m/b.jsonl", lines("m", 3..4));
-    check(&project, "", &["files", "database"]);
+    check(&project, "", &["files", "db"]);
     fs_err::remove_file(project.path("data/set/M/run_m/a.ndjson")).unwrap();
-    let run = check(&project, "", &["files", "database"]);
+    let run = check(&project, "", &["files", "db"]);
     assert_eq!(run.summary().evaluations[0].records, 1);
     // Files that no evaluation reads.
     project.write("data/set/M/run_m/notes.txt", "x");
     project.write("data/set/M/run_x/a.ndjson", lines("m", 3..4));
-    check(&project, "", &["database", "database"]);
+    check(&project, "", &["db", "db"]);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_changed_label_is_updated() {
     let project = project();
     let text = fs_err::read_to_string(project.path("data/set/M/evals.json")).unwrap();
     project.write("data/set/M/evals.json", text.replace("L m", "Another"));
-    let run = check(&project, "", &["files", "database"]);
+    let run = check(&project, "", &["files", "db"]);
     assert_eq!(run.summary().evaluations[0].label, "Another");
     assert_eq!(project.query("SELECT label FROM evals ORDER BY label"), [["Another"], ["L n"]]);
 }
@@ -114,7 +114,7 @@ fn a_changed_label_is_updated() {
 fn changed_groups_and_tags_are_updated() {
     let project = project();
     write_evals(&project, "", r#", "groups": ["arch:moe"], "tags": ["x"]"#);
-    check(&project, "", &["database", "files"]);
+    check(&project, "", &["db", "files"]);
     assert_eq!(
         project.query("SELECT \"groups\", facets FROM points WHERE model = 'n'"),
         [["['arch:moe']", "{\"arch\":\"moe\"}"]]
@@ -127,11 +127,11 @@ fn an_evaluation_that_left_the_dataset_is_gone() {
     let project = project();
     let filters = r#"{"name": "d", "db": "d.db", "cohorts": [{"path": "set/M", "filters": {"model": "n"}}]}"#;
     project.write("data/d.json", filters);
-    check(&project, "", &["database"]);
+    check(&project, "", &["db"]);
     assert_eq!(project.query("SELECT DISTINCT model FROM points UNION SELECT model FROM evals"), [["n"]]);
     // And back.
     project.write("data/d.json", filters.replace(", \"filters\": {\"model\": \"n\"}", ""));
-    check(&project, "", &["files", "database"]);
+    check(&project, "", &["files", "db"]);
 }
 
 #[test]
@@ -156,12 +156,12 @@ fn only_the_evaluations_asked_for() {
     project.write("data/set/M/run_m/a.ndjson", lines("m", 0..5));
     project.write("data/set/M/run_n/a.ndjson", lines("n", 0..6));
     let run = project.evaluate_d("--format json --eval-id n+t+s").succeeds();
-    assert_eq!(run.sources(), ["database", "files"]);
+    assert_eq!(run.sources(), ["db", "files"]);
     assert_eq!(project.query("SELECT model, total FROM points ORDER BY model"), [["m", "3"], ["n", "6"]]);
     // What was not asked for is still known to have changed.
-    check(&project, "", &["files", "database"]);
+    check(&project, "", &["files", "db"]);
     let run = project.evaluate_d("--format json --force --eval-id m+t+s --eval-id m+t+s").succeeds();
-    assert_eq!(run.sources(), ["files", "database"]);
+    assert_eq!(run.sources(), ["files", "db"]);
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn asked_for_from_nothing_the_others_are_left_out() {
     ----- stderr
     note: 1 points in data/d.db; 0.0 MB read in [TIME] s ([SPEED] MB/s)
     ");
-    check(&project, "", &["files", "database"]);
+    check(&project, "", &["files", "db"]);
 }
 
 /// A malformed line is told when its file is read; it stays in the count, and in the exit code, until it is mended.
@@ -189,14 +189,14 @@ fn malformed_lines_are_not_forgotten() {
     exit code 1
     ----- stdout
     eval_id  label  files  records  points  truncated  duplicates  malformed  errors  foreign  from
-    34c4dc   L m        1        3       1          0           0          1       0        0  database
-    7d262a   L n        1        4       1          0           0          0       0        0  database
+    34c4dc   L m        1        3       1          0           0          1       0        0  db
+    7d262a   L n        1        4       1          0           0          0       0        0  db
     ----- stderr
     warning: 34c4dc: malformed lines: 1, told when they were read; `--force` tells them again
     note: nothing has changed: data/d.db is up to date ([TIME] s)
     ");
     project.write("data/set/M/run_m/a.ndjson", lines("m", 0..3));
-    check(&project, "", &["files", "database"]);
+    check(&project, "", &["files", "db"]);
 }
 
 /// Evaluations of one identity under several contexts are rows of their own.
@@ -218,7 +218,7 @@ fn contexts_are_evaluations_of_their_own() {
     ----- stdout
     eval_id  label      files  records  points  truncated  duplicates  malformed  errors  foreign  from
     51c146   L m            1        4       1          1           0          0       0        0  files
-    ce8416   L m short      1        4       1          2           0          0       0        0  database
+    ce8416   L m short      1        4       1          2           0          0       0        0  db
     ----- stderr
     note: no longer asked for, and dropped from the database: 34c4dc
     note: 2 points in data/d.db; 0.0 MB read in [TIME] s ([SPEED] MB/s)
@@ -271,4 +271,28 @@ fn a_context_clips_as_the_model_says() {
     check_same("points", &found, &expected);
     let contexts = texts(&project.open("data/pointsdb-r12.db"), "SELECT DISTINCT context FROM evals");
     assert_eq!(contexts, [[CONTEXT.to_string()]]);
+}
+
+/// An evaluation goes by the id that its cohort gives it, whatever `--context` makes of it.
+#[test]
+fn asked_for_by_its_own_id_under_a_context() {
+    let project = Project::with_raw(records(0..3));
+    let own = project.evaluate_d("--format json").succeeds().summary().evaluations[0].eval_id.clone();
+    let run = project.evaluate_d(&format!("--context 100 --eval-id {own} --db x.db --format json")).succeeds();
+    let clipped = run.summary().evaluations[0].eval_id.clone();
+    assert_ne!(clipped, own);
+    let again = project.evaluate_d(&format!("--context 100 --eval-id {clipped} --db x.db --format json")).succeeds();
+    assert_eq!(again.summary().evaluations[0].eval_id, clipped);
+}
+
+/// Nothing is said to be dropped before it is.
+#[test]
+fn a_run_that_stops_drops_nothing() {
+    let project = Project::with_raw(records(0..3));
+    project.evaluate_d("").succeeds();
+    project.write("data/set/M/run/b.ndjson", "{}\n");
+    let run = project.evaluate_d("--context 100 --strict");
+    assert!(run.code == Some(1) && !run.stderr.contains("dropped"), "{run}");
+    let run = project.evaluate_d("--context 100");
+    assert!(run.code == Some(1) && run.stderr.contains("dropped from the database"), "{run}");
 }

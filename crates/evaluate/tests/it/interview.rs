@@ -45,6 +45,7 @@ fn project() -> Project {
     project.write("a/one.ndjson", records(0..3));
     project.write("a/b/two.jsonl", records(3..5) + &record(0, ",\"model\":\"n\"") + "\n");
     project.write("a/b/notes.txt", "no data");
+    project.write("a/.hidden/three.ndjson", records(5..9));
     project
 }
 
@@ -93,8 +94,8 @@ fn the_summary() {
     exit code 0
     ----- stdout
     eval_id  label     files  records  points  truncated  duplicates  malformed  errors  foreign  from
-    34c4dc   m (t, s)      2        5       1          0           0          0       0        1  database
-    7d262a   n (t, s)      1        1       1          0           0          0       0        2  database
+    34c4dc   m (t, s)      2        5       1          0           0          0       0        1  db
+    7d262a   n (t, s)      1        1       1          0           0          0       0        2  db
     ----- stderr
     note: nothing has changed: x.db is up to date ([TIME] s)
     ");

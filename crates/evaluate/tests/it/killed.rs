@@ -147,6 +147,43 @@ fn a_run_that_is_stopped_tidies_up() {
     }
 }
 
+/// A second, and more where making rows of samples is not optimised.
+const LONGEST_STOP: Duration = Duration::from_secs(if cfg!(debug_assertions) { 3 } else { 1 });
+
+/// Stopped while rows are appended, indexed and written, which reads nothing any more.
+#[test]
+fn a_run_that_is_stopped_while_it_writes_tidies_up() {
+    let project = project();
+    let old = rows(&project);
+    let old_file = fs_err::read(project.path(DB)).unwrap();
+    let many: String =
+        (0..60_000).map(|index| record(index, &format!(",\"params\":{{\"n\":{index}}}")) + "\n").collect();
+    project.write("data/set/M/run/a.ndjson", many);
+    let began = Instant::now();
+    assert!(start(&project).wait().unwrap().success());
+    let duration = began.elapsed();
+    let mut n_stopped = 0;
+    for part in [0.5, 0.6, 0.7, 0.8, 0.9] {
+        fs_err::write(project.path(DB), &old_file).unwrap();
+        let mut child = start(&project);
+        std::thread::sleep(duration.mul_f64(part));
+        let pid = child.id().to_string();
+        let began = Instant::now();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        let status = child.wait().unwrap();
+        let what = format!("after {part} of {duration:?}: {status}");
+        assert!(began.elapsed() < LONGEST_STOP, "{what}: {:?}", began.elapsed());
+        assert_eq!(project.files_in("data"), ["d.db", "d.json"], "{what}");
+        if status.code() == Some(3) {
+            n_stopped += 1;
+            check_same(&what, &rows(&project), &old);
+        } else {
+            assert_eq!((status.code(), rows(&project).len()), (Some(0), 60_000), "{what}");
+        }
+    }
+    assert!(n_stopped > 0, "all runs were over before they were stopped");
+}
+
 #[test]
 fn a_reader_goes_on_with_the_old_database() {
     let project = project();

@@ -26,7 +26,7 @@ fn formats() {
     ----- stdout
     | eval_id | label | files | records | points | truncated | duplicates | malformed | errors | foreign | from |
     | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |
-    | 34c4dc | L m | 1 | 5 | 1 | 1 | 1 | 0 | 0 | 1 | database |
+    | 34c4dc | L m | 1 | 5 | 1 | 1 | 1 | 0 | 0 | 1 | db |
     ");
     insta::assert_snapshot!(project.evaluate_d("-q --format csv"), @"
     exit code 0

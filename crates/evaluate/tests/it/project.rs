@@ -146,9 +146,9 @@ impl Run {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n{self}"))
     }
 
-    /// Where the rows of each evaluation came from, in the summary's order: `files` or `database`.
+    /// Where the rows of each evaluation came from, in the summary's order: `files` or `db`.
     pub(crate) fn sources(&self) -> Vec<&'static str> {
-        self.summary().evaluations.iter().map(|row| if row.reused { "database" } else { "files" }).collect()
+        self.summary().evaluations.iter().map(|row| if row.reused { "db" } else { "files" }).collect()
     }
 }
 
