@@ -272,6 +272,34 @@ fn a_table_of_contents_that_lies_is_not_believed() {
     told("its tar has a size of ");
 }
 
+/// A blob that says that it holds what a file holds, and holds something else: its results are not kept as the file's.
+#[test]
+fn a_lie_does_not_get_into_the_cache() {
+    let project = Project::new();
+    project.write("data/d.json", r#"{"name": "d", "db": "d.db", "cache": ".cache", "cohorts": [{"path": "set/M"}]}"#);
+    let (truth, lie) = (records(0..5), records(5..7));
+    project.write("data/set/M/run/a.ndjson", &lie);
+    let mut manifest = pack_away(&project, |_| true);
+    let run = &mut manifest.evals.get_mut("34c4dc").unwrap().runs[0];
+    let blob = store(&project).path_of(&run.blob);
+    let mut bytes = fs_err::read(&blob).unwrap();
+    let hash = |text: &str| blake3::hash(text.as_bytes()).to_hex().to_string();
+    let at = bytes.windows(64).position(|bytes| bytes == hash(&lie).as_bytes()).expect("the table tells it");
+    bytes[at..at + 64].copy_from_slice(hash(&truth).as_bytes());
+    fs_err::write(&blob, bytes).unwrap();
+    run.content = Pack::open(&blob).unwrap().content().unwrap().hash;
+    write(&project, &manifest);
+    project.evaluate_d("").succeeds();
+    assert_eq!(n_samples(&project), "2");
+    // The same again from the cache.
+    let again = project.evaluate_d("--db x.db --format json").succeeds();
+    assert_eq!(again.summary().evaluations[0].cached_files, 1, "{again}");
+    // The file itself.
+    project.write("data/set/M/run/a.ndjson", &truth);
+    project.evaluate_d("").succeeds();
+    assert_eq!(n_samples(&project), "5");
+}
+
 #[test]
 fn nothing_is_extracted() {
     let project = two_runs();

@@ -3,6 +3,9 @@
 //!
 //! `index.json` knows the content of files by path, size and times, and whose records each content holds. What a content
 //! gave for certain identities is a file of its own, named by the hash of all that.
+//!
+//! The content of a file is its hash. What is in a blob only its table says: it may find what files gave, but what it gives
+//! is kept under the name of the blob as well, so that no table can put its results in the place of a file's.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -17,16 +20,16 @@ use crate::digest::ContentHash;
 use crate::eval_id::Identity;
 use crate::forensics::{SPECTRUM_BINS, Spectrum};
 use crate::monitor::Monitor;
-use crate::origin::Origin;
+use crate::origin::{InBlob, Origin};
 use crate::pack::{RunFile, fingerprint, list_file};
 use crate::paths;
 use crate::point::Attributes;
 use crate::store::hash_file;
 
 /// Version of everything in the folder; another one is not understood, and replaced.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// How an entry begins.
-const MAGIC: &[u8; 8] = b"rsparts2";
+const MAGIC: &[u8; 8] = b"rsparts3";
 /// A file that changed so shortly before it was looked at may have changed again within the clock's grain.
 const GRAIN_NANOS: i128 = 1_000_000_000;
 
@@ -56,7 +59,7 @@ struct Index {
     version: u32,
     /// By absolute path: the fingerprint of the file as it was, and its content.
     files: BTreeMap<String, (String, ContentHash)>,
-    /// By the hash of a content, in hex.
+    /// By the key of a content.
     contents: BTreeMap<String, Content>,
     #[serde(skip)]
     is_changed: bool,
@@ -96,9 +99,26 @@ struct StoredPart {
 
 /// A file whose content is known.
 pub(super) struct Known {
-    content: ContentHash,
+    /// The hash of its content, in hex.
+    content: String,
+    /// The key of what it gives: its content, and in a blob also the blob.
+    key: String,
     /// As it was when it was looked at; `None` in a blob, which does not change.
     look: Option<RunFile>,
+}
+
+impl Known {
+    fn of_file(content: ContentHash, look: RunFile) -> Self {
+        let content = content.to_string();
+        Self { key: content.clone(), content, look: Some(look) }
+    }
+
+    fn of_blob(place: &InBlob) -> Self {
+        let content = place.content.to_string();
+        // A blob's name in a store is its hash: the folder's two digits and the rest.
+        let name: Vec<_> = place.blob.iter().rev().take(2).map(std::ffi::OsStr::to_string_lossy).collect();
+        Self { key: format!("{content} in {}", name.into_iter().rev().collect::<String>()), content, look: None }
+    }
 }
 
 impl Cache {
@@ -131,21 +151,20 @@ impl Cache {
     /// Whether what `wishes` ask of a file is here, without reading it: its content must be known by its size and times.
     pub(super) fn would_load(&self, input: &Input, wishes: &Wishes) -> bool {
         let Some(known) = self.known(input) else { return false };
-        self.use_of_entries == UseOfEntries::Used
-            && self.entry_path(&known.content, wishes).is_some_and(|path| path.is_file())
+        self.use_of_entries == UseOfEntries::Used && self.entry_path(&known, wishes).is_some_and(|path| path.is_file())
     }
 
     /// The content of a file, if it is known without reading it.
     fn known(&self, input: &Input) -> Option<Known> {
         match &input.origin {
-            Origin::Blob(place) => Some(Known { content: place.content, look: None }),
+            Origin::Blob(place) => Some(Known::of_blob(place)),
             Origin::Unusable(_) => None,
             Origin::File => {
                 let look = list_file(&input.path).ok()?;
                 let index = unpoisoned(self.index.lock());
                 let (stored, content) = index.files.get(&key_of(&input.path)?)?;
                 let is_same = *stored == fingerprint(std::slice::from_ref(&look));
-                is_same.then_some(Known { content: *content, look: Some(look) })
+                is_same.then(|| Known::of_file(*content, look))
             }
         }
     }
@@ -167,7 +186,7 @@ impl Cache {
             index.files.insert(path, (fingerprint(std::slice::from_ref(&look)), content));
             index.is_changed = true;
         }
-        Some(Known { content, look: Some(look) })
+        Some(Known::of_file(content, look))
     }
 
     /// What a content gave for these wishes; `None` if nobody knows, or what is here is damaged.
@@ -175,7 +194,7 @@ impl Cache {
         if self.use_of_entries == UseOfEntries::Replaced {
             return None;
         }
-        let bytes = fs_err::read(self.entry_path(&known.content, wishes)?).ok()?;
+        let bytes = fs_err::read(self.entry_path(known, wishes)?).ok()?;
         let (hash, payload) = bytes.strip_prefix(MAGIC)?.split_at_checked(32)?;
         if blake3::hash(payload).as_bytes() != hash {
             return None;
@@ -198,7 +217,7 @@ impl Cache {
         let identities: BTreeSet<Names> =
             parts.iter().flat_map(|part| &part.identities).map(|(identity, _)| names_of(identity)).collect();
         let held = matching(wishes, &identities);
-        let path = self.path_of(&known.content, &held);
+        let path = self.path_of(&known.key, &held);
         let entry = Entry { parts: parts.iter().map(|part| StoredPart::of(part)).collect() };
         let payload = postcard::to_stdvec(&entry).map_err(io::Error::other)?;
         let mut bytes = Vec::with_capacity(MAGIC.len() + 32 + payload.len());
@@ -216,7 +235,7 @@ impl Cache {
             _ => fs_err::rename(&partial, &path)?,
         }
         let mut index = unpoisoned(self.index.lock());
-        let content = index.contents.entry(known.content.to_string()).or_default();
+        let content = index.contents.entry(known.key.clone()).or_default();
         content.identities = identities;
         content.entries.insert(held);
         index.is_changed = true;
@@ -224,17 +243,19 @@ impl Cache {
     }
 
     /// Where an entry of a content is that holds all that is wished for of what is there.
-    fn entry_path(&self, content: &ContentHash, wishes: &Wishes) -> Option<PathBuf> {
+    fn entry_path(&self, known: &Known, wishes: &Wishes) -> Option<PathBuf> {
         let index = unpoisoned(self.index.lock());
-        let known = index.contents.get(&content.to_string())?;
-        let needed = matching(wishes, &known.identities);
-        let holds = |entry: &&Vec<(Names, String)>| needed.iter().all(|wish| entry.contains(wish));
-        known.entries.iter().find(holds).map(|entry| self.path_of(content, entry))
+        [&known.content, &known.key].into_iter().find_map(|key| {
+            let content = index.contents.get(key)?;
+            let needed = matching(wishes, &content.identities);
+            let holds = |entry: &&Vec<(Names, String)>| needed.iter().all(|wish| entry.contains(wish));
+            content.entries.iter().find(holds).map(|entry| self.path_of(key, entry))
+        })
     }
 
-    fn path_of(&self, content: &ContentHash, held: &[(Names, String)]) -> PathBuf {
+    fn path_of(&self, key: &str, held: &[(Names, String)]) -> PathBuf {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&VERSION.to_le_bytes()).update(content.as_bytes());
+        hasher.update(&VERSION.to_le_bytes()).update(key.as_bytes());
         for ((model, template, sampler), depends_on) in held {
             for text in [model, template, sampler, depends_on] {
                 hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
