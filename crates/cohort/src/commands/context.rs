@@ -77,6 +77,9 @@ struct Measures {
     adjusted_margin: Option<f64>,
     p_success: Option<f64>,
     p_success_margin: Option<f64>,
+    /// Centres of both intervals.
+    #[serde(skip)]
+    centers: [Option<f64>; 2],
 }
 
 /// An evaluation to be added, and the one it derives from.
@@ -284,10 +287,24 @@ impl Measures {
             adjusted_margin: counters.adjusted_wilson().map(|wilson| wilson.margin),
             p_success: counters.p_success(),
             p_success_margin: counters.success_wilson().map(|wilson| wilson.margin),
+            centers: [counters.adjusted_wilson(), counters.success_wilson()].map(|wilson| wilson.map(|w| w.center)),
         }
     }
 
-    fn cells(&self) -> [Cell; 5] {
+    /// For people: truncation, and both shares as their intervals.
+    fn intervals(&self) -> [Cell; 3] {
+        let share = |center: Option<f64>, margin: Option<f64>| {
+            Cell::option(margin, |margin| Cell::Share { center, margin, truncated: None, trials: None })
+        };
+        [
+            Cell::option(self.truncated_ratio, Cell::Ratio),
+            share(self.centers[0], self.adjusted_margin),
+            share(self.centers[1], self.p_success_margin),
+        ]
+    }
+
+    /// For machines: truncation, and each share with the margin of its interval.
+    fn numbers(&self) -> [Cell; 5] {
         let number = |value| Cell::option(value, |value| Cell::Number(value, 3));
         [
             Cell::option(self.truncated_ratio, Cell::Ratio),
@@ -299,20 +316,17 @@ impl Measures {
     }
 }
 
-/// Two rows for each new evaluation: what it was made from, and what it is.
-impl Report for ContextReport {
-    fn tables(&self) -> Vec<Table> {
-        let mut table = Table::new(vec![
+impl ContextReport {
+    /// Two rows for each new evaluation: what it was made from, and what it is.
+    fn table<const N: usize>(&self, measures: [&'static str; N], cells: impl Fn(&Measures) -> [Cell; N]) -> Table {
+        let mut columns = vec![
             Column::fixed("eval_id"),
             Column::elastic("label", 20),
             Column::fixed("context"),
             Column::fixed("samples"),
-            Column::fixed("truncated"),
-            Column::fixed("accuracy"),
-            Column::fixed("±"),
-            Column::fixed("p_success"),
-            Column::fixed("± of p"),
-        ]);
+        ];
+        columns.extend(measures.map(Column::fixed));
+        let mut table = Table::new(columns);
         for row in &self.evaluations {
             let context = |tokens: Option<u32>| Cell::option(tokens, |tokens| Cell::Count(u64::from(tokens)));
             let source = &row.source;
@@ -322,11 +336,21 @@ impl Report for ContextReport {
             ];
             for (eval_id, label, context, measures) in pair {
                 let samples = Cell::option(row.samples, Cell::Count);
-                let mut cells = vec![Cell::Text(eval_id.clone()), Cell::Text(label.clone()), context, samples];
-                cells.extend(measures.cells());
-                table.rows.push(cells);
+                let mut row = vec![Cell::Text(eval_id.clone()), Cell::Text(label.clone()), context, samples];
+                row.extend(cells(measures));
+                table.rows.push(row);
             }
         }
-        vec![table]
+        table
+    }
+}
+
+impl Report for ContextReport {
+    fn tables(&self) -> Vec<Table> {
+        vec![self.table(["truncated", "accuracy", "p_success"], Measures::intervals)]
+    }
+
+    fn facts(&self) -> Option<Table> {
+        Some(self.table(["truncated", "accuracy", "±", "p_success", "± of p"], Measures::numbers))
     }
 }

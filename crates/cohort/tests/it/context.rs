@@ -23,9 +23,9 @@ fn the_new_evaluation_is_shown_and_added() {
     insta::assert_snapshot!(run, @"
     exit code 0
     ----- stdout
-    eval_id  label     context  samples  truncated  accuracy      ±  p_success  ± of p
-    34c4dc   L m                      6      0.0 %     0.500  0.312      0.500   0.312
-    5774e4   L m (2k)    2,048        6     50.0 %     0.333  0.365      0.167   0.267
+    eval_id  label     context  samples  truncated  accuracy  p_success
+    34c4dc   L m                      6      0.0 %  .50 ±.31  .50 ±.31
+    5774e4   L m (2k)    2,048        6     50.0 %  .43 ±.37  .30 ±.27
     ----- stderr
     note: nothing was written
     ");
@@ -135,9 +135,9 @@ fn one_identity_gives_one_evaluation() {
     insta::assert_snapshot!(project.cohort(&["context", "data/set/M", "--tokens", "900", "--dry-run", "-v"]), @"
     exit code 0
     ----- stdout
-    eval_id  label      context  samples  truncated  accuracy      ±  p_success  ± of p
-    34c4dc   L m                       3      0.0 %     0.667  0.365      0.667   0.365
-    9b2ed8   L m (900)      900        3     66.7 %     1.000  0.397      0.333   0.365
+    eval_id  label      context  samples  truncated  accuracy  p_success
+    34c4dc   L m                       3      0.0 %  .57 ±.37  .57 ±.37
+    9b2ed8   L m (900)      900        3     66.7 %  .60 ±.40  .43 ±.37
     ----- stderr
     `96f9bd` (L m) has a context of 512 tokens: not more than 900
     note: nothing was written
@@ -179,7 +179,7 @@ fn without_raw_data_the_effect_is_not_known() {
     insta::assert_snapshot!(project.cohort(&["context", "data/set/M", "--tokens", "1000"]), @"
     exit code 0
     ----- stdout
-    eval_id  label       context  samples  truncated  accuracy  ±  p_success  ± of p
+    eval_id  label       context  samples  truncated  accuracy  p_success
     34c4dc   L m
     eeda59   L m (1000)    1,000
     ----- stderr
