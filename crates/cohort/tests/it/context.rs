@@ -45,7 +45,7 @@ fn the_new_evaluation_is_shown_and_added() {
     insta::assert_snapshot!(project.cohort(&["context", "data/set/M", "--tokens", "2048"]), @"
     exit code 0
     ----- stdout
-    eval_id  label  context  samples  truncated  accuracy  ±  p_success  ± of p
+    eval_id  label  context  samples  truncated  accuracy  p_success
     ----- stderr
     note: `5774e4` (L m (2k)) is there already: `34c4dc` (L m) at 2048 tokens
     note: there is nothing to add
