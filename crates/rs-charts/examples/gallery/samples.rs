@@ -149,8 +149,9 @@ fn intervals(caption: Caption, panels: usize, rows: usize) -> Intervals {
         axis: 0,
         members: (first..(first + 3).min(rows)).collect(),
         label: ((first / 2) + 1).to_string(),
+        colour: first / 2,
     });
-    let token_clique = Clique { axis: 1, members: vec![0, 2, 5], label: "a".to_owned() };
+    let token_clique = Clique { axis: 1, members: vec![0, 2, 5], label: "a".to_owned(), colour: 0 };
     let cliques: Vec<Clique> = cliques.chain([token_clique]).collect();
     let panel = |index: usize| IntervalPanel {
         label: if panels > 1 { TASKS[index].to_owned() } else { String::new() },

@@ -75,7 +75,7 @@ fn intervals() {
         panels: vec![IntervalPanel {
             label: "sort".to_owned(),
             rows: vec![row("alpha", 0.9, 0.0), row("beta", 0.85, 0.13)],
-            cliques: vec![Clique { axis: 0, members: vec![0, 1, 7], label: "1".to_owned() }],
+            cliques: vec![Clique { axis: 0, members: vec![0, 1, 7], label: "1".to_owned(), colour: 0 }],
         }],
         truncation_mark: None,
     };
