@@ -4,7 +4,7 @@ use crate::axis::{Axis, Bounds};
 use crate::caption::Caption;
 use crate::chart::Chart;
 use crate::fingerprint::{Fingerprint, FingerprintValue};
-use crate::page::{Body, LegendKey, TEXT, compose, legend_of};
+use crate::page::{Body, LegendKey, TEXT, compose, compose_nothing, legend_of};
 use crate::palette::{BLANK, FRAME, INK, STRIPE};
 use crate::picture::{Canvas, Paint, Picture, Rect, TextStyle};
 use crate::plot::{Across, LABEL_BELOW, TICKS_BELOW};
@@ -27,7 +27,7 @@ pub struct Bars {
 const LABEL_WIDTH: f64 = 220.0;
 /// The plots' widths, of values and of tokens: where all tasks stand in one column, and where they stand in several.
 const PLOTS: (f64, f64) = (420.0, 220.0);
-const NARROW_PLOTS: (f64, f64) = (220.0, 120.0);
+const NARROW_PLOTS: (f64, f64) = (240.0, 136.0);
 const PLOT_GAP: f64 = 34.0;
 const COLUMN_GAP: f64 = 30.0;
 /// A bar's height, when few and when many stand in one task.
@@ -43,7 +43,7 @@ const AXIS_ABOVE: f64 = LABEL_BELOW + TICKS_BELOW;
 impl Chart for Bars {
     fn picture(&self) -> Picture {
         let Some(layout) = self.layout() else {
-            return compose(&self.caption, &[], Body::no_data(), &[]);
+            return compose_nothing(&self.caption);
         };
         let mut canvas = Canvas::default();
         let top = if layout.task_height * layout.tasks_of_column as f64 > OUT_OF_SIGHT { AXIS_ABOVE } else { 0.0 };

@@ -5,7 +5,7 @@ use crate::caption::Caption;
 use crate::chart::Chart;
 use crate::estimate::Estimate;
 use crate::number;
-use crate::page::{Body, SMALL_TEXT, TEXT, compose};
+use crate::page::{Body, SMALL_TEXT, TEXT, compose, compose_nothing};
 use crate::palette::{Colour, FRAME, INK, PAPER, SOFT_INK, STRIPE};
 use crate::picture::{Canvas, Paint, Picture, Rect, TextStyle};
 use crate::plot::{Across, LABEL_BELOW, TICKS_BELOW};
@@ -82,7 +82,7 @@ const CAP: f64 = 6.5;
 impl Chart for Forest {
     fn picture(&self) -> Picture {
         let Some(layout) = self.layout() else {
-            return compose(&self.caption, &[], Body::no_data(), &[]);
+            return compose_nothing(&self.caption);
         };
         let mut canvas = Canvas::default();
         canvas.group("header", None, |canvas| {

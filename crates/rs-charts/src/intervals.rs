@@ -3,12 +3,12 @@
 //! Markers have the evaluation's colour, as in all charts; intervals and brackets that of the clique, out of a palette of
 //! its own. An interval in several cliques is striped.
 
-use crate::axis::Axis;
+use crate::axis::{Axis, Scale};
 use crate::caption::Caption;
 use crate::chart::Chart;
 use crate::estimate::{Estimate, Interval};
 use crate::number;
-use crate::page::{Body, SMALL_TEXT, TEXT, compose};
+use crate::page::{Body, SMALL_TEXT, TEXT, compose, compose_nothing};
 use crate::palette::{Colour, FRAME, INK, PAPER, SOFT_INK, STRIPE, clique_colour};
 use crate::picture::{Canvas, Paint, Picture, Rect, TextStyle};
 use crate::plot::{Across, LABEL_BELOW, TICKS_BELOW};
@@ -71,7 +71,7 @@ const ROW: f64 = 20.0;
 const PANEL_LABEL: f64 = 22.0;
 const PANEL_GAP: f64 = 14.0;
 /// How wide a plot is: the only one, each of several, and each where panels stand beside each other.
-const PLOTS: [f64; 3] = [480.0, 320.0, 150.0];
+const PLOTS: [f64; 3] = [480.0, 320.0, 170.0];
 /// The same labels and rows where panels stand beside each other.
 const NARROW_LABEL: f64 = 150.0;
 const LOW_ROW: f64 = 16.0;
@@ -100,7 +100,7 @@ impl Chart for Intervals {
     fn picture(&self) -> Picture {
         let panels: Vec<&IntervalPanel> = self.panels.iter().filter(|panel| !panel.rows.is_empty()).collect();
         let Some(layout) = Layout::of(self, &panels) else {
-            return compose(&self.caption, &[], Body::no_data(), &[]);
+            return compose_nothing(&self.caption);
         };
         let mut canvas = Canvas::default();
         let mut height: f64 = 0.0;
@@ -195,10 +195,17 @@ impl<'a> Layout<'a> {
         };
         let mut plots = Vec::new();
         for (index, axis) in chart.axes.iter().enumerate() {
-            let estimates = rows().filter_map(|row| row.estimates.get(index).copied().flatten());
-            let values = estimates.flat_map(|estimate| {
+            let estimates = || rows().filter_map(|row| row.estimates.get(index).copied().flatten());
+            // On a logarithmic axis an interval that goes down to almost nothing would leave the others no room.
+            let smallest = estimates().map(|estimate| estimate.value).filter(|value| axis.holds(*value));
+            let least = if axis.scale == Scale::Logarithmic {
+                smallest.fold(f64::INFINITY, f64::min) / 2.0
+            } else {
+                f64::NEG_INFINITY
+            };
+            let values = estimates().flat_map(|estimate| {
                 let interval = estimate.interval.map(|interval| [interval.low, interval.high]);
-                [estimate.value].into_iter().chain(interval.into_iter().flatten())
+                [estimate.value].into_iter().chain(interval.into_iter().flatten().filter(move |end| *end >= least))
             });
             let Some(domain) = Domain::of(axis, values) else { continue };
             let cliques = |panel: &&IntervalPanel| panel.cliques.iter().filter(|clique| clique.axis == index).count();
@@ -211,6 +218,11 @@ impl<'a> Layout<'a> {
         let width = plots.last().map_or(0.0, |plot| plot.end);
         let row = if columns > 1 { LOW_ROW } else { ROW };
         Self { plots, panels_of_column: panels.len().div_ceil(columns).max(1), label, row, width }
+    }
+
+    /// Where the first plot ends.
+    fn first_end(&self) -> f64 {
+        self.plots.first().map_or(0.0, |plot| plot.across.right())
     }
 
     /// The panels of each column.
@@ -228,8 +240,11 @@ impl<'a> Layout<'a> {
 
 /// Room above a panel's rows.
 fn above(panel: &IntervalPanel) -> f64 {
-    let label = if panel.label.is_empty() { 0.0 } else { PANEL_LABEL };
-    label + if panel.cliques.is_empty() { 0.0 } else { BRACKET_LABEL }
+    match (panel.label.is_empty(), panel.cliques.is_empty()) {
+        (false, _) => PANEL_LABEL,
+        (true, false) => BRACKET_LABEL,
+        (true, true) => 0.0,
+    }
 }
 
 impl IntervalPanel {
@@ -260,7 +275,9 @@ impl Intervals {
         for panel in panels {
             if !panel.label.is_empty() {
                 let style = TextStyle::new(TEXT).bold();
-                canvas.text(&style.shortened(&panel.label, layout.width), (0.0, y + TEXT + 2.0), style);
+                // The names of cliques stand in the same line, right of the first plot.
+                let room = if panel.cliques.is_empty() { layout.width } else { layout.first_end() - 6.0 };
+                canvas.text(&style.shortened(&panel.label, room), (0.0, y + TEXT + 4.0), style);
             }
             y += above(panel);
             canvas.group("panel", Some(panel.label.clone()), |canvas| self.draw_panel(canvas, panel, layout, y));
@@ -283,8 +300,11 @@ impl Intervals {
             plot.across.draw_ticks(canvas, bottom);
             canvas.line((plot.across.left, bottom), (plot.across.right(), bottom), Paint::stroke(FRAME, 1.0));
         }
-        for (index, row) in panel.rows.iter().enumerate() {
+        let labels: Vec<&str> = panel.rows.iter().map(|row| row.label.as_str()).collect();
+        let labels = TextStyle::new(TEXT).shortened_apart(&labels, layout.label);
+        for (index, (row, label)) in panel.rows.iter().zip(&labels).enumerate() {
             canvas.group("interval-row", Some(describe(row, &layout.plots)), |canvas| {
+                canvas.centred(label, (SWATCH, middle(index)), TextStyle::new(TEXT));
                 self.draw_row(canvas, row, &panel.colours(index), layout, middle(index));
             });
         }
@@ -297,11 +317,9 @@ impl Intervals {
     fn draw_row(&self, canvas: &mut Canvas, row: &IntervalRow, cliques: &[usize], layout: &Layout<'_>, y: f64) {
         let mark = self.truncation_mark.unwrap_or(crate::TRUNCATION_MARK);
         let truncated = row.truncated_ratio.filter(|ratio| *ratio > mark);
-        let style = TextStyle::new(TEXT);
         let own = row.series.colour();
         let marker = if truncated.is_some() { Paint::fill(PAPER).outlined(own, 1.6) } else { Paint::fill(own) };
         canvas.marker(row.series.marker(), (SWATCH / 2.0 - 2.0, y), MARKER, marker);
-        canvas.centred(&style.shortened(&row.label, layout.label), (SWATCH, y), style);
         if let (Some(ratio), Some(plot)) = (truncated, layout.plots.first()) {
             let style = TextStyle::new(SMALL_TEXT).colour(SOFT_INK).end();
             canvas.centred(&number::percent(ratio), (plot.across.left - 10.0, y), style);
@@ -323,10 +341,11 @@ impl Intervals {
     }
 }
 
-/// Draws an interval over its marker, striped in these colours. An end that has no place on a logarithmic axis lies
-/// beyond its low end, and has no cap.
+/// Draws an interval over its marker, striped in these colours. An end beyond the axis, also zero on a logarithmic one, has
+/// no cap.
 fn draw_interval(canvas: &mut Canvas, across: &Across, interval: Interval, y: f64, stripes: &[Colour]) {
     let Some(high) = across.clamped(interval.high) else { return };
+    let inside = |end: f64| across.place(end).filter(|x| (across.left - 1e-6..=across.right() + 1e-6).contains(x));
     let low = across.clamped(interval.low);
     let Some(start) = low.or(interval.low.is_finite().then_some(across.left)) else { return };
     let whole = (BAR * stripes.len() as f64).min(2.0 * BAR);
@@ -337,7 +356,8 @@ fn draw_interval(canvas: &mut Canvas, across: &Across, interval: Interval, y: f6
     }
     let cap = |x: f64| vec![(x, y - CAP), (x, y + CAP)];
     let colour = if let [colour] = stripes { *colour } else { SOFT_INK };
-    canvas.lines(low.into_iter().chain([high]).map(cap).collect(), Paint::stroke(colour, 1.4));
+    let caps = [interval.low, interval.high].into_iter().filter_map(inside).map(cap);
+    canvas.lines(caps.collect(), Paint::stroke(colour, 1.4));
 }
 
 /// Draws the brackets of one axis, right of its plot.

@@ -241,6 +241,7 @@ proptest! {
             x,
             y,
             interval: interval.map(|(low, high)| Interval { low, high }),
+            truncated_ratio: y,
         };
         let shapes = [CurveShape::Straight, CurveShape::Marked, CurveShape::Steps];
         let curve = |(label, series, shape, points): (String, usize, usize, Vec<_>)| Curve {
@@ -267,7 +268,7 @@ proptest! {
         };
         let y = panels.first().map_or_else(Axis::default, |panel| panel.y.clone());
         check(&Scatter { caption: caption.clone(), x: x.clone(), y, panels: panels.iter().map(clouds).collect() });
-        check(&Lines { caption, x, panels });
+        check(&Lines { caption, x, panels, truncation_mark: None });
     }
 }
 

@@ -7,7 +7,7 @@ use crate::caption::Caption;
 use crate::chart::Chart;
 use crate::fingerprint::{Fingerprint, FingerprintValue};
 use crate::number;
-use crate::page::{Body, LegendKey, SMALL_TEXT, TEXT, compose, legend_of};
+use crate::page::{Body, LegendKey, SMALL_TEXT, TEXT, compose, compose_nothing, legend_of};
 use crate::palette::{FRAME, GRID, PAPER, SOFT_INK};
 use crate::picture::{Canvas, Paint, Picture, Rect, TextStyle};
 
@@ -48,7 +48,7 @@ impl Chart for Radar {
             .iter()
             .any(|fingerprint| fingerprint.values.iter().flatten().any(|value| value.value.is_finite()));
         if !known {
-            return compose(&self.caption, &[], Body::no_data(), &[]);
+            return compose_nothing(&self.caption);
         }
         if self.tasks.len() < 3 {
             let Self { caption, tasks, value_label, fingerprints, .. } = self.clone();

@@ -21,6 +21,7 @@ use crate::views;
 ///
 /// A clique is a largest set of evaluations whose intervals all overlap; one evaluation can be in several. --where and
 /// --view choose what they are measured on (base_task=..., params.X=...), --facet-by repeats it for each task or value.
+/// In a picture intervals have the colour of their clique (stripes: several), markers that of the evaluation, as everywhere.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
     /// A dataset file or a database.
@@ -292,6 +293,8 @@ impl Drawn for ClusterReport {
                 cliques: facet.cliques.iter().enumerate().flat_map(clique).collect(),
             }
         };
+        let is_one = self.facets.len() < 2;
+        let accuracy = if is_one { "accuracy of answered trials, less guesses" } else { "accuracy, less guesses" };
         let tokens = Axis::new("completion tokens");
         let trials = |member: &Member| member.accuracy.answered + member.accuracy.truncated;
         let chart = Intervals {
@@ -303,9 +306,9 @@ impl Drawn for ClusterReport {
                 .interval(self.confidence)
                 .trials(self.facets.iter().flat_map(|facet| &facet.evals).map(trials).sum()),
             axes: vec![
-                Axis::ratio("accuracy of answered trials, less guesses"),
+                Axis::ratio(accuracy),
                 // Facets that need few tokens and facets that need many have one axis.
-                if self.facets.len() > 1 { tokens.logarithmic() } else { tokens },
+                if is_one { tokens } else { tokens.logarithmic() },
             ],
             panels: self.facets.iter().map(panel).collect(),
             truncation_mark: Some(figures::SHOWN_TRUNCATED_RATIO),
