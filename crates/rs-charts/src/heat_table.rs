@@ -120,7 +120,7 @@ impl Chart for HeatTable {
         let cells = || self.rows.iter().flat_map(|row| row.cells.iter().flatten());
         let mut notes = Vec::new();
         if cells().any(|cell| cell.truncated_ratio.is_some_and(|ratio| ratio > mark)) {
-            notes.push(format!("t and bar at a cell's foot: percent truncated, where over {}", number::percent(mark)));
+            notes.push(format!("t: percent truncated, where over {}", number::percent(mark)));
         }
         match layout.form {
             Form::Tall => notes.push("second line: half the interval's width".to_owned()),
@@ -232,13 +232,8 @@ impl HeatTable {
             canvas.centred(&text, (x, middle - 1.0), style);
         }
         if let Some(ratio) = truncated {
-            let amount = number::truncated(ratio);
-            let width = (rect.width * ratio.min(1.0)).max(3.0);
-            if small.width(&amount) <= rect.width {
-                canvas.centred(&amount, (x, rect.bottom() - 9.0), small);
-            }
             canvas.group("truncated", None, |canvas| {
-                canvas.rect(Rect::new(rect.x, rect.bottom() - 3.0, width, 3.0), Paint::fill(ink));
+                canvas.centred(&number::truncated(ratio), (x, rect.bottom() - 8.0), small.bold());
             });
         }
     }

@@ -72,8 +72,9 @@ const PANEL_LABEL: f64 = 22.0;
 const PANEL_GAP: f64 = 14.0;
 /// How wide a plot is: the only one, each of several, and each where panels stand beside each other.
 const PLOTS: [f64; 3] = [480.0, 320.0, 170.0];
-/// The same labels and rows where panels stand beside each other.
-const NARROW_LABEL: f64 = 150.0;
+/// Labels and rows where panels stand beside each other, the labels in a few columns and in many.
+const NARROW_LABEL: f64 = 220.0;
+const NARROWEST_LABEL: f64 = 150.0;
 const LOW_ROW: f64 = 16.0;
 const COLUMN_GAP: f64 = 26.0;
 /// Panels stand in as many columns as make a picture not much higher than wide, but in no more than these.
@@ -183,7 +184,11 @@ impl<'a> Layout<'a> {
     fn with_columns(chart: &'a Intervals, panels: &[&IntervalPanel], columns: usize) -> Self {
         let rows = || panels.iter().flat_map(|panel| &panel.rows);
         let style = TextStyle::new(TEXT);
-        let widest = if columns > 1 { NARROW_LABEL } else { LABEL_WIDTH };
+        let widest = match columns {
+            1 => LABEL_WIDTH,
+            2 | 3 => NARROW_LABEL,
+            _ => NARROWEST_LABEL,
+        };
         let label = rows().map(|row| style.width(&row.label)).fold(0.0, f64::max).min(widest);
         let mark = chart.truncation_mark.unwrap_or(crate::TRUNCATION_MARK);
         let truncated = rows().any(|row| row.truncated_ratio.is_some_and(|ratio| ratio > mark));

@@ -53,11 +53,13 @@ fn heat_table() {
     colour-scale: accuracy | .00 | .25 | .50 | .75 | 1.0
     header: evaluation | score | sort | cars
     row: alpha | 900 ±12
-    row/cell: .87 | ±.02 | t30 | 1.0 | ±.02
+    row/cell: .87 | ±.02
+    row/cell/truncated: t30
+    row/cell: 1.0 | ±.02
     row: beta
     row/cell: .00 | ±.02 | –
     column-group: g
-    foot: 95 % intervals  ·  n = 1,200  ·  t and bar at a cell's foot: percent truncated, where over 2 % | second line: half the interval's width  ·  lines divide tiers
+    foot: 95 % intervals  ·  n = 1,200  ·  t: percent truncated, where over 2 %  ·  second line: half the interval's width | lines divide tiers
     "#);
 }
 
