@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use rs_charts::{Chart, Series};
+use rs_charts::{Chart, Picture, Series};
 use rs_cli::{CommandError, Format, OutputArgs, Report, Ui, write_whole};
 use rs_core::filters::Filters;
 use rs_pointsdb::queries::groups;
@@ -88,28 +88,28 @@ impl PictureArgs {
             return Err(CommandError::input("a PNG is no text for a terminal").hint(hint));
         }
         let charts = report.charts(&Colours::new(source)?);
-        let (names, charts): (Vec<String>, Vec<Box<dyn Chart>>) = charts.into_iter().unzip();
-        match (&self.output, charts.as_slice()) {
-            (_, []) => {
-                ui.note("there is nothing to draw");
-                Ok(())
-            }
-            (None, [chart]) => ui.print_bytes(&self.bytes(chart.as_ref())?),
+        let pictures = charts.into_iter().map(|(name, chart)| (name, chart.picture()));
+        // A picture that shows nothing but that there is nothing is not written.
+        let pictures: Vec<(String, Picture)> = pictures.filter(|(_, picture)| picture.has_data()).collect();
+        match (&self.output, pictures.as_slice()) {
+            (None, []) => ui.note("there is nothing to draw"),
+            (Some(path), []) => ui.note(&format!("there is nothing to draw: `{}` is not written", path.display())),
+            (None, [(_, picture)]) => ui.print_bytes(&self.bytes(picture)?)?,
             (None, several) => {
-                Err(CommandError::input(format!("these are {} pictures, which need files", several.len())).hint(hint))
+                let what = format!("these are {} pictures, which need files", several.len());
+                return Err(CommandError::input(what).hint(hint));
             }
-            (Some(path), [chart]) => write_whole(path, &self.bytes(chart.as_ref())?),
+            (Some(path), [(_, picture)]) => write_whole(path, &self.bytes(picture)?)?,
             (Some(path), several) => {
-                for (name, chart) in names.iter().zip(several) {
-                    write_whole(&with_name(path, name), &self.bytes(chart.as_ref())?)?;
+                for (name, picture) in several {
+                    write_whole(&with_name(path, name), &self.bytes(picture)?)?;
                 }
-                Ok(())
             }
         }
+        Ok(())
     }
 
-    fn bytes(&self, chart: &dyn Chart) -> Result<Vec<u8>, CommandError> {
-        let picture = chart.picture();
+    fn bytes(&self, picture: &Picture) -> Result<Vec<u8>, CommandError> {
         if self.format == Form::Svg {
             return Ok(picture.to_svg().into_bytes());
         }

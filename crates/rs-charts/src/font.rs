@@ -3,6 +3,7 @@
 //! Noto Sans, cut down to Latin, Greek, Cyrillic and mathematical signs (`fonts/`). Its digits are all of one width, so
 //! that columns of numbers stand in line. A character that it lacks is drawn as its box, visibly.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::OnceLock;
 
@@ -96,15 +97,38 @@ pub(crate) fn width(text: &str, size: f64, weight: Weight) -> f64 {
     f64::from(units) * size / UNITS
 }
 
+/// Which part of a text stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Beginning,
+    BothEnds,
+}
+
 /// The text, or as much of its beginning and end as fits around an ellipsis: names often differ at their end.
 pub(crate) fn shortened(text: &str, size: f64, weight: Weight, room: f64) -> String {
+    cut(text, size, weight, room, Kept::BothEnds)
+}
+
+/// The texts, cut at their end where they are too long, or in their middle if some could not be told apart otherwise.
+pub(crate) fn shortened_apart(texts: &[&str], size: f64, weight: Weight, room: f64) -> Vec<String> {
+    let all = |kept: Kept| -> Vec<String> { texts.iter().map(|text| cut(text, size, weight, room, kept)).collect() };
+    let beginnings = all(Kept::Beginning);
+    let count = |texts: &mut dyn Iterator<Item = &str>| texts.collect::<BTreeSet<&str>>().len();
+    if count(&mut beginnings.iter().map(String::as_str)) == count(&mut texts.iter().copied()) {
+        return beginnings;
+    }
+    all(Kept::BothEnds)
+}
+
+fn cut(text: &str, size: f64, weight: Weight, room: f64, part: Kept) -> String {
     let text = printable(text);
     if width(&text, size, weight) <= room {
         return text;
     }
     let characters: Vec<char> = text.chars().collect();
     let candidate = |kept: usize| -> String {
-        let (head, tail) = (kept.div_ceil(2), kept / 2);
+        let tail = if part == Kept::Beginning { 0 } else { kept / 2 };
+        let head = kept - tail;
         let mut shortened: String = characters[..head].iter().collect();
         shortened.push('…');
         shortened.extend(&characters[characters.len() - tail..]);
@@ -215,6 +239,18 @@ mod tests {
         assert!(text.starts_with("a-very") && text.ends_with("t-q4") && text.contains('…'), "{text}");
         assert!(width(&text, 12.0, Weight::Regular) <= 100.0);
         assert_eq!(shortened("anything", 12.0, Weight::Regular, 0.0), "…");
+    }
+
+    #[test]
+    fn names_are_cut_so_that_they_are_told_apart() {
+        let cut = |texts: [&str; 2]| shortened_apart(&texts, 12.0, Weight::Regular, 100.0);
+        let [first, second] = ["alpha-with-a-very-long-name", "beta-with-a-very-long-name"];
+        let names = cut([first, second]);
+        assert!(names[0].starts_with("alpha-with") && names[0].ends_with('…'), "{names:?}");
+        assert!(names[1].starts_with("beta-with") && names[1].ends_with('…'), "{names:?}");
+        let names = cut(["the-same-very-long-beginning-q4", "the-same-very-long-beginning-q8"]);
+        assert!(names[0].ends_with("q4") && names[1].ends_with("q8"), "{names:?}");
+        assert_eq!(cut(["short", first])[0], "short");
     }
 
     #[test]

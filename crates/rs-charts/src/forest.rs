@@ -5,8 +5,8 @@ use crate::caption::Caption;
 use crate::chart::Chart;
 use crate::estimate::Estimate;
 use crate::number;
-use crate::page::{Body, SMALL_TEXT, TEXT, compose};
-use crate::palette::{Colour, FRAME, INK, SOFT_INK, STRIPE};
+use crate::page::{Body, SMALL_TEXT, TEXT, compose, compose_nothing};
+use crate::palette::{Colour, FRAME, INK, PAPER, SOFT_INK, STRIPE};
 use crate::picture::{Canvas, Paint, Picture, Rect, TextStyle};
 use crate::plot::{Across, LABEL_BELOW, TICKS_BELOW};
 use crate::scale::Domain;
@@ -75,12 +75,14 @@ const ROW: f64 = 21.0;
 const HEADER: f64 = 24.0;
 const PANEL_LABEL: f64 = 26.0;
 /// Half a square's edge, for the fewest and the most trials.
-const SQUARE: (f64, f64) = (3.0, 6.0);
+const SQUARE: (f64, f64) = (2.5, 5.0);
+/// How far an interval's caps reach: beyond all squares.
+const CAP: f64 = 6.5;
 
 impl Chart for Forest {
     fn picture(&self) -> Picture {
         let Some(layout) = self.layout() else {
-            return compose(&self.caption, &[], Body::no_data(), &[]);
+            return compose_nothing(&self.caption);
         };
         let mut canvas = Canvas::default();
         canvas.group("header", None, |canvas| {
@@ -253,25 +255,29 @@ fn draw_mark(canvas: &mut Canvas, layout: &Layout, row: &ForestRow, difference: 
         canvas.polygon(vec![(low, y), (x, y - 7.0), (high, y), (x, y + 7.0)], Paint::fill(colour).outlined(INK, 1.0));
         return;
     }
-    if let Some((low, high)) = ends {
-        canvas.line((low, y), (high, y), Paint::stroke(colour, 1.6));
-        let arrow =
-            |x: f64, direction: f64| vec![(x, y), (x - direction * 7.0, y - 4.0), (x - direction * 7.0, y + 4.0)];
-        let share = |value| across.domain.share(value).unwrap_or(0.5);
-        if let Some(interval) = difference.interval {
-            if share(interval.low) < -1e-9 {
-                canvas.polygon(arrow(low, -1.0), Paint::fill(colour));
-            }
-            if share(interval.high) > 1.0 + 1e-9 {
-                canvas.polygon(arrow(high, 1.0), Paint::fill(colour));
-            }
-        }
-    }
     let (fewest, most) = layout.trials;
     let share = match row.trials {
         Some(trials) if most > fewest => ((trials as f64 - fewest) / (most - fewest)).clamp(0.0, 1.0).sqrt(),
         _ => 0.5,
     };
     let half = SQUARE.0 + (SQUARE.1 - SQUARE.0) * share;
-    canvas.rect(Rect::new(x - half, y - half, 2.0 * half, 2.0 * half), Paint::fill(colour));
+    let square = Rect::new(x - half, y - half, 2.0 * half, 2.0 * half);
+    let Some((low, high)) = ends else { return canvas.rect(square, Paint::fill(colour)) };
+    // Pale, and under the interval, which may be shorter.
+    canvas.rect(square, Paint::fill(colour.mixed(PAPER, 0.5)));
+    let dark = colour.mixed(INK, 0.4);
+    canvas.group("interval", None, |canvas| {
+        canvas.line((low, y), (high, y), Paint::stroke(dark, 1.8));
+        let share = |value| across.domain.share(value).unwrap_or(0.5);
+        let interval = difference.interval.map(|interval| (share(interval.low), share(interval.high)));
+        let beyond = interval.map_or((false, false), |(low, high)| (low < -1e-9, high > 1.0 + 1e-9));
+        for (x, direction, goes_on) in [(low, -1.0, beyond.0), (high, 1.0, beyond.1)] {
+            if goes_on {
+                let back = x - direction * 7.0;
+                canvas.polygon(vec![(x, y), (back, y - 4.0), (back, y + 4.0)], Paint::fill(dark));
+            } else {
+                canvas.line((x, y - CAP), (x, y + CAP), Paint::stroke(dark, 1.4));
+            }
+        }
+    });
 }

@@ -7,7 +7,7 @@ use crate::caption::Caption;
 use crate::chart::Chart;
 use crate::colour_scale;
 use crate::number;
-use crate::page::{Body, SMALL_TEXT, TEXT, compose};
+use crate::page::{Body, SMALL_TEXT, TEXT, compose, compose_nothing};
 use crate::palette::{BLANK, FRAME, INK, SOFT_INK, sequential};
 use crate::picture::{Canvas, Paint, Picture, Rect, TextStyle};
 use crate::series::Series;
@@ -99,7 +99,7 @@ pub struct HeatCell {
 impl Chart for HeatTable {
     fn picture(&self) -> Picture {
         if self.rows.is_empty() || self.columns.is_empty() {
-            return compose(&self.caption, &[], Body::no_data(), &[]);
+            return compose_nothing(&self.caption);
         }
         let layout = Layout::of(self);
         let mut canvas = Canvas::default();
@@ -120,8 +120,7 @@ impl Chart for HeatTable {
         let cells = || self.rows.iter().flat_map(|row| row.cells.iter().flatten());
         let mut notes = Vec::new();
         if cells().any(|cell| cell.truncated_ratio.is_some_and(|ratio| ratio > mark)) {
-            notes
-                .push(format!("bar at a cell's foot: share of truncated trials, where over {}", number::percent(mark)));
+            notes.push(format!("t: percent truncated, where over {}", number::percent(mark)));
         }
         match layout.form {
             Form::Tall => notes.push("second line: half the interval's width".to_owned()),
@@ -167,6 +166,8 @@ impl HeatTable {
             }
         });
 
+        let labels: Vec<&str> = self.rows.iter().map(|row| row.label.as_str()).collect();
+        let labels = TextStyle::new(TEXT).shortened_apart(&labels, layout.label);
         for (index, row) in self.rows.iter().enumerate() {
             let y = first_row + cell_height * index as f64;
             canvas.group("row", None, |canvas| {
@@ -175,7 +176,7 @@ impl HeatTable {
                 if let Some(series) = row.series {
                     canvas.marker(series.marker(), (5.0, middle), 4.5, Paint::fill(series.colour()));
                 }
-                canvas.centred(&style.shortened(&row.label, layout.label), (layout.swatch, middle), style);
+                canvas.centred(&labels[index], (layout.swatch, middle), style);
                 for ((x, width, column), text) in self.leading_columns(layout).zip(&row.leading) {
                     draw_aligned(canvas, text, (x, middle + style.drop()), width, column.align, style);
                 }
@@ -221,19 +222,18 @@ impl HeatTable {
         let small = TextStyle::new(SMALL_TEXT).colour(ink).middle();
         let margin = cell.margin.filter(|margin| is_margin(*margin) && form == Form::Tall);
         let margin = margin.map(|margin| format!("±{}", number::share(margin)));
+        let mark = self.truncation_mark.unwrap_or(crate::TRUNCATION_MARK);
+        let truncated = cell.truncated_ratio.filter(|ratio| *ratio > mark);
+        let middle = middle - if truncated.is_some() { layout::MARK / 2.0 } else { 0.0 };
         if let Some(margin) = margin.filter(|margin| small.width(margin) <= rect.width) {
-            canvas.centred(&text, (x, middle - 8.0), style);
-            canvas.centred(&margin, (x, middle + 5.0), small);
+            canvas.centred(&text, (x, middle - 7.0), style);
+            canvas.centred(&margin, (x, middle + 6.0), small);
         } else {
             canvas.centred(&text, (x, middle - 1.0), style);
         }
-        let mark = self.truncation_mark.unwrap_or(crate::TRUNCATION_MARK);
-        if let Some(ratio) = cell.truncated_ratio
-            && ratio > mark
-        {
-            let width = (rect.width * ratio.min(1.0)).max(3.0);
+        if let Some(ratio) = truncated {
             canvas.group("truncated", None, |canvas| {
-                canvas.rect(Rect::new(rect.x, rect.bottom() - 3.0, width, 3.0), Paint::fill(ink));
+                canvas.centred(&number::truncated(ratio), (x, rect.bottom() - 8.0), small.bold());
             });
         }
     }

@@ -151,10 +151,10 @@ proptest! {
     fn any_intervals_are_legible(
         caption in caption(),
         axes in vec(axis(), 0..3),
-        panels in vec((name(), vec((name(), 0..40_usize, vec(estimate(), 0..3), option::of(number())), 0..12), vec((0..3_usize, vec(0..14_usize, 0..5), name()), 0..12)), 0..3),
+        panels in vec((name(), vec((name(), 0..40_usize, vec(estimate(), 0..3), option::of(number())), 0..12), vec((0..3_usize, vec(0..14_usize, 0..5), name()), 0..12)), 0..12),
     ) {
         let row = |(label, series, estimates, truncated_ratio)| IntervalRow { label, series: Series(series), estimates, truncated_ratio };
-        let clique = |(axis, members, label)| Clique { axis, members, label };
+        let clique = |(axis, members, label)| Clique { axis, members, label, colour: axis };
         let panel = |(label, rows, cliques): (String, Vec<_>, Vec<_>)| IntervalPanel {
             label,
             rows: rows.into_iter().map(row).collect(),
@@ -241,6 +241,7 @@ proptest! {
             x,
             y,
             interval: interval.map(|(low, high)| Interval { low, high }),
+            truncated_ratio: y,
         };
         let shapes = [CurveShape::Straight, CurveShape::Marked, CurveShape::Steps];
         let curve = |(label, series, shape, points): (String, usize, usize, Vec<_>)| Curve {
@@ -267,7 +268,7 @@ proptest! {
         };
         let y = panels.first().map_or_else(Axis::default, |panel| panel.y.clone());
         check(&Scatter { caption: caption.clone(), x: x.clone(), y, panels: panels.iter().map(clouds).collect() });
-        check(&Lines { caption, x, panels });
+        check(&Lines { caption, x, panels, truncation_mark: None });
     }
 }
 

@@ -78,7 +78,7 @@ pub use heat_table::{Align, HeatCell, HeatColumn, HeatRow, HeatTable, LeadingCol
 pub use intervals::{Clique, IntervalPanel, IntervalRow, Intervals};
 pub use lines::{Curve, CurveShape, LinePanel, LinePoint, Lines};
 pub use picture::{Picture, PngError};
-pub use radar::Radar;
+pub use radar::{MOST_SPOKES, Radar};
 pub use scatter::{PointGroup, Scatter, ScatterPanel};
 pub use series::Series;
 pub use surface::{CategoryAxis, Surface, SurfaceCell, SurfacePanel};

@@ -3,8 +3,9 @@
 use crate::axis::Axis;
 use crate::caption::Caption;
 use crate::chart::Chart;
-use crate::page::{Body, LegendKey, TEXT, compose, legend_of};
-use crate::palette::Colour;
+use crate::number;
+use crate::page::{Body, LegendKey, TEXT, compose, compose_nothing, legend_of};
+use crate::palette::{Colour, PAPER};
 use crate::picture::{Canvas, Paint, Picture, TextStyle};
 use crate::plot::{self, Across, LABEL_BELOW, LABEL_LEFT, Plot, TICKS_BELOW, Upwards};
 use crate::scale::Domain;
@@ -19,6 +20,8 @@ pub struct Lines {
     pub x: Axis,
     /// The panels, in reading order.
     pub panels: Vec<LinePanel>,
+    /// The truncated ratio over which a marked point is hollow.
+    pub truncation_mark: Option<f64>,
 }
 
 /// One panel.
@@ -51,7 +54,7 @@ pub enum CurveShape {
     /// By straight lines.
     #[default]
     Straight,
-    /// By straight lines, each point marked: for few points.
+    /// By straight lines, each point marked: for few points. Many such curves have strokes for bands, side by side.
     Marked,
     /// By steps: a value holds until the next point. For survival and incidence.
     Steps,
@@ -66,11 +69,19 @@ pub struct LinePoint {
     pub y: Option<f64>,
     /// Lower and upper edge of the band.
     pub interval: Option<crate::Interval>,
+    /// The share of trials that were cut off, 0 to 1.
+    pub truncated_ratio: Option<f64>,
 }
 
 const PANEL_LABEL: f64 = 22.0;
 const PANEL_GAP: (f64, f64) = (24.0, 14.0);
 const BAND_OPACITY: f64 = 0.16;
+/// More bands than these on each other are one grey mass: they become paler, and those of marked curves strokes.
+const MOST_BANDS: usize = 4;
+/// How far marked curves are apart beside each other then, and all of them together at most, as a share of the width.
+const STROKE_GAP: f64 = 4.0;
+const STROKES: f64 = 0.06;
+const CAP: f64 = 2.0;
 const LINE: f64 = 1.8;
 
 impl Chart for Lines {
@@ -79,8 +90,12 @@ impl Chart for Lines {
         let panels: Vec<&LinePanel> = self.panels.iter().filter(known).collect();
         let x_values = panels.iter().flat_map(|panel| panel.points()).filter(|point| point.y.is_some());
         let Some(x_domain) = Domain::of(&self.x, x_values.map(|point| point.x)) else {
-            return compose(&self.caption, &[], Body::no_data(), &[]);
+            return compose_nothing(&self.caption);
         };
+        let crowded = panels.iter().any(|panel| panel.marked() > MOST_BANDS);
+        // Room for the strokes of the first and the last points.
+        let x_domain = if crowded { x_domain.widened(STROKES / 2.0) } else { x_domain };
+        let mark = self.truncation_mark.unwrap_or(crate::TRUNCATION_MARK);
         let columns = plot::columns(panels.len());
         let (width, height) = match columns {
             1 => (760.0, 400.0),
@@ -112,14 +127,19 @@ impl Chart for Lines {
                     y.draw_label(canvas, &panel.y.label, left + TEXT);
                     // Bands under all lines: a line is never hidden by its neighbour's band.
                     canvas.clipped(plot.rect(), |canvas| {
-                        for curve in &panel.curves {
-                            curve.draw_band(canvas, &plot);
+                        let opacity = BAND_OPACITY * (MOST_BANDS as f64 / panel.curves.len() as f64).min(1.0);
+                        for curve in panel.curves.iter().filter(|curve| !panel.has_strokes(curve)) {
+                            curve.draw_band(canvas, &plot, opacity);
                         }
                     });
-                    for curve in &panel.curves {
+                    for (place, curve) in panel.curves.iter().enumerate() {
+                        let beside = if panel.has_strokes(curve) { panel.beside(place, width) } else { 0.0 };
                         canvas.group("curve", Some(curve.label.clone()), |canvas| {
-                            curve.draw_line(canvas, &plot, curve.series.colour());
-                            curve.draw_markers(canvas, &plot);
+                            curve.draw_line(canvas, &plot, curve.series.colour(), beside);
+                            if panel.has_strokes(curve) {
+                                curve.draw_strokes(canvas, &plot, beside);
+                            }
+                            curve.draw_markers(canvas, &plot, mark, beside);
                         });
                     }
                 });
@@ -132,11 +152,35 @@ impl Chart for Lines {
         }
         let curves = panels.iter().flat_map(|panel| &panel.curves);
         let legend = legend_of(curves.map(|curve| (curve.label.as_str(), curve.series)), LegendKey::Line);
-        compose(&self.caption, &legend, Body { canvas, width: size.0, height: size.1 }, &[])
+        let mut notes = Vec::new();
+        let marked = panels.iter().flat_map(|panel| &panel.curves).filter(|curve| curve.shape == CurveShape::Marked);
+        if marked.flat_map(|curve| &curve.points).any(|point| point.truncated_ratio.is_some_and(|ratio| ratio > mark)) {
+            notes.push(format!("hollow: over {} truncated", number::percent(mark)));
+        }
+        if crowded {
+            notes.push("curves are drawn a little beside each other".to_owned());
+        }
+        compose(&self.caption, &legend, Body { canvas, width: size.0, height: size.1 }, &notes)
     }
 }
 
 impl LinePanel {
+    /// How many curves have marked points.
+    fn marked(&self) -> usize {
+        self.curves.iter().filter(|curve| curve.shape == CurveShape::Marked).count()
+    }
+
+    /// Whether a curve's intervals are strokes.
+    fn has_strokes(&self, curve: &Curve) -> bool {
+        curve.shape == CurveShape::Marked && self.marked() > MOST_BANDS
+    }
+
+    /// How far from its place the curve of this index is drawn, to the right.
+    fn beside(&self, place: usize, width: f64) -> f64 {
+        let others = self.curves.len().saturating_sub(1).max(1) as f64;
+        (place as f64 - others / 2.0) * STROKE_GAP.min(STROKES * width / (others + 1.0))
+    }
+
     fn points(&self) -> impl Iterator<Item = &LinePoint> {
         self.curves.iter().flat_map(|curve| &curve.points)
     }
@@ -163,7 +207,7 @@ impl Curve {
                 let low = plot.y.place(interval.low).or(interval.low.is_finite().then(|| plot.y.bottom()))?;
                 Some((low, high))
             });
-            Some(Placed { x, y, band })
+            Some(Placed { x, y, band, truncated_ratio: point.truncated_ratio })
         });
         let mut runs = vec![Vec::new()];
         for point in placed {
@@ -176,7 +220,7 @@ impl Curve {
         runs
     }
 
-    pub(crate) fn draw_band(&self, canvas: &mut Canvas, plot: &Plot<'_>) {
+    pub(crate) fn draw_band(&self, canvas: &mut Canvas, plot: &Plot<'_>, opacity: f64) {
         for run in self.runs(plot) {
             for part in run.chunk_by(|a, b| a.band.is_some() == b.band.is_some()) {
                 let edge = |edge: fn((f64, f64)) -> f64| -> Vec<(f64, f64)> {
@@ -187,7 +231,7 @@ impl Curve {
                 outline.extend(upper.into_iter().rev());
                 if outline.len() > 2 {
                     canvas.group("band", None, |canvas| {
-                        canvas.polygon(outline, Paint::fill(self.series.colour()).opacity(BAND_OPACITY));
+                        canvas.polygon(outline, Paint::fill(self.series.colour()).opacity(opacity));
                     });
                 }
             }
@@ -195,8 +239,8 @@ impl Curve {
     }
 
     /// Draws the curve without its markers.
-    pub(crate) fn draw_line(&self, canvas: &mut Canvas, plot: &Plot<'_>, colour: Colour) {
-        let places = |run: &Vec<Placed>| run.iter().map(|point| (point.x, point.y)).collect::<Vec<_>>();
+    pub(crate) fn draw_line(&self, canvas: &mut Canvas, plot: &Plot<'_>, colour: Colour, beside: f64) {
+        let places = |run: &Vec<Placed>| run.iter().map(|point| (point.x + beside, point.y)).collect::<Vec<_>>();
         let lines = self.runs(plot).iter().map(|run| self.joined(&places(run))).collect();
         canvas.clipped(plot.rect_with_frame(), |canvas| {
             canvas.lines(lines, Paint::stroke(colour, LINE).dash(self.series.dash()));
@@ -204,13 +248,37 @@ impl Curve {
     }
 
     /// Marks the points, or those that no line is seen of; whole, also on the frame.
-    fn draw_markers(&self, canvas: &mut Canvas, plot: &Plot<'_>) {
+    fn draw_markers(&self, canvas: &mut Canvas, plot: &Plot<'_>, mark: f64, beside: f64) {
+        let colour = self.series.colour();
         let frame = plot.rect_with_frame();
         for run in self.runs(plot).iter().filter(|run| run.len() == 1 || self.shape == CurveShape::Marked) {
             for point in run.iter().filter(|point| frame.contains((point.x, point.y))) {
-                canvas.marker(self.series.marker(), (point.x, point.y), 3.4, Paint::fill(self.series.colour()));
+                let hollow =
+                    point.truncated_ratio.is_some_and(|ratio| ratio > mark) && self.shape == CurveShape::Marked;
+                let paint = if hollow { Paint::fill(PAPER).outlined(colour, 1.6) } else { Paint::fill(colour) };
+                let class = if hollow { "truncated" } else { "point" };
+                canvas.group(class, None, |canvas| {
+                    canvas.marker(self.series.marker(), (point.x + beside, point.y), 3.4, paint);
+                });
             }
         }
+    }
+
+    /// Draws the intervals of all points as strokes with caps.
+    fn draw_strokes(&self, canvas: &mut Canvas, plot: &Plot<'_>, beside: f64) {
+        let mut runs = Vec::new();
+        for point in self.runs(plot).into_iter().flatten() {
+            let Some((low, high)) = point.band else { continue };
+            let x = point.x + beside;
+            runs.extend([
+                vec![(x, low), (x, high)],
+                vec![(x - CAP, low), (x + CAP, low)],
+                vec![(x - CAP, high), (x + CAP, high)],
+            ]);
+        }
+        canvas.clipped(plot.rect_with_frame(), |canvas| {
+            canvas.group("strokes", None, |canvas| canvas.lines(runs, Paint::stroke(self.series.colour(), 1.0)));
+        });
     }
 
     /// The line through these places.
@@ -236,6 +304,7 @@ struct Placed {
     x: f64,
     y: f64,
     band: Option<(f64, f64)>,
+    truncated_ratio: Option<f64>,
 }
 
 /// At most four places for each half pixel from left to right: the first, the lowest, the highest and the last. The line

@@ -47,6 +47,11 @@ pub(crate) fn percent(ratio: f64) -> String {
     }
 }
 
+/// How much was cut off, in percent, as tables write it: `t7`.
+pub(crate) fn truncated(ratio: f64) -> String {
+    format!("t{:.0}", ratio.clamp(0.0, 1.0) * 100.0)
+}
+
 /// A p value: two digits, three when small, `<.001` below.
 pub(crate) fn p_value(p: f64) -> String {
     match p {

@@ -17,7 +17,6 @@ const NARROWEST: f64 = 520.0;
 
 const LEGEND_ROW: f64 = 20.0;
 const LEGEND_KEY: f64 = 26.0;
-const LEGEND_LABEL: f64 = 260.0;
 
 /// What a chart draws, and how large that is.
 pub(crate) struct Body {
@@ -28,7 +27,7 @@ pub(crate) struct Body {
 
 impl Body {
     /// What stands in place of a chart of nothing.
-    pub(crate) fn no_data() -> Self {
+    fn no_data() -> Self {
         let (width, height) = (NARROWEST, 120.0);
         let mut canvas = Canvas::default();
         canvas.group("no-data", None, |canvas| {
@@ -85,6 +84,11 @@ pub(crate) fn legend_of<'a>(series: impl Iterator<Item = (&'a str, Series)>, key
         }
     }
     entries
+}
+
+/// The picture of a chart of nothing, which says so.
+pub(crate) fn compose_nothing(caption: &Caption) -> Picture {
+    compose(caption, &[], Body::no_data(), &[]).without_data()
 }
 
 /// Puts title and legend above the body, and the notes below it.
@@ -149,7 +153,8 @@ fn foot_lines<'a>(notes: impl Iterator<Item = &'a String>, style: TextStyle, wid
 /// Draws the entries in rows from `y` on; says where they end.
 fn draw_legend(canvas: &mut Canvas, legend: &[LegendEntry<'_>], width: f64, y: f64) -> f64 {
     let style = TextStyle::new(TEXT);
-    let labels: Vec<String> = legend.iter().map(|entry| style.shortened(entry.label, LEGEND_LABEL)).collect();
+    let labels: Vec<&str> = legend.iter().map(|entry| entry.label).collect();
+    let labels = style.shortened_apart(&labels, width - LEGEND_KEY - 5.0);
     let entry_width = |label: &str| LEGEND_KEY + 5.0 + style.width(label);
     let total: f64 = labels.iter().map(|label| entry_width(label) + 18.0).sum();
     // In one row they follow each other; in several they stand in columns.

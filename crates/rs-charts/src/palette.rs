@@ -35,6 +35,24 @@ const SERIES: [Colour; 7] = [
     Colour(0x44, 0x44, 0x44),
 ];
 
+/// Paul Tol, "Colour Schemes" (2021), muted, without sand, which is hard to see on white; in an order in which neighbours
+/// differ. Of other tones than [`SERIES`]: a clique is no evaluation.
+const CLIQUES: [Colour; 8] = [
+    Colour(0x33, 0x22, 0x88),
+    Colour(0xcc, 0x66, 0x77),
+    Colour(0x11, 0x77, 0x33),
+    Colour(0x88, 0xcc, 0xee),
+    Colour(0x88, 0x22, 0x55),
+    Colour(0x99, 0x99, 0x33),
+    Colour(0xaa, 0x44, 0x99),
+    Colour(0x44, 0xaa, 0x99),
+];
+
+/// The colour of a clique. Cliques that are so many apart have the same, and are told by their names.
+pub(crate) fn clique_colour(place: usize) -> Colour {
+    CLIQUES[place % CLIQUES.len()]
+}
+
 impl fmt::Display for Colour {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(red, green, blue) = self;

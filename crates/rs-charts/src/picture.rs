@@ -45,11 +45,23 @@ pub struct Picture {
     height: f64,
     title: String,
     canvas: Canvas,
+    has_data: bool,
 }
 
 impl Picture {
     pub(crate) fn new(width: f64, height: f64, title: &str, canvas: Canvas) -> Self {
-        Self { width: width.ceil(), height: height.ceil(), title: title.to_owned(), canvas }
+        Self { width: width.ceil(), height: height.ceil(), title: title.to_owned(), canvas, has_data: true }
+    }
+
+    /// The same picture, of which it is known that it shows nothing.
+    pub(crate) fn without_data(self) -> Self {
+        Self { has_data: false, ..self }
+    }
+
+    /// Whether it shows any data, and not only that there is none.
+    #[must_use]
+    pub fn has_data(&self) -> bool {
+        self.has_data
     }
 
     /// Its width and height in CSS pixels, 1/96 inch.
@@ -245,6 +257,11 @@ impl TextStyle {
     /// The text, shortened to this width.
     pub(crate) fn shortened(self, text: &str, room: f64) -> String {
         font::shortened(text, self.size, self.weight, room)
+    }
+
+    /// The texts, shortened to this width so that they are told apart if possible.
+    pub(crate) fn shortened_apart(self, texts: &[&str], room: f64) -> Vec<String> {
+        font::shortened_apart(texts, self.size, self.weight, room)
     }
 
     /// The text in lines of at most this width.

@@ -64,13 +64,23 @@ impl Across {
 
     /// Tick marks and their labels below `bottom`.
     pub(crate) fn draw_ticks(&self, canvas: &mut Canvas, bottom: f64) {
+        self.draw_ticks_at(canvas, bottom, (4.0, 14.0));
+    }
+
+    /// Tick marks and their labels above `top`.
+    pub(crate) fn draw_ticks_above(&self, canvas: &mut Canvas, top: f64) {
+        self.draw_ticks_at(canvas, top, (-4.0, -7.0));
+    }
+
+    /// Tick marks from `y` on, and their labels; how far these go downwards.
+    fn draw_ticks_at(&self, canvas: &mut Canvas, y: f64, (mark, baseline): (f64, f64)) {
         canvas.group("ticks", None, |canvas| {
             for tick in &self.ticks {
                 let Some(x) = self.place(tick.value) else { continue };
-                canvas.line((x, bottom), (x, bottom + 4.0), Paint::stroke(FRAME, 1.0));
+                canvas.line((x, y), (x, y + mark), Paint::stroke(FRAME, 1.0));
                 let Some((start, _)) = label_span(self.domain, self.left, self.width, tick) else { continue };
                 let style = TextStyle::new(SMALL_TEXT).colour(SOFT_INK);
-                canvas.text(&tick.label, (start, bottom + 14.0), style);
+                canvas.text(&tick.label, (start, y + baseline), style);
             }
         });
     }

@@ -2,16 +2,17 @@
 
 use std::f64::consts::TAU;
 
+use crate::bars::Bars;
 use crate::caption::Caption;
 use crate::chart::Chart;
 use crate::fingerprint::{Fingerprint, FingerprintValue};
 use crate::number;
-use crate::page::{Body, LegendKey, SMALL_TEXT, TEXT, compose, legend_of};
+use crate::page::{Body, LegendKey, SMALL_TEXT, TEXT, compose, compose_nothing, legend_of};
 use crate::palette::{FRAME, GRID, PAPER, SOFT_INK};
 use crate::picture::{Canvas, Paint, Picture, Rect, TextStyle};
 
-/// Fingerprints over tasks as a spiderweb, several overlaid; from 0 in the middle to 1 at the rim. With fewer than three
-/// tasks there is no web: use [`crate::Bars`].
+/// Fingerprints over tasks as a spiderweb, several overlaid; from 0 in the middle to 1 at the rim. Fewer than three tasks
+/// make no web and are drawn as [`Bars`]; more than [`MOST_SPOKES`] make one that nobody can read.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Radar {
     /// Title and foot.
@@ -31,8 +32,14 @@ const LABEL_WIDTH: f64 = 170.0;
 const LABEL_GAP: f64 = 12.0;
 /// With more spokes their labels are turned, or they would stand on each other.
 const UPRIGHT_SPOKES: usize = 20;
-/// Bands and hatchings of more evaluations would hide each other.
+/// Bands and hatchings of more evaluations would hide each other: their intervals are strokes.
 const SHADED: usize = 2;
+/// The strokes of two evaluations on one spoke are so far apart, and those of all on one spoke at most.
+const STROKE_GAP: f64 = 3.0;
+const STROKES: f64 = 36.0;
+
+/// The most spokes that can be told apart in a [`Radar`]: more are better drawn as [`Bars`].
+pub const MOST_SPOKES: usize = 24;
 
 impl Chart for Radar {
     fn picture(&self) -> Picture {
@@ -40,14 +47,20 @@ impl Chart for Radar {
             .fingerprints
             .iter()
             .any(|fingerprint| fingerprint.values.iter().flatten().any(|value| value.value.is_finite()));
-        if self.tasks.len() < 3 || !known {
-            return compose(&self.caption, &[], Body::no_data(), &[]);
+        if !known {
+            return compose_nothing(&self.caption);
+        }
+        if self.tasks.len() < 3 {
+            let Self { caption, tasks, value_label, fingerprints, .. } = self.clone();
+            return Bars { caption, tasks, value_label, fingerprints }.picture();
         }
         let web = Web::of(&self.tasks);
         let mut canvas = Canvas::default();
         web.draw(&mut canvas, &self.tasks);
-        for fingerprint in &self.fingerprints {
-            canvas.group("fingerprint", Some(fingerprint.label.clone()), |canvas| self.draw(canvas, &web, fingerprint));
+        for (index, fingerprint) in self.fingerprints.iter().enumerate() {
+            canvas.group("fingerprint", Some(fingerprint.label.clone()), |canvas| {
+                self.draw(canvas, &web, fingerprint, self.beside(index));
+            });
         }
         web.draw_rings(&mut canvas);
 
@@ -58,8 +71,12 @@ impl Chart for Radar {
         if !self.value_label.is_empty() {
             notes.push(format!("distance from the middle: {}", self.value_label));
         }
-        let mut values = self.fingerprints.iter().flat_map(|fingerprint| fingerprint.values.iter().flatten());
-        if values.any(|value| value.truncated_ratio.is_some_and(|ratio| ratio > mark)) {
+        let values = || self.fingerprints.iter().flat_map(|fingerprint| fingerprint.values.iter().flatten());
+        if values().any(|value| value.interval.is_some()) {
+            let shape = if self.fingerprints.len() <= SHADED { "bands" } else { "strokes along the spokes" };
+            notes.push(format!("{shape}: intervals"));
+        }
+        if values().any(|value| value.truncated_ratio.is_some_and(|ratio| ratio > mark)) {
             let hatched = if self.fingerprints.len() <= SHADED { ", hatched: the truncated share" } else { "" };
             notes.push(format!("hollow: over {} truncated{hatched}", number::percent(mark)));
         }
@@ -96,6 +113,13 @@ impl Web {
         let (sine, cosine) = self.angle(spoke).sin_cos();
         let distance = self.radius * share.clamp(0.0, 1.0);
         (self.centre.0 + sine * distance, self.centre.1 - cosine * distance)
+    }
+
+    /// The place beside a spoke, clockwise, at the same distance along it.
+    fn beside(&self, spoke: usize, share: f64, beside: f64) -> (f64, f64) {
+        let (x, y) = self.at(spoke, share);
+        let (sine, cosine) = self.angle(spoke).sin_cos();
+        (x + cosine * beside, y + sine * beside)
     }
 
     fn draw(&self, canvas: &mut Canvas, tasks: &[String]) {
@@ -155,7 +179,16 @@ impl Web {
 }
 
 impl Radar {
-    fn draw(&self, canvas: &mut Canvas, web: &Web, fingerprint: &Fingerprint) {
+    /// How far beside the spokes the evaluation of this index is drawn: strokes on one place would hide each other.
+    fn beside(&self, index: usize) -> f64 {
+        let others = self.fingerprints.len().saturating_sub(1) as f64;
+        if self.fingerprints.len() <= SHADED {
+            return 0.0;
+        }
+        (index as f64 - others / 2.0) * STROKE_GAP.min(STROKES / others)
+    }
+
+    fn draw(&self, canvas: &mut Canvas, web: &Web, fingerprint: &Fingerprint, beside: f64) {
         let colour = fingerprint.series.colour();
         let values: Vec<Option<FingerprintValue>> = (0..web.spokes)
             .map(|spoke| fingerprint.values.get(spoke).copied().flatten().filter(|value| value.value.is_finite()))
@@ -167,7 +200,7 @@ impl Radar {
         let mut edges = Vec::new();
         for ((spoke, value), (next, next_value)) in sectors {
             let ends = |spoke: usize, low: f64, high: f64| (web.at(spoke, low), web.at(spoke, high));
-            let (from, to) = (web.at(spoke, value.value), web.at(next, next_value.value));
+            let (from, to) = (web.beside(spoke, value.value, beside), web.beside(next, next_value.value, beside));
             if shaded {
                 canvas.polygon(vec![web.centre, from, to], Paint::fill(colour).opacity(0.08));
             }
@@ -196,7 +229,17 @@ impl Radar {
             let paint = if hollow { Paint::fill(PAPER).outlined(colour, 1.6) } else { Paint::fill(colour) };
             let tooltip = format!("{} · {}: {}", fingerprint.label, self.tasks[spoke], value.describe());
             canvas.group("corner", Some(tooltip), |canvas| {
-                canvas.marker(fingerprint.series.marker(), web.at(spoke, value.value), 3.6, paint);
+                let at = web.beside(spoke, value.value, beside);
+                canvas.marker(fingerprint.series.marker(), at, if shaded { 3.6 } else { 2.8 }, paint);
+                if let Some(interval) = value.interval.filter(|_| !shaded)
+                    && interval.low.is_finite()
+                    && interval.high.is_finite()
+                {
+                    let ends = [interval.low, interval.high].map(|end| web.beside(spoke, end, beside));
+                    canvas.group("interval", None, |canvas| {
+                        canvas.line(ends[0], ends[1], Paint::stroke(colour, 1.2));
+                    });
+                }
             });
         }
     }

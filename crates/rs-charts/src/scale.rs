@@ -69,6 +69,20 @@ impl Domain {
         Self { low: -size, high: size, ..self }
     }
 
+    /// The same domain with so much more at either end, as a share of its width.
+    pub(crate) fn widened(self, share: f64) -> Self {
+        match self.scale {
+            Scale::Linear => {
+                let room = (self.high - self.low) * share;
+                Self { low: self.low - room, high: self.high + room, ..self }
+            }
+            Scale::Logarithmic => {
+                let factor = (self.high / self.low).powf(share);
+                Self { low: self.low / factor, high: self.high * factor, ..self }
+            }
+        }
+    }
+
     /// Where a value is between the ends, 0 to 1 inside; none when it has no place on the axis.
     pub(crate) fn share(self, value: f64) -> Option<f64> {
         let place = |value: f64| match self.scale {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::axis::Axis;
+use crate::axis::{Axis, Scale};
 use crate::caption::Caption;
 use crate::chart::Chart;
 use crate::lines::{Curve, CurveShape, LinePoint};
 use crate::number;
-use crate::page::{Body, LegendKey, TEXT, compose, legend_of};
+use crate::page::{Body, LegendKey, TEXT, compose, compose_nothing, legend_of};
 use crate::palette::Colour;
 use crate::picture::{Canvas, Paint, Picture, Rect, TextStyle};
 use crate::plot::{self, Across, LABEL_BELOW, LABEL_LEFT, Plot, TICKS_BELOW, Upwards};
@@ -53,6 +53,8 @@ pub struct PointGroup {
 const MOST_POINTS: usize = 20_000;
 /// The edge of those squares.
 const BIN: f64 = 5.0;
+/// In so many turns the clouds of a panel are drawn.
+const ROUNDS: usize = 16;
 
 const PANEL_LABEL: f64 = 22.0;
 const PANEL_GAP: (f64, f64) = (32.0, 14.0);
@@ -67,7 +69,7 @@ impl Chart for Scatter {
         let x_domain = Domain::of(&self.x, points().map(|[x, _]| *x));
         let y_domain = Domain::of(&self.y, points().map(|[_, y]| *y).chain(trend().filter_map(|point| point.y)));
         let (Some(x_domain), Some(y_domain)) = (x_domain, y_domain) else {
-            return compose(&self.caption, &[], Body::no_data(), &[]);
+            return compose_nothing(&self.caption);
         };
         let columns = plot::columns(panels.len());
         let (width, height) = match columns {
@@ -113,7 +115,8 @@ impl Chart for Scatter {
         let mut notes = Vec::new();
         if left_out > 0 {
             let what = if left_out == 1 { "point has" } else { "points have" };
-            notes.push(format!("{} {what} no place on the axes", number::grouped(left_out as u64)));
+            let why = self.why_left_out();
+            notes.push(format!("{} {what} no place on the axes{why}", number::grouped(left_out as u64)));
         }
         if binned {
             notes
@@ -124,6 +127,20 @@ impl Chart for Scatter {
                 + LABEL_BELOW;
         let legend = legend_of(groups().map(|group| (group.label.as_str(), group.series)), LegendKey::Point);
         compose(&self.caption, &legend, Body { canvas, width: right + 14.0, height }, &notes)
+    }
+}
+
+impl Scatter {
+    /// Which values have no place on a logarithmic axis, if there are such.
+    fn why_left_out(&self) -> String {
+        let points = || self.panels.iter().flat_map(|panel| &panel.groups).flat_map(|group| &group.points);
+        let lacks = |axis: &Axis, at: usize| axis.scale == Scale::Logarithmic && points().any(|point| point[at] <= 0.0);
+        let axes = [(&self.x, 0), (&self.y, 1)].into_iter().filter(|(axis, at)| lacks(axis, *at));
+        let names: Vec<&str> = axes.map(|(axis, _)| axis.label.as_str()).filter(|label| !label.is_empty()).collect();
+        if names.is_empty() {
+            return String::new();
+        }
+        format!(": 0 {}, which a logarithmic axis cannot show", names.join(" or "))
     }
 }
 
@@ -154,18 +171,25 @@ impl ScatterPanel {
         let points: usize = placed.iter().map(Vec::len).sum();
         let binned = points > MOST_POINTS;
         canvas.clipped(rect, |canvas| {
-            for (group, places) in self.groups.iter().zip(&placed) {
-                let colour = group.series.colour();
-                canvas.group("points", Some(group.label.clone()), |canvas| {
-                    if binned {
-                        draw_bins(canvas, rect, places, colour);
-                    } else {
-                        let opacity = (60.0 / (points.max(1) as f64).sqrt()).clamp(0.25, 0.8);
-                        for place in places {
-                            canvas.marker(group.series.marker(), *place, 2.0, Paint::fill(colour).opacity(opacity));
+            if binned {
+                let colours: Vec<Colour> = self.groups.iter().map(|group| group.series.colour()).collect();
+                canvas.group("points", None, |canvas| draw_bins(canvas, rect, &placed, &colours));
+            } else {
+                let opacity = (60.0 / (points.max(1) as f64).sqrt()).clamp(0.25, 0.8);
+                // By turns, so that the last cloud does not hide the others.
+                let rounds = if placed.iter().filter(|places| !places.is_empty()).count() > 1 { ROUNDS } else { 1 };
+                for round in 0..rounds {
+                    for (group, places) in self.groups.iter().zip(&placed) {
+                        let places = || places.iter().skip(round).step_by(rounds);
+                        if places().next().is_none() {
+                            continue;
                         }
+                        let paint = Paint::fill(group.series.colour()).opacity(opacity);
+                        canvas.group("points", Some(group.label.clone()), |canvas| {
+                            places().for_each(|place| canvas.marker(group.series.marker(), *place, 2.0, paint));
+                        });
                     }
-                });
+                }
             }
             for group in &self.groups {
                 let points = group.trend.clone();
@@ -174,8 +198,8 @@ impl ScatterPanel {
                 // Darker than its points, or it would not be seen among them.
                 let colour = group.series.colour().mixed(Colour(0, 0, 0), 0.6);
                 canvas.group("trend", None, |canvas| {
-                    curve.draw_band(canvas, plot);
-                    curve.draw_line(canvas, plot, colour);
+                    curve.draw_band(canvas, plot, 0.16);
+                    curve.draw_line(canvas, plot, colour, 0.0);
                 });
             }
         });
@@ -183,17 +207,27 @@ impl ScatterPanel {
     }
 }
 
-/// Squares whose opacity grows with the logarithm of the points in them.
-fn draw_bins(canvas: &mut Canvas, rect: Rect, places: &[(f64, f64)], colour: Colour) {
-    let mut bins: BTreeMap<(i64, i64), u32> = BTreeMap::new();
-    for (x, y) in places {
-        let bin = (((x - rect.x) / BIN).floor() as i64, ((y - rect.y) / BIN).floor() as i64);
-        *bins.entry(bin).or_default() += 1;
+/// Squares whose opacity grows with the logarithm of the points in them, divided from left to right by the clouds they
+/// belong to.
+fn draw_bins(canvas: &mut Canvas, rect: Rect, clouds: &[Vec<(f64, f64)>], colours: &[Colour]) {
+    let mut bins: BTreeMap<(i64, i64), Vec<u32>> = BTreeMap::new();
+    for (cloud, places) in clouds.iter().enumerate() {
+        for (x, y) in places {
+            let bin = (((x - rect.x) / BIN).floor() as i64, ((y - rect.y) / BIN).floor() as i64);
+            bins.entry(bin).or_insert_with(|| vec![0; clouds.len()])[cloud] += 1;
+        }
     }
-    let most = f64::from(bins.values().copied().max().unwrap_or(1));
-    for ((column, row), count) in bins {
-        let square = Rect::new(rect.x + column as f64 * BIN, rect.y + row as f64 * BIN, BIN, BIN);
-        let opacity = 0.12 + 0.88 * (f64::from(count)).ln_1p() / most.ln_1p();
-        canvas.rect(square, Paint::fill(colour).opacity(opacity));
+    let total = |counts: &[u32]| f64::from(counts.iter().sum::<u32>());
+    let most = bins.values().map(|counts| total(counts)).fold(1.0, f64::max);
+    for ((column, row), counts) in bins {
+        let all = total(&counts);
+        let opacity = 0.12 + 0.88 * all.ln_1p() / most.ln_1p();
+        let mut x = rect.x + column as f64 * BIN;
+        for (count, colour) in counts.iter().zip(colours).filter(|(count, _)| **count > 0) {
+            let width = BIN * f64::from(*count) / all;
+            let part = Rect::new(x, rect.y + row as f64 * BIN, width, BIN);
+            canvas.rect(part, Paint::fill(*colour).opacity(opacity));
+            x += width;
+        }
     }
 }

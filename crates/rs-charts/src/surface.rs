@@ -4,7 +4,7 @@ use crate::caption::Caption;
 use crate::chart::Chart;
 use crate::colour_scale;
 use crate::number;
-use crate::page::{Body, SMALL_TEXT, TEXT, compose};
+use crate::page::{Body, SMALL_TEXT, TEXT, compose, compose_nothing};
 use crate::palette::{BLANK, FRAME, INK, SOFT_INK, sequential};
 use crate::picture::{Canvas, Paint, Picture, Rect, TextStyle};
 
@@ -72,7 +72,9 @@ const LARGEST: (f64, f64) = (48.0, 34.0);
 const SMALLEST: (f64, f64) = (9.0, 9.0);
 const WITH_TEXT: (f64, f64) = (27.0, 17.0);
 const WITH_TRIALS: (f64, f64) = (30.0, 28.0);
+/// The longest value below a panel, and left of it, where it may be the name of an evaluation.
 const VALUE_WIDTH: f64 = 110.0;
+const ROW_WIDTH: f64 = 300.0;
 const SEAM: f64 = 0.5;
 
 impl Chart for Surface {
@@ -80,7 +82,7 @@ impl Chart for Surface {
         let known = |panel: &&SurfacePanel| panel.cells.iter().any(|cell| cell.value.is_finite());
         let panels: Vec<&SurfacePanel> = self.panels.iter().filter(known).collect();
         if panels.is_empty() || self.x.values.is_empty() || self.y.values.is_empty() {
-            return compose(&self.caption, &[], Body::no_data(), &[]);
+            return compose_nothing(&self.caption);
         }
         let layout = Layout::of(self, &panels);
         let mut canvas = Canvas::default();
@@ -104,7 +106,8 @@ impl Chart for Surface {
         let cells = || panels.iter().flat_map(|panel| &panel.cells);
         let mut notes = Vec::new();
         if cells().any(|cell| cell.truncated_ratio.is_some_and(|ratio| ratio > mark)) {
-            notes.push(format!("hatched: over {} truncated", number::percent(mark)));
+            let amount = if layout.writes_trials() { ", t: percent" } else { "" };
+            notes.push(format!("hatched: over {} truncated{amount}", number::percent(mark)));
         }
         let trials = || cells().filter_map(|cell| cell.trials);
         if let (Some(fewest), Some(most)) = (trials().min(), trials().max()) {
@@ -130,6 +133,8 @@ struct Layout {
     slot: f64,
     /// Room for the y axis, left of the first panel of a row.
     left: f64,
+    /// The axes' values, shortened.
+    texts: (Vec<String>, Vec<String>),
     /// Room for the x axis below each panel, without its label.
     below: f64,
     /// Whether the values below a panel are turned, and which of them are written.
@@ -140,10 +145,13 @@ struct Layout {
 impl Layout {
     fn of(surface: &Surface, panels: &[&SurfacePanel]) -> Self {
         let style = TextStyle::new(SMALL_TEXT);
-        let widest = |axis: &CategoryAxis| {
-            axis.values.iter().map(|value| style.width(value)).fold(0.0, f64::max).min(VALUE_WIDTH)
+        let texts = |axis: &CategoryAxis, room: f64| {
+            let values: Vec<&str> = axis.values.iter().map(String::as_str).collect();
+            style.shortened_apart(&values, room)
         };
-        let left = widest(&surface.y) + 12.0 + if surface.y.label.is_empty() { 0.0 } else { TEXT + 8.0 };
+        let (x_texts, y_texts) = (texts(&surface.x, VALUE_WIDTH), texts(&surface.y, ROW_WIDTH));
+        let widest = |texts: &[String]| texts.iter().map(|text| style.width(text)).fold(0.0, f64::max);
+        let left = widest(&y_texts) + 12.0 + if surface.y.label.is_empty() { 0.0 } else { TEXT + 8.0 };
         let (across, up) = (surface.x.values.len() as f64, surface.y.values.len() as f64);
 
         let bold = TextStyle::new(TEXT).bold();
@@ -162,7 +170,7 @@ impl Layout {
         let cell_width = (room / across).clamp(SMALLEST.0, LARGEST.0).max(90.0 / across);
         let cell_height =
             (cell_width * 0.7).clamp(SMALLEST.1, LARGEST.1).min((520.0 / up).max(SMALLEST.1)).max(90.0 / up);
-        let x_values = widest(&surface.x);
+        let x_values = widest(&x_texts);
         let turned = x_values > cell_width - 3.0;
         let stride = |extent: f64, needed: f64| (needed / extent).ceil().max(1.0) as usize;
         Self {
@@ -171,6 +179,7 @@ impl Layout {
             panel: (cell_width * across, cell_height * up),
             slot: (cell_width * across).max(label),
             left,
+            texts: (x_texts, y_texts),
             below: if turned { x_values + 8.0 } else { SMALL_TEXT + 8.0 },
             turned,
             stride: (
@@ -244,8 +253,12 @@ impl Surface {
         let style = TextStyle::new(11.0).colour(ink).middle();
         let small = TextStyle::new(9.0).colour(ink).middle();
         let value = style.shortened(&number::share(cell.value), rect.width);
-        let trials = cell.trials.filter(|_| layout.writes_trials()).map(|trials| number::compact(trials as f64));
-        let trials = trials.filter(|trials| small.width(trials) <= rect.width);
+        let trials = cell.trials.map(|trials| number::compact(trials as f64));
+        let amount = cell.truncated_ratio.filter(|_| truncated).map(number::truncated);
+        let both = trials.as_ref().zip(amount.as_ref()).map(|(trials, amount)| format!("{trials} {amount}"));
+        // How much was cut off is more than how many were tried.
+        let mut second = [both, amount, trials].into_iter().flatten().filter(|_| layout.writes_trials());
+        let trials = second.find(|text| small.width(text) <= rect.width - 2.0);
         if truncated {
             // Text on hatching cannot be read.
             let wide = style.width(&value).max(trials.as_deref().map_or(0.0, |text| small.width(text))) + 4.0;
@@ -265,18 +278,17 @@ impl Surface {
         let bottom = y + layout.panel.1;
         let style = TextStyle::new(SMALL_TEXT).colour(SOFT_INK);
         canvas.group("ticks", None, |canvas| {
-            for (index, value) in self.x.values.iter().enumerate().step_by(layout.stride.0) {
+            for (index, value) in layout.texts.0.iter().enumerate().step_by(layout.stride.0) {
                 let centre = x + layout.cell.0 * (index as f64 + 0.5);
-                let text = style.shortened(value, VALUE_WIDTH);
                 if layout.turned {
-                    canvas.text(&text, (centre + style.drop(), bottom + 5.0), style.end().angle(-90.0));
+                    canvas.text(value, (centre + style.drop(), bottom + 5.0), style.end().angle(-90.0));
                 } else {
-                    canvas.text(&text, (centre, bottom + SMALL_TEXT + 3.0), style.middle());
+                    canvas.text(value, (centre, bottom + SMALL_TEXT + 3.0), style.middle());
                 }
             }
-            for (index, value) in self.y.values.iter().enumerate().step_by(layout.stride.1).filter(|_| first) {
+            for (index, value) in layout.texts.1.iter().enumerate().step_by(layout.stride.1).filter(|_| first) {
                 let (_, middle) = layout.rect((x, y), (0, index)).centre();
-                canvas.centred(&style.shortened(value, VALUE_WIDTH), (x - 6.0, middle), style.end());
+                canvas.centred(value, (x - 6.0, middle), style.end());
             }
         });
         let style = TextStyle::new(TEXT).colour(INK).middle();

@@ -21,6 +21,7 @@ use crate::views;
 ///
 /// A clique is a largest set of evaluations whose intervals all overlap; one evaluation can be in several. --where and
 /// --view choose what they are measured on (base_task=..., params.X=...), --facet-by repeats it for each task or value.
+/// In a picture intervals have the colour of their clique (stripes: several), markers that of the evaluation, as everywhere.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
     /// A dataset file or a database.
@@ -260,7 +261,12 @@ impl Drawn for ClusterReport {
                 series: colours.of(&member.eval_id),
                 estimates: vec![
                     estimate(member.accuracy.center, member.accuracy.lower, member.accuracy.upper),
-                    estimate(member.accuracy.mean_tokens, member.tokens_lower, member.tokens_upper),
+                    // Nobody writes less than nothing, whatever the normal interval says.
+                    estimate(
+                        member.accuracy.mean_tokens,
+                        member.tokens_lower.map(|lower| lower.max(0.0)),
+                        member.tokens_upper,
+                    ),
                 ],
                 truncated_ratio: member.accuracy.truncated_ratio,
             };
@@ -268,24 +274,42 @@ impl Drawn for ClusterReport {
                 let place = |id: &String| facet.evals.iter().position(|member| member.eval_id == *id);
                 ids.iter().filter_map(place).collect()
             };
-            let clique = |clique: &Clique| rs_charts::Clique {
-                axis: 0,
-                members: members(&clique.eval_ids),
-                label: clique.name.clone(),
+            let clique = |(colour, clique): (usize, &Clique)| {
+                let whole = rs_charts::Clique {
+                    axis: 0,
+                    members: members(&clique.eval_ids),
+                    label: clique.name.clone(),
+                    colour,
+                };
+                // One alone needs no bracket.
+                let parts = clique.token_cliques.iter().filter(|ids| ids.len() > 1);
+                let part = |ids: &Vec<String>| rs_charts::Clique { axis: 1, members: members(ids), ..whole.clone() };
+                let parts: Vec<_> = parts.map(part).collect();
+                std::iter::once(whole).chain(parts)
             };
             IntervalPanel {
                 label: facet.facet.as_ref().map(dimension::plain).unwrap_or_default(),
                 rows: facet.evals.iter().map(row).collect(),
-                cliques: facet.cliques.iter().map(clique).collect(),
+                cliques: facet.cliques.iter().enumerate().flat_map(clique).collect(),
             }
         };
+        let is_one = self.facets.len() < 2;
+        let accuracy = if is_one { "accuracy of answered trials, less guesses" } else { "accuracy, less guesses" };
+        let tokens = Axis::new("completion tokens");
         let trials = |member: &Member| member.accuracy.answered + member.accuracy.truncated;
         let chart = Intervals {
             caption: Caption::new("Who cannot be told from whom")
-                .subtitle("brackets join evaluations whose intervals all overlap")
+                .subtitle(
+                    "brackets join evaluations whose intervals all overlap; beside the tokens those of a clique who also \
+                    need as many tokens",
+                )
                 .interval(self.confidence)
                 .trials(self.facets.iter().flat_map(|facet| &facet.evals).map(trials).sum()),
-            axes: vec![Axis::ratio("accuracy of answered trials, less guesses"), Axis::new("completion tokens")],
+            axes: vec![
+                Axis::ratio(accuracy),
+                // Facets that need few tokens and facets that need many have one axis.
+                if is_one { tokens } else { tokens.logarithmic() },
+            ],
             panels: self.facets.iter().map(panel).collect(),
             truncation_mark: Some(figures::SHOWN_TRUNCATED_RATIO),
         };

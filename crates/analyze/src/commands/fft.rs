@@ -124,6 +124,7 @@ impl Drawn for FftReport {
                     x: *frequency,
                     y: Some(*mean),
                     interval: Some(Interval { low: (mean - deviation).max(0.0), high: mean + deviation }),
+                    ..LinePoint::default()
                 };
                 values.map(point).collect()
             };
@@ -137,6 +138,7 @@ impl Drawn for FftReport {
                 if name.is_empty() { "Spectra of prompts".to_owned() } else { format!("Spectra of prompts: {name}") };
             let n_points: u64 = rows.iter().map(|row| row.points).sum();
             let lines = Lines {
+                truncation_mark: None,
                 caption: Caption::new(title)
                     .note("bands: one standard deviation over prompts")
                     .note(format!("{n_points} points")),

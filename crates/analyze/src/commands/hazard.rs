@@ -248,7 +248,7 @@ impl Drawn for HazardReport {
                         .iter()
                         .map(|bin| {
                             let (y, interval) = of(bin);
-                            LinePoint { x: bin.to_tokens as f64, y, interval }
+                            LinePoint { x: bin.to_tokens as f64, y, interval, ..LinePoint::default() }
                         })
                         .collect(),
                 };
@@ -262,6 +262,7 @@ impl Drawn for HazardReport {
             let title =
                 if name.is_empty() { "When answers come".to_owned() } else { format!("When answers come: {name}") };
             let lines = Lines {
+                truncation_mark: None,
                 caption: Caption::new(title)
                     .subtitle("right and wrong compete, truncation censors")
                     .interval(self.confidence)

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use rs_charts::{Bars, Caption, Chart, Fingerprint, FingerprintValue, Interval, Radar};
+use rs_charts::{Bars, Caption, Chart, Fingerprint, FingerprintValue, Interval, MOST_SPOKES, Radar};
 use rs_cli::{Cell, Column, CommandError, CommonArgs, Exit, Report, Table, Ui};
 use rs_core::statistics::Confidence;
 use rs_pointsdb::queries::groups;
@@ -24,9 +24,9 @@ pub(crate) struct Args {
     /// What the spokes are: base_task, params.X, manifold.X or facets.X.
     #[arg(long, value_name = "KEY", default_value = "base_task")]
     group_by: Dimension,
-    /// How a picture shows it.
-    #[arg(long, value_enum, value_name = "SHAPE", default_value = "radar")]
-    shape: Shape,
+    /// How a picture shows it; by default a radar for 3 to 24 spokes, and bars for fewer and more.
+    #[arg(long, value_enum, value_name = "SHAPE")]
+    shape: Option<Shape>,
     /// Confidence level of intervals.
     #[arg(long, value_name = "LEVEL", default_value = "0.95")]
     confidence: Confidence,
@@ -39,7 +39,7 @@ pub(crate) struct Args {
 /// How a picture shows a fingerprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Shape {
-    /// Spokes around a middle: for few tasks.
+    /// Spokes around a middle: for few tasks; fewer than three are bars.
     Radar,
     /// A bar for each task, with tokens.
     Bars,
@@ -58,7 +58,7 @@ struct SpiderwebReport {
     #[serde(skip)]
     level: Confidence,
     #[serde(skip)]
-    shape: Shape,
+    shape: Option<Shape>,
 }
 
 #[derive(Debug, Serialize)]
@@ -220,7 +220,8 @@ impl Drawn for SpiderwebReport {
         let fingerprints = self.evals.iter().map(fingerprint).collect();
         let value_label = "accuracy of answered trials, less guesses".to_owned();
         let truncation_mark = Some(figures::SHOWN_TRUNCATED_RATIO);
-        let chart: Box<dyn Chart> = match self.shape {
+        let is_web = (3..=MOST_SPOKES).contains(&tasks.len());
+        let chart: Box<dyn Chart> = match self.shape.unwrap_or(if is_web { Shape::Radar } else { Shape::Bars }) {
             Shape::Radar => Box::new(Radar { caption, tasks, value_label, fingerprints, truncation_mark }),
             Shape::Bars => Box::new(Bars { caption, tasks, value_label, fingerprints }),
         };

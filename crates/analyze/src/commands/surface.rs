@@ -359,7 +359,8 @@ impl Surface {
         let point = |cell: &SurfaceCell| {
             let figures = &cell.figures;
             let interval = figures.lower.zip(figures.upper).map(|(low, high)| Interval { low, high });
-            Some(LinePoint { x: cell.x.as_f64()?, y: figures.center, interval })
+            let truncated_ratio = figures.truncated_ratio;
+            Some(LinePoint { x: cell.x.as_f64()?, y: figures.center, interval, truncated_ratio })
         };
         let curve = |eval: &EvalSurface| Curve {
             label: eval.label.clone(),
@@ -367,17 +368,9 @@ impl Surface {
             shape: CurveShape::Marked,
             points: eval.cells.iter().filter_map(point).collect(),
         };
-        let is_cut = |cell: &SurfaceCell| {
-            cell.figures.truncated_ratio.is_some_and(|ratio| ratio > figures::SHOWN_TRUNCATED_RATIO)
-        };
-        let cut = self.evals.iter().filter(|eval| eval.cells.iter().any(is_cut));
-        let cut: Vec<&str> = cut.map(|eval| eval.label.as_str()).collect();
-        let caption = self.caption().interval(confidence);
         Lines {
-            caption: match cut.as_slice() {
-                [] => caption,
-                labels => caption.note(format!("over 2 % truncated somewhere: {}", labels.join(", "))),
-            },
+            truncation_mark: Some(figures::SHOWN_TRUNCATED_RATIO),
+            caption: self.caption().interval(confidence),
             x: Axis::new(self.x.clone()),
             panels: vec![LinePanel {
                 label: String::new(),

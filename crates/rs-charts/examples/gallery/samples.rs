@@ -149,8 +149,9 @@ fn intervals(caption: Caption, panels: usize, rows: usize) -> Intervals {
         axis: 0,
         members: (first..(first + 3).min(rows)).collect(),
         label: ((first / 2) + 1).to_string(),
+        colour: first / 2,
     });
-    let token_clique = Clique { axis: 1, members: vec![0, 2, 5], label: "a".to_owned() };
+    let token_clique = Clique { axis: 1, members: vec![0, 2, 5], label: "a".to_owned(), colour: 0 };
     let cliques: Vec<Clique> = cliques.chain([token_clique]).collect();
     let panel = |index: usize| IntervalPanel {
         label: if panels > 1 { TASKS[index].to_owned() } else { String::new() },
@@ -283,7 +284,12 @@ fn projection(caption: Caption) -> Lines {
                 let x = f64::from(step) * 8.0;
                 let y = 1.0 / (1.0 + ((x - 70.0 + 10.0 * index as f64) / 12.0).exp());
                 let margin = 0.02 + 0.05 * y * (1.0 - y);
-                LinePoint { x, y: Some(y), interval: Some(Interval { low: y - margin, high: y + margin }) }
+                LinePoint {
+                    x,
+                    y: Some(y),
+                    interval: Some(Interval { low: y - margin, high: y + margin }),
+                    truncated_ratio: Some(if x > 12.0 { 0.05 } else { 0.0 }),
+                }
             })
             .collect(),
     };
@@ -294,6 +300,7 @@ fn projection(caption: Caption) -> Lines {
     };
     Lines {
         caption,
+        truncation_mark: None,
         x: Axis::new("params.length"),
         panels: vec![panel("max_depth = 2", 0..5), panel("max_depth = 4", 1..4)],
     }
@@ -316,6 +323,7 @@ fn hazard(caption: Caption) -> Lines {
                             x: *time,
                             y: Some(y),
                             interval: Some(Interval { low: y - margin, high: y + margin }),
+                            ..LinePoint::default()
                         }
                     })
                     .collect(),
@@ -326,6 +334,7 @@ fn hazard(caption: Caption) -> Lines {
     let survival = |time: f64, scale: f64| (-(time / scale).powf(1.4)).exp();
     Lines {
         caption,
+        truncation_mark: None,
         x: Axis::new("completion tokens").logarithmic(),
         panels: vec![
             panel(
@@ -356,6 +365,7 @@ fn spectra(caption: Caption) -> Lines {
                     x: f64::from(step) / 8_192.0,
                     y: Some(y),
                     interval: Some(Interval { low: y * 0.7, high: y * 1.4 }),
+                    ..LinePoint::default()
                 }
             })
             .collect(),
@@ -365,7 +375,7 @@ fn spectra(caption: Caption) -> Lines {
         y: Axis::new("mean magnitude").logarithmic(),
         curves: (0..3).map(&mut curve).collect(),
     };
-    Lines { caption, x: Axis::new("frequency [1/token]").logarithmic(), panels: vec![panel] }
+    Lines { truncation_mark: None, caption, x: Axis::new("frequency [1/token]").logarithmic(), panels: vec![panel] }
 }
 
 fn many_lines(caption: Caption) -> Lines {
@@ -378,12 +388,12 @@ fn many_lines(caption: Caption) -> Lines {
                 let x = f64::from(step);
                 let y = (step != 9 || !index.is_multiple_of(3))
                     .then(|| (x / 4.0 + index as f64).sin() * 10.0 + 25.0 * index as f64);
-                LinePoint { x, y, interval: None }
+                LinePoint { x, y, ..LinePoint::default() }
             })
             .collect(),
     };
     let panel = LinePanel { label: String::new(), y: Axis::new("tokens"), curves: (0..16).map(curve).collect() };
-    Lines { caption, x: Axis::new("step"), panels: vec![panel] }
+    Lines { truncation_mark: None, caption, x: Axis::new("step"), panels: vec![panel] }
 }
 
 fn scatter(caption: Caption, points: usize) -> Scatter {
@@ -400,7 +410,12 @@ fn scatter(caption: Caption, points: usize) -> Scatter {
         trend: [80.0, 300.0, 1_000.0, 5_000.0, 15_000.0]
             .map(|tokens: f64| {
                 let y = slope * tokens.powf(0.92);
-                LinePoint { x: tokens, y: Some(y), interval: Some(Interval { low: y * 0.95, high: y * 1.05 }) }
+                LinePoint {
+                    x: tokens,
+                    y: Some(y),
+                    interval: Some(Interval { low: y * 0.95, high: y * 1.05 }),
+                    ..LinePoint::default()
+                }
             })
             .to_vec(),
     };

@@ -9,7 +9,7 @@ const WIDEST: f64 = 1120.0;
 /// With more columns than fill this many panels, the panels are this wide, or the picture would be a ribbon.
 const PANELS: usize = 2;
 const WIDEST_OF_MANY: f64 = 1800.0;
-const LABEL_WIDTH: f64 = 240.0;
+const LABEL_WIDTH: f64 = 300.0;
 const LEADING_WIDTH: f64 = 150.0;
 pub(super) const COLUMN_GAP: f64 = 14.0;
 const SWATCH: f64 = 14.0;
@@ -21,6 +21,9 @@ pub(super) const SLANT: f64 = 50.0;
 
 /// With more cells than this one above the other, margins are left out.
 const ROWS_WITH_MARGINS: usize = 64;
+
+/// Room at the foot of cells in which truncation is marked.
+pub(super) const MARK: f64 = 11.0;
 
 /// Whether cells have a second line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +81,10 @@ impl Layout {
             Form::Tall => (38.0, 32.0),
             Form::Flat => (34.0, 20.0),
         };
+        let mark = table.truncation_mark.unwrap_or(crate::TRUNCATION_MARK);
+        let cells = table.rows.iter().flat_map(|row| row.cells.iter().flatten());
+        let is_marked = cells.filter_map(|cell| cell.truncated_ratio).any(|ratio| ratio > mark);
+        let cell = (cell.0, cell.1 + if is_marked { MARK } else { 0.0 });
         let panels = table.columns.len().div_ceil(columns_that_fit(cell.0));
         let slanted = table.columns.iter().map(|column| style.width(&column.label)).fold(0.0, f64::max).min(SLANTED);
         Self {

@@ -21,6 +21,7 @@ fn a_chart_of_nothing_says_so() {
     for chart in charts {
         assert_eq!(outline(chart), "body 1, foot 1, no-data 1\nno-data: no data");
         assert!(chart.to_png(300).is_ok());
+        assert!(!chart.picture().has_data());
     }
 }
 

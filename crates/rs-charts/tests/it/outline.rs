@@ -32,6 +32,26 @@ pub fn outline(chart: &dyn Chart) -> String {
     std::iter::once(counts.join(", ")).chain(texts).collect::<Vec<_>>().join("\n")
 }
 
+/// How many groups of a class a chart's SVG has.
+pub fn count(chart: &dyn Chart, class: &str) -> usize {
+    chart.to_svg().matches(&format!("class=\"{class}\"")).count()
+}
+
+/// How often a text stands in a chart.
+pub fn occurrences(chart: &dyn Chart, text: &str) -> usize {
+    let svg = chart.to_svg();
+    let document = Document::parse(&svg).expect("well-formed XML");
+    let is_meant = |node: &Node<'_, '_>| node.attribute("aria-label") == Some(text) && node.has_attribute("id");
+    let names: Vec<String> = document
+        .descendants()
+        .filter(is_meant)
+        .filter_map(|node| Some(format!("#{}", node.attribute("id")?)))
+        .collect();
+    let is_shown =
+        |node: &Node<'_, '_>| node.attribute("href").is_some_and(|href| names.iter().any(|name| name == href));
+    document.descendants().filter(is_shown).count()
+}
+
 /// The classes of the groups around a node, the body's left out.
 fn path(node: Node<'_, '_>) -> String {
     let mut classes: Vec<&str> = node.ancestors().filter_map(|node| node.attribute("class")).collect();

@@ -53,11 +53,13 @@ fn heat_table() {
     colour-scale: accuracy | .00 | .25 | .50 | .75 | 1.0
     header: evaluation | score | sort | cars
     row: alpha | 900 ±12
-    row/cell: .87 | ±.02 | 1.0 | ±.02
+    row/cell: .87 | ±.02
+    row/cell/truncated: t30
+    row/cell: 1.0 | ±.02
     row: beta
     row/cell: .00 | ±.02 | –
     column-group: g
-    foot: 95 % intervals  ·  n = 1,200  ·  bar at a cell's foot: share of truncated trials, where over 2 % | second line: half the interval's width  ·  lines divide tiers
+    foot: 95 % intervals  ·  n = 1,200  ·  t: percent truncated, where over 2 %  ·  second line: half the interval's width | lines divide tiers
     "#);
 }
 
@@ -75,20 +77,20 @@ fn intervals() {
         panels: vec![IntervalPanel {
             label: "sort".to_owned(),
             rows: vec![row("alpha", 0.9, 0.0), row("beta", 0.85, 0.13)],
-            cliques: vec![Clique { axis: 0, members: vec![0, 1, 7], label: "1".to_owned() }],
+            cliques: vec![Clique { axis: 0, members: vec![0, 1, 7], label: "1".to_owned(), colour: 0 }],
         }],
         truncation_mark: None,
     };
     assert_snapshot!(outline(&chart), @r#"
-    body 1, clique 1, foot 1, interval-row 2, panel 1, subtitle 1, ticks 1, title 1
+    body 1, clique 1, column 1, foot 1, interval 2, interval-row 2, panel 1, subtitle 1, ticks 1, title 1
     title: A title
     subtitle: r12
-    : sort
-    panel/ticks: 0 % | 20 % | 40 % | 60 % | 80 % | 100 %
-    panel/interval-row: alpha | beta | 13 %
-    panel/clique: 1
-    : accuracy
-    foot: 95 % intervals  ·  n = 1,200  ·  hollow: over 2 % truncated, share beside the label | dots on one line right of a plot cannot be told apart
+    column: sort
+    column/panel/ticks: 0 % | 20 % | 40 % | 60 % | 80 % | 100 %
+    column/panel/interval-row: alpha | beta | 13 %
+    column/panel/clique: 1
+    column: accuracy
+    foot: 95 % intervals  ·  n = 1,200  ·  hollow: over 2 % truncated, share beside the label | markers have the evaluation's colour, intervals that of its clique | dots on one line right of a plot cannot be told apart
     "#);
 }
 
@@ -118,7 +120,7 @@ fn forest() {
         }],
     };
     assert_snapshot!(outline(&chart), @r#"
-    body 1, foot 1, forest-row 3, header 1, panel 1, subtitle 1, ticks 1, title 1, zero 1
+    body 1, foot 1, forest-row 3, header 1, interval 1, panel 1, subtitle 1, ticks 1, title 1, zero 1
     title: A title
     subtitle: r12
     header: difference | p | shared
@@ -160,7 +162,7 @@ fn radar() {
     legend/legend-entry: alpha | beta
     spokes: sort | cars | dates
     : .25 | .50 | .75 | 1.0
-    foot: 95 % intervals  ·  n = 1,200  ·  distance from the middle: accuracy | hollow: over 2 % truncated, hatched: the truncated share
+    foot: 95 % intervals  ·  n = 1,200  ·  distance from the middle: accuracy  ·  bands: intervals | hollow: over 2 % truncated, hatched: the truncated share
     "#);
 }
 
@@ -177,8 +179,10 @@ fn bars() {
     title: A title
     subtitle: r12
     legend/legend-entry: alpha | beta
-    ticks: 0 % | 10 % | 20 % | 30 % | 40 % | 50 % | 60 % | 70 % | 80 % | 90 % | 100 % | 0 | 200 | 400 | 600 | 800 | 1,000
-    : sort | cars | dates | accuracy | mean completion tokens
+    ticks: 0 % | 10 % | 20 % | 30 % | 40 % | 50 % | 60 % | 70 % | 80 % | 90 % | 100 %
+    : accuracy
+    ticks: 0 | 200 | 400 | 600 | 800 | 1,000
+    : mean completion tokens | sort | cars | dates
     foot: 95 % intervals  ·  n = 1,200  ·  hatched: truncated
     "#);
 }
@@ -208,19 +212,24 @@ fn surface() {
     subtitle: r12
     colour-scale: accuracy | .00 | .25 | .50 | .75 | 1.0
     panel: alpha
-    panel/cell: .90 | 100 | .20 | 100
+    panel/cell: .90 | 100 | .20 | 100 t30
     panel/ticks: 8 | 16 | 1 | 2
     panel: length | depth | beta
     panel/cell: .40 | 100
     panel/ticks: 8 | 16
     panel: length
-    foot: 95 % intervals  ·  n = 1,200  ·  hatched: over 2 % truncated  ·  small numbers: trials in a cell; 100 trials a cell | grey: no trials
+    foot: 95 % intervals  ·  n = 1,200  ·  hatched: over 2 % truncated, t: percent | small numbers: trials in a cell; 100 trials a cell  ·  grey: no trials
     "#);
 }
 
 #[test]
 fn lines() {
-    let point = |x, y: Option<f64>| LinePoint { x, y, interval: y.map(|y| Interval { low: y - 0.1, high: y + 0.1 }) };
+    let point = |x, y: Option<f64>| LinePoint {
+        x,
+        y,
+        interval: y.map(|y| Interval { low: y - 0.1, high: y + 0.1 }),
+        truncated_ratio: Some(x / 100.0),
+    };
     let curve = |label: &str, series, shape| Curve {
         label: label.to_owned(),
         series: Series(series),
@@ -235,9 +244,10 @@ fn lines() {
             panel("one", vec![curve("alpha", 0, CurveShape::Steps), curve("beta", 1, CurveShape::Marked)]),
             panel("two", vec![curve("alpha", 0, CurveShape::Straight)]),
         ],
+        truncation_mark: None,
     };
     assert_snapshot!(outline(&chart), @r#"
-    band 3, body 1, clipped 5, curve 3, foot 1, legend 1, legend-entry 2, panel 2, subtitle 1, ticks 4, title 1
+    band 3, body 1, clipped 5, curve 3, foot 1, legend 1, legend-entry 2, panel 2, point 4, subtitle 1, ticks 4, title 1, truncated 1
     title: A title
     subtitle: r12
     legend/legend-entry: alpha | beta
@@ -250,7 +260,7 @@ fn lines() {
     panel: tokens
     panel/ticks: 0 % | 20 % | 40 % | 60 % | 80 % | 100 %
     panel: survival
-    foot: 95 % intervals  ·  n = 1,200
+    foot: 95 % intervals  ·  n = 1,200  ·  hollow: over 2 % truncated
     "#);
 }
 
@@ -261,8 +271,8 @@ fn scatter() {
         series: Series(0),
         points,
         trend: vec![
-            LinePoint { x: 10.0, y: Some(10.0), interval: None },
-            LinePoint { x: 1_000.0, y: Some(1_000.0), interval: None },
+            LinePoint { x: 10.0, y: Some(10.0), ..LinePoint::default() },
+            LinePoint { x: 1_000.0, y: Some(1_000.0), ..LinePoint::default() },
         ],
     };
     let few = group(vec![[10.0, 12.0], [1_000.0, 900.0], [0.0, 5.0]]);
@@ -283,6 +293,6 @@ fn scatter() {
     panel: bytes | tokens | correct |   n = 3
     panel/ticks: 10 | 20 | 50 | 100 | 200 | 500 | 1,000
     panel: tokens | truncated |   n = 30,000
-    foot: 95 % intervals  ·  n = 1,200  ·  1 point has no place on the axes  ·  over 20,000 points: squares, darker with more points
+    foot: 95 % intervals  ·  n = 1,200  ·  1 point has no place on the axes: 0 tokens, which a logarithmic axis cannot show  ·  over 20,000 points: squares, darker with more points
     "#);
 }
