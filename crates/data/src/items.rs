@@ -17,11 +17,11 @@ use rs_core::store::Store;
 use rs_core::{atomic_file, paths};
 
 use crate::batches::{each, in_batches};
-use crate::key::Key;
 use crate::library::{Library, dataset_hash, shown_database, shown_run};
 use crate::seen::{FINE_GRAIN, Look, Seen};
 use crate::transfer::Destination;
 use crate::work;
+use rs_core::digest::BlobId;
 
 /// A run folder or database that the manifest knows.
 pub(crate) struct Item {
@@ -32,7 +32,7 @@ pub(crate) struct Item {
     /// What the memory of what was seen calls it.
     pub(crate) seen_as: String,
     pub(crate) place: PathBuf,
-    pub(crate) blob: Key,
+    pub(crate) blob: BlobId,
     pub(crate) size_bytes: u64,
     pub(crate) contents: Contents,
     /// Where it was listed already, and as which run.
@@ -294,11 +294,11 @@ pub(crate) fn learn(item: &Item, seen: &mut Seen) -> Result<(), PackError> {
 pub(crate) struct Local<'a>(pub(crate) &'a Store);
 
 impl Destination for Local<'_> {
-    fn partial_of(&self, key: &Key) -> PathBuf {
+    fn partial_of(&self, key: &BlobId) -> PathBuf {
         self.0.partial_of(key)
     }
 
-    fn adopt(&self, key: &Key, partial: &Path) -> std::io::Result<()> {
+    fn adopt(&self, key: &BlobId, partial: &Path) -> std::io::Result<()> {
         self.0.adopt(partial, key)
     }
 }

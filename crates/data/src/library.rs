@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use rs_cli::{CommandError, Environment};
 use rs_core::cohort::EVALS_FILE;
 use rs_core::dataset::Dataset;
+use rs_core::digest::BlobId;
 use rs_core::lock::{Lock, LockError};
 use rs_core::manifest::{EvalBlobs, MANIFEST_FILE, Manifest};
 use rs_core::pack::ContentHash;
-use rs_core::store::{BlobId, STORE_FOLDER, Store};
+use rs_core::store::{STORE_FOLDER, Store};
 use rs_core::{atomic_file, document, manifest, paths, suggest};
 
 use crate::remote::{self, Options, Remote};

@@ -7,9 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rs_core::atomic_file;
 use rs_core::cohort::Cohort;
+use rs_core::digest::BlobId;
 use rs_core::lock::Lock;
-use rs_core::pack::{self, Content, ContentHash, Monitor, PackError, RunFile};
-use rs_core::store::BlobId;
+use rs_core::monitor::Monitor;
+use rs_core::pack::{self, Content, ContentHash, PackError, RunFile};
 use serde::{Deserialize, Serialize};
 
 use crate::library::Library;

@@ -9,10 +9,10 @@ use std::sync::{Arc, mpsc};
 
 use rs_core::paths::show;
 
-use crate::key::Key;
-use crate::monitor::Monitor;
 use crate::remote::{Options, Remote, RemoteError};
 use crate::retry::{Next, Patience, TICK};
+use rs_core::digest::BlobId;
+use rs_core::monitor::Monitor;
 
 /// Bytes read at once.
 const READ_BYTES: usize = 256 << 10;
@@ -24,7 +24,7 @@ const GAIN_BYTES: u64 = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     /// Its name: the hash that its bytes must have.
-    pub key: Key,
+    pub key: BlobId,
     /// Stored bytes: not one more is taken.
     pub size_bytes: u64,
     /// What it holds, for messages: `cohort r12/Qwen3-32B, run 2026-01-01`.
@@ -43,20 +43,20 @@ pub struct Fetched {
 /// Where fetched blobs go: the local store.
 pub trait Destination: Sync {
     /// Where the bytes of a blob gather until it is whole; kept from one time to the next.
-    fn partial_of(&self, key: &Key) -> PathBuf;
+    fn partial_of(&self, key: &BlobId) -> PathBuf;
 
     /// Takes a whole and verified file into the store: syncs it, then renames it.
     ///
     /// # Errors
     /// The disk fails.
-    fn adopt(&self, key: &Key, partial: &Path) -> io::Result<()>;
+    fn adopt(&self, key: &BlobId, partial: &Path) -> io::Result<()>;
 }
 
 /// A blob to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToSend {
     /// Its name.
-    pub key: Key,
+    pub key: BlobId,
     /// The file with its bytes.
     pub path: PathBuf,
     /// Stored bytes.
@@ -86,7 +86,7 @@ pub enum TransferError {
         /// What the blob should hold.
         what: String,
         /// The blob.
-        key: Key,
+        key: BlobId,
         /// The remote's URL, without secrets.
         remote: String,
         /// What is wrong.
@@ -198,7 +198,7 @@ pub fn fetch_all(
     options: &Options,
     monitor: &Monitor,
 ) -> Vec<Result<Fetched, TransferError>> {
-    let keys: Vec<&Key> = wanted.iter().map(|blob| &blob.key).collect();
+    let keys: Vec<&BlobId> = wanted.iter().map(|blob| &blob.key).collect();
     run_all(remote, &keys, options, monitor, |at| {
         let blob = &wanted[at];
         let destination = Some(destination);
@@ -213,7 +213,7 @@ pub fn check_all(
     options: &Options,
     monitor: &Monitor,
 ) -> Vec<Result<Fetched, TransferError>> {
-    let keys: Vec<&Key> = wanted.iter().map(|blob| &blob.key).collect();
+    let keys: Vec<&BlobId> = wanted.iter().map(|blob| &blob.key).collect();
     run_all(remote, &keys, options, monitor, |at| {
         let blob = &wanted[at];
         Fetch { remote, blob, destination: None, options, monitor, n_tries: 0, received_bytes: 0 }.run()
@@ -229,7 +229,7 @@ pub fn send_all(
     options: &Options,
     monitor: &Monitor,
 ) -> Vec<Result<Sent, TransferError>> {
-    let keys: Vec<&Key> = to_send.iter().map(|blob| &blob.key).collect();
+    let keys: Vec<&BlobId> = to_send.iter().map(|blob| &blob.key).collect();
     let mut results = run_all(remote, &keys, options, monitor, |at| send(remote, &to_send[at], options, monitor));
     let is_stored = |result: &Result<Sent, TransferError>| matches!(result, Ok(Sent::Stored { .. }));
     if !results.iter().any(is_stored) {
@@ -246,11 +246,11 @@ pub fn send_all(
 /// Asks for the stored bytes of blobs, several at once: one result for each of `keys`, in their order.
 pub fn sizes_of(
     remote: &dyn Remote,
-    keys: &[Key],
+    keys: &[BlobId],
     options: &Options,
     monitor: &Monitor,
 ) -> Vec<Result<Option<u64>, RemoteError>> {
-    let asked: Vec<&Key> = keys.iter().collect();
+    let asked: Vec<&BlobId> = keys.iter().collect();
     run_all(remote, &asked, options, monitor, |at| patiently(options, monitor, || remote.size_of(&keys[at])))
 }
 
@@ -280,7 +280,7 @@ pub fn patiently<T>(
 /// Does the work of each key once, on several threads; keys that come again get the result of the first.
 fn run_all<T: Clone + Send, E: Clone + Send + Stopped>(
     remote: &dyn Remote,
-    keys: &[&Key],
+    keys: &[&BlobId],
     options: &Options,
     monitor: &Monitor,
     work: impl Fn(usize) -> Result<T, E> + Sync,

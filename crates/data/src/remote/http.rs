@@ -9,8 +9,8 @@ use url::Url;
 
 use super::client::{Ask, Client, Encryption, Redirects, refused};
 use super::{Body, Capabilities, OpenError, Options, Remote, RemoteError, object_path};
-use crate::key::Key;
-use crate::monitor::Monitor;
+use rs_core::digest::BlobId;
+use rs_core::monitor::Monitor;
 
 /// A folder of a web server.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl HttpRemote {
         Ok(Self { base, client })
     }
 
-    fn url_of(&self, key: &Key) -> Url {
+    fn url_of(&self, key: &BlobId) -> Url {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{}", self.base.path(), object_path(key)));
         url
@@ -42,7 +42,7 @@ impl Remote for HttpRemote {
         self.base.to_string()
     }
 
-    fn size_of(&self, key: &Key) -> Result<Option<u64>, RemoteError> {
+    fn size_of(&self, key: &BlobId) -> Result<Option<u64>, RemoteError> {
         let url = self.url_of(key);
         let shown = url.to_string();
         let answer = self.client.send(Ask::new("HEAD", &url, &shown))?;
@@ -56,18 +56,18 @@ impl Remote for HttpRemote {
         }
     }
 
-    fn get(&self, key: &Key, from: u64) -> Result<Body, RemoteError> {
+    fn get(&self, key: &BlobId, from: u64) -> Result<Body, RemoteError> {
         let url = self.url_of(key);
         let shown = url.to_string();
         self.client.send(Ask { from, ..Ask::new("GET", &url, &shown) })?.into_body(from)
     }
 
-    fn put(&self, _key: &Key, _file: &Path, _monitor: &Monitor) -> Result<(), RemoteError> {
+    fn put(&self, _key: &BlobId, _file: &Path, _monitor: &Monitor) -> Result<(), RemoteError> {
         let what = "cannot be written: web servers are read only; push to a folder or to `s3://`".to_owned();
         Err(RemoteError::Unsupported { url: self.shown(), what })
     }
 
-    fn list(&self) -> Result<Vec<(Key, u64)>, RemoteError> {
+    fn list(&self) -> Result<Vec<(BlobId, u64)>, RemoteError> {
         let what = "cannot be listed: web servers have no lists of blobs".to_owned();
         Err(RemoteError::Unsupported { url: self.shown(), what })
     }

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use rs_cli::{CommandError, Ui};
 use rs_core::cohort::Cohort;
 use rs_core::dataset::Dataset;
+use rs_core::digest::BlobId;
 use rs_core::lock::Lock;
 use rs_core::manifest::{DatabaseBlob, RunBlob};
 use rs_core::monitor::Monitor;
 use rs_core::pack::{self, Content, ContentHash, PackError, Packed};
 use rs_core::paths;
-use rs_core::store::{BlobId, Store, Temporary};
+use rs_core::store::{Store, Temporary};
 
 use super::Row;
 use crate::batches::{each, in_batches};

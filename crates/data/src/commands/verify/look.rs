@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 use rs_cli::{CommandError, Ui};
+use rs_core::digest::BlobId;
 use rs_core::monitor::Monitor;
 use rs_core::pack::{Content, PackError};
-use rs_core::store::{BlobId, StoreError, hash_file};
+use rs_core::store::{StoreError, hash_file};
 
 use super::pass::{Finding, Pass};
 use super::things::{Kind, Thing};

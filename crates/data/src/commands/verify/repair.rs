@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use rs_cli::{CommandError, Ui};
 use rs_core::atomic_file::beside;
+use rs_core::digest::BlobId;
 use rs_core::monitor::Monitor;
 use rs_core::pack::{self, PackError};
-use rs_core::store::BlobId;
 
 use super::things::{Kind, Thing};
 use crate::items::{self, Contents, Item};

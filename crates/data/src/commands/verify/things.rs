@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use rs_cli::CommandError;
-use rs_core::store::BlobId;
+use rs_core::digest::BlobId;
 
 use crate::items::{Contents, Item, Items};
 use crate::library::Library;

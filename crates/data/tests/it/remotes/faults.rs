@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use data::monitor::Monitor;
 use data::remote::{self, Options, RemoteError};
 use data::transfer::{self, Fetched, TransferError, Wanted};
+use rs_core::monitor::Monitor;
 
 use super::faulty_server::{Fault, FaultyServer};
 use super::{Store, bytes, environment, fetch, key_of, options, path_of, wanted};
