@@ -252,7 +252,8 @@ impl Cohort {
         }
         let searches = searches(&absolute, &matchers);
         let listed = list_files(&folder, &absolute, &searches)?;
-        let packed = packed::list(&folder, &absolute, &library, &searches, &document.value, &listed);
+        let is_matched = |found: &Found| matchers.iter().any(|matcher| matcher.matches(found));
+        let packed = packed::list(&folder, &absolute, &library, &searches, &document.value, &listed, is_matched);
         let Listed { raw: mut files, folders } = listed;
         files.extend(packed.files);
         let files: Vec<Found> = files.into_values().collect();
@@ -875,7 +876,8 @@ mod tests {
     /// What `rm run/*` leaves, and `rm run/*.ndjson`.
     #[test]
     fn a_folder_without_raw_files_does_not_hide_its_blob() {
-        for left in [&["a/note.txt"][..], &["a/metadata.json", "a/sub/metadata.json"]] {
+        let lefts = [&["a/note.txt"][..], &["a/metadata.json", "a/sub/metadata.json"], &["a/sub/deep/4.ndjson"]];
+        for left in lefts {
             let root = cohort_with_runs("data/set/M/*/*");
             let folder = root.path().join("data/set/M");
             let before = Cohort::open(&folder).unwrap();

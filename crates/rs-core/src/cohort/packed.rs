@@ -35,8 +35,8 @@ pub(super) struct Packed {
 }
 
 /// Lists the raw files in the blobs of runs that the manifest names within reach of the searches and whose folders hold no
-/// raw file or are not there; `listed` is what the searches have found. Folders that hold some of their files stand for
-/// themselves, and are told. `shown` is the cohort's folder as the user would type it, `folder` the same absolute.
+/// raw file of an evaluation or are not there; `listed` is what the searches have found. Folders that hold some of their
+/// files stand for themselves, and are told. `shown` is the cohort's folder as the user would type it, `folder` the same absolute.
 pub(super) fn list(
     shown: &Path,
     folder: &Path,
@@ -44,6 +44,7 @@ pub(super) fn list(
     searches: &BTreeMap<PathBuf, usize>,
     entries: &[Entry],
     listed: &Listed,
+    is_matched: impl Fn(&Found) -> bool,
 ) -> Packed {
     let ids: Vec<String> = entries.iter().map(|entry| entry.eval_id().to_string()).collect();
     let within_reach: BTreeMap<&Path, &NamedRun> =
@@ -53,13 +54,20 @@ pub(super) fn list(
         let mut from_here = with_raw_files.range::<Path, _>((Bound::Included(run), Bound::Unbounded));
         from_here.next().is_some_and(|folder| folder.starts_with(run))
     };
-    let (extracted, runs): (Vec<_>, Vec<_>) = within_reach.into_iter().partition(|(path, _)| has_raw_files(path));
-    let members: Vec<Option<Result<Vec<Member>, PackError>>> =
-        runs.par_iter().map(|(_, named)| members(library, named)).collect();
+    let (extracted, mut runs): (Vec<_>, Vec<_>) = within_reach.into_iter().partition(|(path, _)| has_raw_files(path));
     let mut packed = Packed::default();
     let incomplete = extracted.par_iter().filter(|(_, named)| named.evals.iter().any(|id| ids.contains(id)));
-    packed.incomplete =
-        incomplete.filter_map(|(path, named)| incomplete_run(library, folder, path, named, listed)).collect();
+    let incomplete: Vec<_> = incomplete
+        .filter_map(|(path, named)| Some((*path, *named, incomplete_run(library, folder, path, named, listed)?)))
+        .collect();
+    for (path, named, run) in incomplete {
+        let below = format!("{}/", run.run);
+        let in_folder = listed.raw.range((below.clone(), PathBuf::new())..).map(|(_, found)| found);
+        let mut in_folder = in_folder.take_while(|found| found.file.logical.starts_with(&below));
+        if in_folder.any(&is_matched) { packed.incomplete.push(run) } else { runs.push((path, named)) }
+    }
+    let members: Vec<Option<Result<Vec<Member>, PackError>>> =
+        runs.par_iter().map(|(_, named)| members(library, named)).collect();
     for ((path, named), members) in runs.into_iter().zip(members) {
         let below_cohort = paths::relative_to(path, folder);
         let run = slashes(&below_cohort);
