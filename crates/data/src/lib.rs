@@ -2,6 +2,7 @@
 
 mod batches;
 mod commands;
+mod contents;
 #[doc(hidden)]
 pub mod credentials;
 #[doc(hidden)]

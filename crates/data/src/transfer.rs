@@ -230,7 +230,16 @@ pub fn send_all(
     monitor: &Monitor,
 ) -> Vec<Result<Sent, TransferError>> {
     let keys: Vec<&BlobId> = to_send.iter().map(|blob| &blob.key).collect();
-    let mut results = run_all(remote, &keys, options, monitor, |at| send(remote, &to_send[at], options, monitor));
+    let results = run_all(remote, &keys, options, monitor, |at| send(remote, &to_send[at], options, monitor));
+    finished(remote, to_send, results)
+}
+
+/// Makes what was stored survive a crash.
+fn finished(
+    remote: &dyn Remote,
+    to_send: &[ToSend],
+    mut results: Vec<Result<Sent, TransferError>>,
+) -> Vec<Result<Sent, TransferError>> {
     let is_stored = |result: &Result<Sent, TransferError>| matches!(result, Ok(Sent::Stored { .. }));
     if !results.iter().any(is_stored) {
         return results;
@@ -241,6 +250,26 @@ pub fn send_all(
         }
     }
     results
+}
+
+/// Sends blobs in the place of what the remote has under their names; otherwise like [`send_all`].
+pub fn replace_all(
+    remote: &dyn Remote,
+    to_send: &[ToSend],
+    options: &Options,
+    monitor: &Monitor,
+) -> Vec<Result<Sent, TransferError>> {
+    let keys: Vec<&BlobId> = to_send.iter().map(|blob| &blob.key).collect();
+    let results = run_all(remote, &keys, options, monitor, |at| {
+        let blob = &to_send[at];
+        match patiently(options, monitor, || remote.put(&blob.key, &blob.path, monitor)) {
+            Ok(()) => Ok(Sent::Stored { n_tries: 1 }),
+            Err(RemoteError::Cancelled) => Err(TransferError::Cancelled),
+            Err(RemoteError::Local(source)) => Err(TransferError::Disk { what: blob.what.clone(), source }),
+            Err(source) => Err(TransferError::Remote { what: blob.what.clone(), n_tries: 1, source }),
+        }
+    });
+    finished(remote, to_send, results)
 }
 
 /// Asks for the stored bytes of blobs, several at once: one result for each of `keys`, in their order.

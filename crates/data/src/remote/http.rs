@@ -72,14 +72,17 @@ impl Remote for HttpRemote {
         Err(RemoteError::Unsupported { url: self.shown(), what })
     }
 
-    /// Asks for the folder itself: what a server says to that is up to it, as long as it is no failure.
+    /// Asks for the folder itself: what a server says to that is up to it, as long as it is no failure. Where it knows of
+    /// no such folder, only blobs tell whether it can be read.
     fn test(&self) -> Result<Capabilities, RemoteError> {
         let shown = self.shown();
         let answer = self.client.send(Ask::new("HEAD", &self.base, &shown))?;
         if answer.status == StatusCode::UNAUTHORIZED || answer.status.is_server_error() {
             return Err(answer.into_error(|_| None));
         }
-        Ok(Capabilities { can_read: true, can_write: false, can_list: false })
+        // Servers that list no folders say so, or that there is none; the blobs may be there all the same.
+        let can_read = !answer.status.is_client_error();
+        Ok(Capabilities { can_read, can_write: false, can_list: false })
     }
 
     fn interrupt(&self) {

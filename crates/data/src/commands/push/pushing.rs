@@ -17,6 +17,7 @@ use rs_core::store::{Store, Temporary};
 
 use super::Row;
 use crate::batches::{each, in_batches};
+use crate::contents::Contents;
 use crate::disk::Needs;
 use crate::library::{Library, NamedRemote, dataset_hash, shown_database, shown_run};
 use crate::remote::{Options, RemoteError};
@@ -275,7 +276,7 @@ impl Pushing<'_> {
             seen.has_size(&name, &look) || known.is_some_and(|known| known.raw_size == look.raw_bytes());
         let content = self.content(&name, &look, is_like_known, seen)?;
         let blob = content.as_ref().and_then(|content| {
-            let from_manifest = known.filter(|known| known.content == Some(content.hash));
+            let from_manifest = known.filter(|known| Contents::from(*known).is(content, seen));
             from_manifest.map(|known| (known.blob, known.size)).or_else(|| seen.blob_of(&content.hash))
         });
         let kept = self.kept(blob.into_iter().collect())?;
