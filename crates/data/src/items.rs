@@ -7,21 +7,24 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use rs_cli::{CommandError, Ui};
+use rs_core::atomic_file::{self, beside};
 use rs_core::cohort::Cohort;
 use rs_core::dataset::{Dataset, Selection};
 use rs_core::lock::Lock;
 use rs_core::manifest::{DatabaseBlob, EvalBlobs, RunBlob};
 use rs_core::monitor::Monitor;
-use rs_core::pack::{self, Content, ContentHash, Existing, Expected, PackError, Unpacked};
+use rs_core::pack::{self, Content, Existing, Expected, Pack, PackError, Unpacked};
+use rs_core::paths;
 use rs_core::store::Store;
-use rs_core::{atomic_file, paths};
 
 use crate::batches::{each, in_batches};
-use crate::key::Key;
+use crate::contents::Contents;
+use crate::leftovers::{REPAIRED, exchange, has_other_files, remove_if_there};
 use crate::library::{Library, dataset_hash, shown_database, shown_run};
 use crate::seen::{FINE_GRAIN, Look, Seen};
 use crate::transfer::Destination;
 use crate::work;
+use rs_core::digest::BlobId;
 
 /// A run folder or database that the manifest knows.
 pub(crate) struct Item {
@@ -32,28 +35,16 @@ pub(crate) struct Item {
     /// What the memory of what was seen calls it.
     pub(crate) seen_as: String,
     pub(crate) place: PathBuf,
-    pub(crate) blob: Key,
+    pub(crate) blob: BlobId,
     pub(crate) size_bytes: u64,
     pub(crate) contents: Contents,
     /// Where it was listed already, and as which run.
     listed: Option<(Arc<Cohort>, String)>,
 }
 
-pub(crate) enum Contents {
-    Run(Expected),
-    Database {
-        raw_bytes: u64,
-        /// Where the manifest tells.
-        content: Option<ContentHash>,
-    },
-}
-
 impl Item {
     pub(crate) fn raw_bytes(&self) -> u64 {
-        match &self.contents {
-            Contents::Run(expected) => expected.raw_bytes,
-            Contents::Database { raw_bytes, .. } => *raw_bytes,
-        }
+        self.contents.raw_bytes()
     }
 }
 
@@ -64,6 +55,8 @@ pub(crate) enum Here {
     Same,
     /// Not at all.
     Absent,
+    /// A run folder with fewer files.
+    Partly,
     /// Something else is in its place.
     Different,
 }
@@ -101,7 +94,7 @@ impl Items {
             place: dataset.db.clone(),
             blob: database.blob,
             size_bytes: database.size,
-            contents: Contents::Database { raw_bytes: database.raw_size, content: database.content },
+            contents: database.into(),
             listed: None,
         });
         self.groups.push(Group { kind: "database", name: dataset.name.clone() });
@@ -141,7 +134,6 @@ impl Items {
         let runs: BTreeMap<&str, &RunBlob> =
             evals.iter().flat_map(|eval| &eval.runs).map(|run| (run.path.as_str(), run)).collect();
         for run in runs.into_values() {
-            let expected = Expected { content: run.content, raw_bytes: run.raw_size, n_files: run.n_files };
             self.items.push(Item {
                 group: self.groups.len(),
                 what: shown_run(cohort, &run.path),
@@ -149,7 +141,7 @@ impl Items {
                 place: library.run_folder(cohort, &run.path),
                 blob: run.blob,
                 size_bytes: run.size,
-                contents: Contents::Run(expected),
+                contents: run.into(),
                 listed: opened.map(|opened| (Arc::clone(opened), run.path.clone())),
             });
         }
@@ -176,13 +168,7 @@ pub(crate) fn look(
         })
         .collect::<Result<_, _>>()
         .map_err(work::pack_error)?;
-    let sized = |item: &Item, look: &Look| match &item.contents {
-        Contents::Run(expected) => {
-            look.raw_bytes() == expected.raw_bytes && look.files.len() as u64 == expected.n_files
-        }
-        Contents::Database { raw_bytes, .. } => look.raw_bytes() == *raw_bytes,
-    };
-    let unknown = |item: &Item, look: &Look| sized(item, look) && seen.content(&item.seen_as, look).is_none();
+    let unknown = |item: &Item, look: &Look| item.contents.is_unknown(&item.seen_as, look, seen);
     let unknown_bytes = items
         .iter()
         .zip(&looks)
@@ -195,18 +181,13 @@ pub(crate) fn look(
         here.push(match look {
             None => Here::Absent,
             Some(look) if look.files.is_empty() => Here::Absent,
-            Some(look) if !sized(item, look) => Here::Different,
-            Some(look) => {
-                let content = seen.content_or_hash(&item.seen_as, look, monitor).map_err(work::pack_error)?;
-                let is_same = match &item.contents {
-                    Contents::Run(expected) => content.hash == expected.content,
-                    Contents::Database { content: Some(expected), .. } => content.hash == *expected,
-                    Contents::Database { content: None, .. } => {
-                        seen.blob_of(&content.hash).is_some_and(|(blob, _)| blob == item.blob)
-                    }
-                };
-                if is_same { Here::Same } else { Here::Different }
-            }
+            Some(look) => match item.contents {
+                Contents::Run(expected) if (look.files.len() as u64) < expected.n_files => Here::Partly,
+                contents => {
+                    let is_here = contents.is_here(&item.seen_as, look, seen, monitor).map_err(work::pack_error)?;
+                    if is_here { Here::Same } else { Here::Different }
+                }
+            },
         });
     }
     Ok(here)
@@ -262,6 +243,42 @@ fn unpack(store: &Store, item: &Item, monitor: &Monitor) -> Result<Option<Unpack
     }
 }
 
+/// Unpacks a run in the place of a folder that has some of its files, and nothing else; `false` if it has something else,
+/// and stays.
+pub(crate) fn complete(library: &Library, item: &Item, seen: &mut Seen, monitor: &Monitor) -> Result<bool, PackError> {
+    let Contents::Run(expected) = item.contents else { return Ok(false) };
+    let blob = library.store.path_of(&item.blob);
+    let members = Pack::open(&blob)?.into_members();
+    let files = pack::list_run(&item.place)?;
+    for file in &files {
+        let member = members.iter().find(|member| (&member.name, member.size_bytes) == (&file.name, file.size_bytes));
+        let Some(member) = member else { return Ok(false) };
+        if pack::content_of_file(file, &Monitor::default())?.hash != member.content {
+            return Ok(false);
+        }
+    }
+    if item.place.is_symlink() || has_other_files(&item.place, files.len())? {
+        return Ok(false);
+    }
+    replace_run(library, item, &expected, seen, monitor)?;
+    Ok(true)
+}
+
+/// Unpacks a run in the place of what is there, which goes only when that is whole.
+pub(crate) fn replace_run(
+    library: &Library,
+    item: &Item,
+    expected: &Expected,
+    seen: &mut Seen,
+    monitor: &Monitor,
+) -> Result<(), PackError> {
+    let new = beside(&item.place, REPAIRED);
+    remove_if_there(&new)?;
+    pack::extract_run(&library.store.path_of(&item.blob), &new, expected, monitor)?;
+    exchange(&new, &item.place)?;
+    learn(item, seen)
+}
+
 /// Unpacks a database into its place.
 pub(crate) fn replace_database(
     library: &Library,
@@ -294,11 +311,11 @@ pub(crate) fn learn(item: &Item, seen: &mut Seen) -> Result<(), PackError> {
 pub(crate) struct Local<'a>(pub(crate) &'a Store);
 
 impl Destination for Local<'_> {
-    fn partial_of(&self, key: &Key) -> PathBuf {
+    fn partial_of(&self, key: &BlobId) -> PathBuf {
         self.0.partial_of(key)
     }
 
-    fn adopt(&self, key: &Key, partial: &Path) -> std::io::Result<()> {
+    fn adopt(&self, key: &BlobId, partial: &Path) -> std::io::Result<()> {
         self.0.adopt(partial, key)
     }
 }

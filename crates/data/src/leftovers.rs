@@ -50,6 +50,22 @@ pub(crate) fn exchange(new: &Path, run: &Path) -> io::Result<()> {
     fs_err::remove_dir_all(&old)
 }
 
+/// Whether a folder has more than the files that go into blobs: hidden or temporary ones, or links.
+pub(crate) fn has_other_files(folder: &Path, n_packed: usize) -> io::Result<bool> {
+    let mut n_files = 0;
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for item in fs_err::read_dir(&folder)? {
+            let path = item?.path();
+            if path.is_symlink() {
+                return Ok(true);
+            }
+            if path.is_dir() { folders.push(path) } else { n_files += 1 }
+        }
+    }
+    Ok(n_files != n_packed)
+}
+
 /// Bytes of the files in a folder.
 pub(crate) fn bytes_in(folder: &Path) -> io::Result<u64> {
     let mut bytes = 0;

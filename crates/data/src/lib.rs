@@ -2,17 +2,14 @@
 
 mod batches;
 mod commands;
+mod contents;
 #[doc(hidden)]
 pub mod credentials;
 #[doc(hidden)]
 pub mod disk;
 mod items;
-#[doc(hidden)]
-pub mod key;
 mod leftovers;
 mod library;
-#[doc(hidden)]
-pub mod monitor;
 #[doc(hidden)]
 pub mod remote;
 mod retry;

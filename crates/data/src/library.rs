@@ -2,22 +2,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rs_cli::{CommandError, Environment};
 use rs_core::cohort::EVALS_FILE;
 use rs_core::dataset::Dataset;
+use rs_core::digest::BlobId;
 use rs_core::lock::{Lock, LockError};
 use rs_core::manifest::{EvalBlobs, MANIFEST_FILE, Manifest};
+use rs_core::monitor::Monitor;
 use rs_core::pack::ContentHash;
-use rs_core::store::{BlobId, STORE_FOLDER, Store};
+use rs_core::store::{STORE_FOLDER, Store};
 use rs_core::{atomic_file, document, manifest, paths, suggest};
 
-use crate::remote::{self, Options, Remote};
+use crate::remote::{self, Location, Options, Remote, RemoteError};
+use crate::transfer;
 
 /// The remote that is meant where none is named.
 const USUAL_REMOTE: &str = "origin";
+
+/// Digits of a blob's name that tell it from all others.
+const SHORT_DIGITS: usize = 12;
 
 /// How long a command waits for another one: some only note what they have seen.
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
@@ -101,10 +108,16 @@ impl Library {
         paths::join(&self.cohort_folder(cohort), Path::new(run))
     }
 
-    /// Keeps other processes from changing the manifest, the store and the run folders until it is dropped. Reads the
-    /// manifest again, which another may have changed meanwhile, and clears away what was being written in processes that
-    /// were killed.
+    /// [`Library::lock_unswept`], and clears away what was being written in processes that were killed.
     pub(crate) fn lock(&mut self) -> Result<Lock, CommandError> {
+        let lock = self.lock_unswept()?;
+        self.sweep().map_err(CommandError::environment)?;
+        Ok(lock)
+    }
+
+    /// Keeps other processes from changing the manifest, the store and the run folders until it is dropped. Reads the
+    /// manifest again, which another may have changed meanwhile.
+    pub(crate) fn lock_unswept(&mut self) -> Result<Lock, CommandError> {
         fs_err::create_dir_all(self.store.folder())?;
         let began = Instant::now();
         let lock = loop {
@@ -122,7 +135,6 @@ impl Library {
                 Err(LockError::Io(error)) => return Err(CommandError::environment(error)),
             }
         };
-        self.sweep().map_err(CommandError::environment)?;
         self.manifest = Manifest::read(&self.file)?;
         Ok(lock)
     }
@@ -147,10 +159,18 @@ impl Library {
 
     fn sweep(&self) -> io::Result<()> {
         self.store.sweep()?;
-        for file in [&self.file, &self.seen_file(), &self.verified_file()] {
-            atomic_file::sweep(file)?;
-        }
-        Ok(())
+        self.replaced_files().iter().try_for_each(|file| atomic_file::sweep(file))
+    }
+
+    /// The files that are replaced as a whole.
+    fn replaced_files(&self) -> [PathBuf; 3] {
+        [self.file.clone(), self.seen_file(), self.verified_file()]
+    }
+
+    /// What killed processes have left of such files.
+    pub(crate) fn unfinished_files(&self) -> io::Result<Vec<PathBuf>> {
+        let left: io::Result<Vec<_>> = self.replaced_files().iter().map(|file| atomic_file::leftovers(file)).collect();
+        Ok(left?.concat())
     }
 
     /// Where it is noted what has been hashed.
@@ -193,7 +213,9 @@ impl Library {
     pub(crate) fn eval(&self, typed: &str) -> Result<&EvalBlobs, CommandError> {
         let is_named = |id: &str, eval: &EvalBlobs| {
             let hash = blake3::hash(eval.identity.as_bytes()).to_hex();
-            eval.identity == typed || id == typed || typed.len() > id.len() && hash.as_str().starts_with(typed)
+            // Hex digits may be in either case.
+            let digits = typed.to_ascii_lowercase();
+            eval.identity == typed || *id == digits || typed.len() > id.len() && hash.as_str().starts_with(&digits)
         };
         let evals = &self.manifest.evals;
         evals.iter().find(|(id, eval)| is_named(id, eval)).map(|(_, eval)| eval).ok_or_else(|| {
@@ -229,12 +251,35 @@ impl Library {
             }
         };
         let Some(remote) = remotes.get(name) else {
-            return Err(CommandError::input(format!("no remote `{name}` in {}", paths::show(&self.file)))
-                .maybe_hint(suggest::hint(name, &names)));
+            let hint = match Path::new(name).exists() {
+                true => Some(format!("`{name}` is a path: it goes before `--remote`")),
+                false => suggest::hint(name, &names),
+            };
+            return Err(
+                CommandError::input(format!("no remote `{name}` in {}", paths::show(&self.file))).maybe_hint(hint)
+            );
         };
+        let wrong = |error: &dyn std::fmt::Display| CommandError::input(format!("remote `{name}`: {error}"));
+        let location = Location::parse(&remote.url, &self.folder).map_err(|error| wrong(&error))?;
+        self.check_elsewhere(&location)?;
         let remote = remote::open(&remote.url, &self.folder, &Environment::of_process(), options)
-            .map_err(|error| CommandError::input(format!("remote `{name}`: {error}")))?;
+            .map_err(|error| wrong(&error))?;
         Ok(NamedRemote { name: name.to_owned(), remote })
+    }
+
+    /// Refuses the local store as a remote, by whatever path: what is sent there is nowhere else, and whoever frees it here
+    /// frees it there.
+    pub(crate) fn check_elsewhere(&self, location: &Location) -> Result<(), CommandError> {
+        let Location::Folder(folder) = location else { return Ok(()) };
+        let (there, store) = (real_path(folder)?, real_path(self.store.folder())?);
+        if !there.starts_with(&store) && !is_same_folder(&there, &store) {
+            return Ok(());
+        }
+        Err(CommandError::input(format!(
+            "`{}` is the local store: as a remote it would keep no second copy",
+            paths::show(folder)
+        ))
+        .hint("data remote add origin FOLDER|URL, on another disk or machine"))
     }
 
     /// Everything that blobs are wanted for: what each holds, for people, and its stored bytes.
@@ -250,6 +295,29 @@ impl Library {
         }
         wanted
     }
+}
+
+/// An absolute path without links, also of what is not there yet.
+fn real_path(path: &Path) -> io::Result<PathBuf> {
+    let absolute = paths::absolute(path)?;
+    let mut missing = Vec::new();
+    let mut there = absolute.as_path();
+    loop {
+        match (fs_err::canonicalize(there), there.parent(), there.file_name()) {
+            (Ok(real), ..) => return Ok(missing.into_iter().rev().fold(real, |path, name| path.join(name))),
+            (Err(_), Some(parent), Some(name)) => {
+                missing.push(name);
+                there = parent;
+            }
+            (Err(error), ..) => return Err(error),
+        }
+    }
+}
+
+/// Whether two paths lead to one folder, by its number on its disk.
+fn is_same_folder(one: &Path, other: &Path) -> bool {
+    let number = |path: &Path| fs_err::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()));
+    number(one).is_some_and(|one| number(other) == Some(one))
 }
 
 /// BLAKE3 of a dataset's file, in hex.
@@ -269,10 +337,24 @@ pub(crate) struct NamedRemote {
 }
 
 impl NamedRemote {
+    /// Asks as often as it takes while the remote fails for reasons that may pass.
+    pub(crate) fn ask<T>(
+        &self,
+        monitor: &Monitor,
+        ask: impl Fn(&dyn Remote) -> Result<T, RemoteError>,
+    ) -> Result<T, RemoteError> {
+        transfer::patiently(&Options::default(), monitor, || ask(self.remote.as_ref()))
+    }
+
     /// `origin (s3://bucket/x)`.
     pub(crate) fn shown(&self) -> String {
         format!("{} ({})", self.name, self.remote.shown())
     }
+}
+
+/// The first digits of a blob's name, for tables.
+pub(crate) fn short(blob: &str) -> String {
+    blob.chars().take(SHORT_DIGITS).collect()
 }
 
 /// A run folder for people.

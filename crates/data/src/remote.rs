@@ -17,8 +17,8 @@ use rs_cli::Environment;
 use rs_core::paths;
 
 use crate::credentials::CredentialsError;
-use crate::key::Key;
-use crate::monitor::Monitor;
+use rs_core::digest::BlobId;
+use rs_core::monitor::Monitor;
 
 pub use folder::FolderRemote;
 pub use http::HttpRemote;
@@ -75,26 +75,26 @@ pub trait Remote: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// The remote does not say.
-    fn size_of(&self, key: &Key) -> Result<Option<u64>, RemoteError>;
+    fn size_of(&self, key: &BlobId) -> Result<Option<u64>, RemoteError>;
 
     /// The bytes of a blob, from one of them on. A server may not know how to begin there: [`Body::from`] tells.
     ///
     /// # Errors
     /// The remote does not have the blob, or does not give it; [`RemoteError::PastEnd`] if it has nothing there.
-    fn get(&self, key: &Key, from: u64) -> Result<Body, RemoteError>;
+    fn get(&self, key: &BlobId, from: u64) -> Result<Body, RemoteError>;
 
     /// Stores a file as a blob: whole or not at all, and for good after [`Remote::finish`]. Counts the bytes in [`Monitor::done_bytes`], and takes them back
     /// if it fails.
     ///
     /// # Errors
     /// The file cannot be read, or the remote does not take it.
-    fn put(&self, key: &Key, file: &Path, monitor: &Monitor) -> Result<(), RemoteError>;
+    fn put(&self, key: &BlobId, file: &Path, monitor: &Monitor) -> Result<(), RemoteError>;
 
     /// Every blob with its stored bytes, sorted. Files that are no blobs are passed over.
     ///
     /// # Errors
     /// The remote cannot be listed.
-    fn list(&self) -> Result<Vec<(Key, u64)>, RemoteError>;
+    fn list(&self) -> Result<Vec<(BlobId, u64)>, RemoteError>;
 
     /// Tries what can be done; leaves nothing behind.
     ///
@@ -267,13 +267,13 @@ pub fn open(
 }
 
 /// Where a blob lies in any remote.
-fn object_path(key: &Key) -> String {
+fn object_path(key: &BlobId) -> String {
     let digits = key.to_string();
     format!("{}/{}", &digits[..2], &digits[2..])
 }
 
 /// The blob that lies at a path in a remote, if it is one.
-fn key_at(path: &str) -> Option<Key> {
+fn key_at(path: &str) -> Option<BlobId> {
     let (first, rest) = path.split_once('/')?;
     if first.len() == 2 { format!("{first}{rest}").parse().ok() } else { None }
 }
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn blobs_lie_below_their_first_two_digits() {
-        let key: Key = "0123456789abcdef".repeat(4).parse().expect("a key");
+        let key: BlobId = "0123456789abcdef".repeat(4).parse().expect("a key");
         let path = object_path(&key);
         assert_eq!(path, "01/23456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
         assert_eq!(key_at(&path), Some(key));

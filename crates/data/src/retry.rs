@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::monitor::Monitor;
 use crate::remote::Options;
+use rs_core::monitor::Monitor;
 
 /// Time between two looks at the monitor.
 pub(crate) const TICK: Duration = Duration::from_millis(50);

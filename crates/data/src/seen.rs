@@ -7,9 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rs_core::atomic_file;
 use rs_core::cohort::Cohort;
+use rs_core::digest::BlobId;
 use rs_core::lock::Lock;
-use rs_core::pack::{self, Content, ContentHash, Monitor, PackError, RunFile};
-use rs_core::store::BlobId;
+use rs_core::monitor::Monitor;
+use rs_core::pack::{self, Content, ContentHash, PackError, RunFile};
 use serde::{Deserialize, Serialize};
 
 use crate::library::Library;
@@ -94,13 +95,19 @@ impl Look {
         }
     }
 
+    /// A key that changes when a file does, by names, sizes, times and inodes; none where something changed just before.
+    pub(crate) fn fingerprint(&self) -> Option<&str> {
+        self.is_settled.then_some(self.fingerprint.as_str())
+    }
+
     /// Bytes of the files.
     pub(crate) fn raw_bytes(&self) -> u64 {
         self.files.iter().map(|file| file.size_bytes).sum()
     }
 }
 
-fn now_nanos() -> i128 {
+/// The time: nanoseconds since 1970.
+pub(crate) fn now_nanos() -> i128 {
     #[expect(clippy::disallowed_methods, reason = "files' times are compared with the clock's")]
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.map_or(0, |since| i128::try_from(since.as_nanos()).unwrap_or(i128::MAX))

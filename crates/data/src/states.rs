@@ -10,8 +10,9 @@ use rs_core::manifest::RunBlob;
 use rs_core::monitor::Monitor;
 use serde::Serialize;
 
+use crate::contents::Contents;
 use crate::library::Library;
-use crate::runs::runs_of;
+use crate::runs::{Run, runs_of};
 use crate::seen::{Look, Seen};
 use crate::work;
 
@@ -22,6 +23,8 @@ pub(crate) struct States {
     pub(crate) pushed: u64,
     /// Here, and not what was pushed.
     pub(crate) changed: u64,
+    /// Here, without some of the files that were pushed.
+    pub(crate) incomplete: u64,
     /// Here, and never pushed.
     pub(crate) not_pushed: u64,
     /// Not extracted, but the blob is in the store.
@@ -33,7 +36,7 @@ pub(crate) struct States {
 impl States {
     /// Run folders that the manifest knows.
     pub(crate) fn known(&self) -> u64 {
-        self.pushed + self.changed + self.packed + self.absent
+        self.pushed + self.changed + self.incomplete + self.packed + self.absent
     }
 
     /// All of them.
@@ -43,14 +46,12 @@ impl States {
 
     /// What became of pushing, in a word or two.
     pub(crate) fn shown(&self) -> String {
-        match (self.changed, self.not_pushed, self.known()) {
-            (_, 0, 0) => "-".to_owned(),
-            (0, 0, _) => "yes".to_owned(),
-            (0, _, 0) => "no".to_owned(),
-            (0, not_pushed, _) => format!("{not_pushed} not"),
-            (changed, 0, _) => format!("{changed} changed"),
-            (changed, not_pushed, _) => format!("{changed} changed, {not_pushed} not"),
+        if self.known() == 0 {
+            return if self.not_pushed == 0 { "-" } else { "no" }.to_owned();
         }
+        let parts = [(self.changed, "changed"), (self.incomplete, "partly here"), (self.not_pushed, "not")];
+        let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        if parts.is_empty() { "yes".to_owned() } else { parts.join(", ") }
     }
 }
 
@@ -79,28 +80,33 @@ pub(crate) fn states(
         .collect::<Result<_, _>>()
         .map_err(work::pack_error)?;
     let path = |run: &str| format!("{name}/{run}");
-    let has_size =
-        |run: &RunBlob, look: &Look| (run.raw_size, run.n_files) == (look.raw_bytes(), look.files.len() as u64);
+    let contents = |run: &Run| Contents::from(known[run.path.as_str()]);
     let unknown_bytes = pushed
         .iter()
         .zip(&looks)
-        .filter(|(run, look)| {
-            has_size(known[run.path.as_str()], look) && seen.content(&path(&run.path), look).is_none()
-        })
+        .filter(|(run, look)| contents(run).is_unknown(&path(&run.path), look, seen))
         .map(|(_, look)| look.raw_bytes())
         .sum();
     let _progress = ui.watch("looking", unknown_bytes, monitor);
     for (run, look) in pushed.iter().zip(&looks) {
-        let blob = known[run.path.as_str()];
-        let is_same = has_size(blob, look)
-            && seen.content_or_hash(&path(&run.path), look, monitor).map_err(work::pack_error)?.hash == blob.content;
-        if is_same { states.pushed += 1 } else { states.changed += 1 }
+        let is_here = contents(run).is_here(&path(&run.path), look, seen, monitor).map_err(work::pack_error)?;
+        let state = match is_here {
+            true => &mut states.pushed,
+            false if lacks_files(cohort, &run.path) => &mut states.incomplete,
+            false => &mut states.changed,
+        };
+        *state += 1;
     }
     let here: BTreeSet<&str> = here.iter().map(|run| run.path.as_str()).collect();
     for run in known.values().filter(|run| !here.contains(run.path.as_str())) {
         if library.store.has(&run.blob) == Some(run.size) { states.packed += 1 } else { states.absent += 1 }
     }
     Ok(states)
+}
+
+/// Whether a run folder is here in part.
+fn lacks_files(cohort: &Cohort, run: &str) -> bool {
+    cohort.incomplete.iter().any(|incomplete| incomplete.run == run)
 }
 
 #[cfg(test)]
@@ -116,5 +122,6 @@ mod tests {
         assert_eq!(states(2, 0, 1).shown(), "1 not");
         assert_eq!(states(2, 1, 0).shown(), "1 changed");
         assert_eq!(states(2, 1, 1).shown(), "1 changed, 1 not");
+        assert_eq!(States { incomplete: 2, ..states(1, 0, 1) }.shown(), "2 partly here, 1 not");
     }
 }

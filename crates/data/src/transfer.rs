@@ -9,10 +9,10 @@ use std::sync::{Arc, mpsc};
 
 use rs_core::paths::show;
 
-use crate::key::Key;
-use crate::monitor::Monitor;
 use crate::remote::{Options, Remote, RemoteError};
 use crate::retry::{Next, Patience, TICK};
+use rs_core::digest::BlobId;
+use rs_core::monitor::Monitor;
 
 /// Bytes read at once.
 const READ_BYTES: usize = 256 << 10;
@@ -24,7 +24,7 @@ const GAIN_BYTES: u64 = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     /// Its name: the hash that its bytes must have.
-    pub key: Key,
+    pub key: BlobId,
     /// Stored bytes: not one more is taken.
     pub size_bytes: u64,
     /// What it holds, for messages: `cohort r12/Qwen3-32B, run 2026-01-01`.
@@ -43,20 +43,20 @@ pub struct Fetched {
 /// Where fetched blobs go: the local store.
 pub trait Destination: Sync {
     /// Where the bytes of a blob gather until it is whole; kept from one time to the next.
-    fn partial_of(&self, key: &Key) -> PathBuf;
+    fn partial_of(&self, key: &BlobId) -> PathBuf;
 
     /// Takes a whole and verified file into the store: syncs it, then renames it.
     ///
     /// # Errors
     /// The disk fails.
-    fn adopt(&self, key: &Key, partial: &Path) -> io::Result<()>;
+    fn adopt(&self, key: &BlobId, partial: &Path) -> io::Result<()>;
 }
 
 /// A blob to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToSend {
     /// Its name.
-    pub key: Key,
+    pub key: BlobId,
     /// The file with its bytes.
     pub path: PathBuf,
     /// Stored bytes.
@@ -86,7 +86,7 @@ pub enum TransferError {
         /// What the blob should hold.
         what: String,
         /// The blob.
-        key: Key,
+        key: BlobId,
         /// The remote's URL, without secrets.
         remote: String,
         /// What is wrong.
@@ -198,7 +198,7 @@ pub fn fetch_all(
     options: &Options,
     monitor: &Monitor,
 ) -> Vec<Result<Fetched, TransferError>> {
-    let keys: Vec<&Key> = wanted.iter().map(|blob| &blob.key).collect();
+    let keys: Vec<&BlobId> = wanted.iter().map(|blob| &blob.key).collect();
     run_all(remote, &keys, options, monitor, |at| {
         let blob = &wanted[at];
         let destination = Some(destination);
@@ -213,7 +213,7 @@ pub fn check_all(
     options: &Options,
     monitor: &Monitor,
 ) -> Vec<Result<Fetched, TransferError>> {
-    let keys: Vec<&Key> = wanted.iter().map(|blob| &blob.key).collect();
+    let keys: Vec<&BlobId> = wanted.iter().map(|blob| &blob.key).collect();
     run_all(remote, &keys, options, monitor, |at| {
         let blob = &wanted[at];
         Fetch { remote, blob, destination: None, options, monitor, n_tries: 0, received_bytes: 0 }.run()
@@ -229,8 +229,17 @@ pub fn send_all(
     options: &Options,
     monitor: &Monitor,
 ) -> Vec<Result<Sent, TransferError>> {
-    let keys: Vec<&Key> = to_send.iter().map(|blob| &blob.key).collect();
-    let mut results = run_all(remote, &keys, options, monitor, |at| send(remote, &to_send[at], options, monitor));
+    let keys: Vec<&BlobId> = to_send.iter().map(|blob| &blob.key).collect();
+    let results = run_all(remote, &keys, options, monitor, |at| send(remote, &to_send[at], options, monitor));
+    finished(remote, to_send, results)
+}
+
+/// Makes what was stored survive a crash.
+fn finished(
+    remote: &dyn Remote,
+    to_send: &[ToSend],
+    mut results: Vec<Result<Sent, TransferError>>,
+) -> Vec<Result<Sent, TransferError>> {
     let is_stored = |result: &Result<Sent, TransferError>| matches!(result, Ok(Sent::Stored { .. }));
     if !results.iter().any(is_stored) {
         return results;
@@ -243,14 +252,34 @@ pub fn send_all(
     results
 }
 
+/// Sends blobs in the place of what the remote has under their names; otherwise like [`send_all`].
+pub fn replace_all(
+    remote: &dyn Remote,
+    to_send: &[ToSend],
+    options: &Options,
+    monitor: &Monitor,
+) -> Vec<Result<Sent, TransferError>> {
+    let keys: Vec<&BlobId> = to_send.iter().map(|blob| &blob.key).collect();
+    let results = run_all(remote, &keys, options, monitor, |at| {
+        let blob = &to_send[at];
+        match patiently(options, monitor, || remote.put(&blob.key, &blob.path, monitor)) {
+            Ok(()) => Ok(Sent::Stored { n_tries: 1 }),
+            Err(RemoteError::Cancelled) => Err(TransferError::Cancelled),
+            Err(RemoteError::Local(source)) => Err(TransferError::Disk { what: blob.what.clone(), source }),
+            Err(source) => Err(TransferError::Remote { what: blob.what.clone(), n_tries: 1, source }),
+        }
+    });
+    finished(remote, to_send, results)
+}
+
 /// Asks for the stored bytes of blobs, several at once: one result for each of `keys`, in their order.
 pub fn sizes_of(
     remote: &dyn Remote,
-    keys: &[Key],
+    keys: &[BlobId],
     options: &Options,
     monitor: &Monitor,
 ) -> Vec<Result<Option<u64>, RemoteError>> {
-    let asked: Vec<&Key> = keys.iter().collect();
+    let asked: Vec<&BlobId> = keys.iter().collect();
     run_all(remote, &asked, options, monitor, |at| patiently(options, monitor, || remote.size_of(&keys[at])))
 }
 
@@ -280,7 +309,7 @@ pub fn patiently<T>(
 /// Does the work of each key once, on several threads; keys that come again get the result of the first.
 fn run_all<T: Clone + Send, E: Clone + Send + Stopped>(
     remote: &dyn Remote,
-    keys: &[&Key],
+    keys: &[&BlobId],
     options: &Options,
     monitor: &Monitor,
     work: impl Fn(usize) -> Result<T, E> + Sync,

@@ -61,7 +61,14 @@ pub(crate) fn fail_if_any(
     }
     let what = format!("{} of {n_all} blobs were not {done}", failures.len());
     let kind = if others.is_empty() { Kind::Negative } else { Kind::Environment };
-    let hint =
-        if failures.len() < n_all { "the others are done; run the same again for these" } else { "run the same again" };
+    let is_missing =
+        |failure: &TransferError| matches!(failure, TransferError::Remote { source: RemoteError::NotFound { .. }, .. });
+    let hint = if failures.iter().all(is_missing) {
+        "what is not there must be sent again: `data push` from where it is"
+    } else if failures.len() < n_all {
+        "the others are done; run the same again for these"
+    } else {
+        "run the same again"
+    };
     Err(CommandError::new(kind, what).hint(hint))
 }

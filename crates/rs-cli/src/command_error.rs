@@ -191,6 +191,8 @@ impl From<ManifestError> for CommandError {
         match error {
             ManifestError::Document(error) => error.into(),
             ManifestError::Write(error) => Self::environment(error),
+            ManifestError::Conflict { .. } => Self::input(error)
+                .hint("resolve the merge conflict: each line stands for itself, so what both sides have added stays"),
             other => Self::input(other),
         }
     }

@@ -53,19 +53,29 @@ fn replace(path: &Path, content: &[u8], durability: Durability) -> io::Result<()
 /// # Errors
 /// The folder cannot be listed, or a file not removed; the error names the path.
 pub fn sweep(path: &Path) -> io::Result<()> {
+    leftovers(path)?.into_iter().try_for_each(fs_err::remove_file)
+}
+
+/// What [`sweep`] would remove, in order.
+///
+/// # Errors
+/// The folder cannot be listed; the error names the path.
+pub fn leftovers(path: &Path) -> io::Result<Vec<PathBuf>> {
     let place = resolve_link(path)?;
     let prefix = unfinished_prefix(&place);
     let items = match fs_err::read_dir(folder_of(&place)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         items => items?,
     };
+    let mut found = Vec::new();
     for item in items {
         let item = item?;
         if item.file_name().to_string_lossy().starts_with(&prefix) {
-            fs_err::remove_file(item.path())?;
+            found.push(item.path());
         }
     }
-    Ok(())
+    found.sort_unstable();
+    Ok(found)
 }
 
 /// How the names of unfinished files beside `place` begin.

@@ -1,11 +1,12 @@
 //! A cohort: one model's folder, its `evals.json`, and the raw files that each evaluation in it names.
 //!
-//! Raw files of a run folder that is not there are listed from its blob, where the manifest names one and it is in the
+//! Raw files of a run folder that is not there, or holds none, are listed from its blob, where the manifest names one and it is in the
 //! local store: they have the paths that they would have when extracted, and match the same globs.
 
 mod packed;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::io;
 use std::num::NonZeroU32;
 use std::path::{Component, Path, PathBuf};
@@ -187,6 +188,23 @@ pub struct AbsentRun {
     pub evaluations: Vec<usize>,
 }
 
+/// A run folder that lacks some of the files that its blob holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncompleteRun {
+    /// Its path below the cohort's folder.
+    pub run: String,
+    /// Files of the blob that are here.
+    pub n_here: u64,
+    /// Files of the blob.
+    pub n_files: u64,
+}
+
+impl fmt::Display for IncompleteRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} of {} files)", self.run, self.n_here, self.n_files)
+    }
+}
+
 /// A cohort and what its folder holds.
 #[derive(Debug, Clone)]
 pub struct Cohort {
@@ -200,6 +218,8 @@ pub struct Cohort {
     pub files: Vec<RawFile>,
     /// Run folders whose raw data is elsewhere, in order.
     pub absent: Vec<AbsentRun>,
+    /// Run folders that are here in part, in order.
+    pub incomplete: Vec<IncompleteRun>,
     /// The run folders that are read out of their blobs: paths below the cohort's folder, and the blobs.
     packed: BTreeMap<String, Arc<Path>>,
     /// All files of run folders that hold files only.
@@ -259,9 +279,10 @@ impl Cohort {
             matchers.push(Matcher::new(&absolute, &library, &file, position, entry)?);
         }
         let searches = searches(&absolute, &matchers);
-        let Listed { raw: mut files, folders } = list_files(&folder, &absolute, &searches)?;
-        let entries = &document.value;
-        let packed = packed::list(&folder, &absolute, &library, &searches, entries);
+        let listed = list_files(&folder, &absolute, &searches)?;
+        let is_matched = |found: &Found| matchers.iter().any(|matcher| matcher.matches(found));
+        let packed = packed::list(&folder, &absolute, &library, &searches, &document.value, &listed, is_matched);
+        let Listed { raw: mut files, folders } = listed;
         files.extend(packed.files);
         let files: Vec<Found> = files.into_values().collect();
         let mut evaluations = Vec::new();
@@ -291,8 +312,9 @@ impl Cohort {
             )
         }));
         warnings.extend(packed::warning(&folder, &packed.absent));
-        let (absent, packed) = (packed.absent, packed.blobs);
-        Ok(Self { folder, file, evaluations, files, absent, packed, folders, warnings })
+        warnings.extend(packed::incomplete_warning(&folder, &packed.incomplete));
+        let (absent, incomplete, packed) = (packed.absent, packed.incomplete, packed.blobs);
+        Ok(Self { folder, file, evaluations, files, absent, incomplete, packed, folders, warnings })
     }
 
     /// The text of a file in a run folder, read out of the run's blob where that is not extracted. `None` if there is no
@@ -849,16 +871,54 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_wins_over_its_blob() {
+    fn a_folder_with_raw_files_wins_over_its_blob() {
         let root = cohort_with_runs("data/set/M/*/*");
         let folder = root.path().join("data/set/M");
-        pack_away(root.path(), &["a", "b"]);
+        let runs = pack_away(root.path(), &["a", "b"]);
         write(root.path(), "data/set/M/a/9.ndjson", "");
         let cohort = Cohort::open(&folder).unwrap();
         let names: Vec<&str> = cohort.files.iter().map(|file| file.logical.as_str()).collect();
         assert_eq!(names, ["a/9.ndjson", "b/1.ndjson"]);
-        assert_eq!(presence(&cohort), Presence::Here);
+        assert_eq!(presence(&cohort), Presence::Partly);
         assert_eq!(cohort.run_text("a", "metadata.json").unwrap(), None);
+        let shown = folder.display();
+        let told = |n_here: u64| {
+            format!(
+                "{shown}: a run folder lacks files that were pushed: a ({n_here} of 6 files); `data pull cohort {shown}` brings them back"
+            )
+        };
+        assert_eq!(cohort.warnings[1..], [told(0)]);
+        // A file that was compressed since is not missing.
+        write(root.path(), "data/set/M/a/1.ndjson.zst", "");
+        write(root.path(), "data/set/M/a/sub/metadata.json", "");
+        let incomplete = |n_here| [IncompleteRun { run: "a".into(), n_here, n_files: 6 }];
+        assert_eq!(Cohort::open(&folder).unwrap().incomplete, incomplete(2));
+        // Without the blob the number tells.
+        Store::new(root.path().join("data").join(STORE_FOLDER)).remove(&runs[0].blob).unwrap();
+        assert_eq!(Cohort::open(&folder).unwrap().incomplete, incomplete(3));
+        for name in ["a/2.jsonl.zst", "a/sub/3.ndjson.gz", "a/sub/deep/4.ndjson"] {
+            write(root.path(), &format!("data/set/M/{name}"), "other");
+        }
+        let cohort = Cohort::open(&folder).unwrap();
+        assert_eq!((cohort.incomplete.len(), presence(&cohort)), (0, Presence::Here));
+    }
+
+    /// What `rm run/*` leaves, and `rm run/*.ndjson`.
+    #[test]
+    fn a_folder_without_raw_files_does_not_hide_its_blob() {
+        let lefts = [&["a/note.txt"][..], &["a/metadata.json", "a/sub/metadata.json"], &["a/sub/deep/4.ndjson"]];
+        for left in lefts {
+            let root = cohort_with_runs("data/set/M/*/*");
+            let folder = root.path().join("data/set/M");
+            let before = Cohort::open(&folder).unwrap();
+            pack_away(root.path(), &["a", "b"]);
+            left.iter().for_each(|name| write(root.path(), &format!("data/set/M/{name}"), "{}"));
+            fs_err::create_dir_all(folder.join("b")).unwrap();
+            let after = Cohort::open(&folder).unwrap();
+            assert_eq!(listed(&after), listed(&before));
+            assert_eq!((presence(&after), after.warnings.len()), (Presence::Blobs, 1), "{:?}", after.warnings);
+            assert_eq!(after.run_text("a", "metadata.json").unwrap().unwrap(), "{\"k\": 1}");
+        }
     }
 
     #[test]

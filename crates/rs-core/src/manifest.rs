@@ -118,6 +118,14 @@ pub enum ManifestError {
     /// It cannot be written; the error names the path.
     #[error(transparent)]
     Write(io::Error),
+    /// Git has left what two sides say.
+    #[error("{}:{line}: the file has conflict markers of git in it", path.display())]
+    Conflict {
+        /// The file.
+        path: PathBuf,
+        /// Line of the first of them, from 1.
+        line: usize,
+    },
     /// It is of another version.
     #[error("{path}: `version` is {found}; this program reads version {MANIFEST_VERSION}")]
     Version {
@@ -196,6 +204,10 @@ impl Manifest {
     /// It is no JSON, of the wrong shape or another version; a path in it is absolute, climbs out, deceives, or stands
     /// twice; a number is larger than any that could be.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ManifestError> {
+        // No line of a manifest begins like that.
+        if let Some(at) = text.lines().position(|line| line.starts_with("<<<<<<<")) {
+            return Err(ManifestError::Conflict { path: path.to_owned(), line: at + 1 });
+        }
         let mut file = document::parse_json::<ManifestFile>(text, path)?.value;
         if file.version != u64::from(MANIFEST_VERSION) {
             return Err(ManifestError::Version { path: crate::paths::show(path), found: file.version });

@@ -43,7 +43,8 @@ pub fn presence(cohort: &Cohort) -> Presence {
     let n_readable = evaluations.iter().filter(|evaluation| !evaluation.files.is_empty()).count();
     let mut matched = evaluations.iter().flat_map(|evaluation| &evaluation.files);
     let is_extracted = matched.any(|at| cohort.files[*at].origin == Origin::File);
-    let is_whole = n_readable > 0 && n_readable == evaluations.len() && cohort.absent.is_empty();
+    let lacks_none = cohort.absent.is_empty() && cohort.incomplete.is_empty();
+    let is_whole = n_readable > 0 && n_readable == evaluations.len() && lacks_none;
     match n_readable {
         _ if is_whole && is_extracted => Presence::Here,
         _ if is_whole => Presence::Blobs,

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rs_cli::{Cell, Column, CommandError, Exit, OutputArgs, Report, Table, Ui};
+use rs_core::digest::BlobId;
 use rs_core::manifest::Manifest;
 use rs_core::paths;
 use serde::Serialize;
 
-use crate::library::{Library, shown_database, shown_run};
+use crate::library::{Library, short, shown_database, shown_run};
 use crate::remote::Options;
-use crate::work;
+use crate::{transfer, work};
 
 /// Compare the manifest with a remote, or two manifests.
 ///
@@ -83,17 +84,22 @@ fn with_remote(library: &Library, name: Option<&str>) -> Result<DiffReport, Comm
     let remote = library.remote(name, &Options::default())?;
     let wanted = library.wanted_blobs();
     let mut differences = Vec::new();
-    let listed: Option<BTreeMap<_, _>> = match remote.remote.list() {
+    let monitor = rs_cli::stoppable()?;
+    let listed: Option<BTreeMap<_, _>> = match remote.ask(&monitor, |remote| remote.list()) {
         Ok(listed) => Some(listed.into_iter().collect()),
         // What cannot be listed can be asked for each blob.
         Err(crate::remote::RemoteError::Unsupported { .. }) => None,
         Err(error) => return Err(work::remote_error(&error)),
     };
-    for (blob, (what, bytes)) in &wanted {
-        let found = match &listed {
-            Some(listed) => listed.get(blob).copied(),
-            None => remote.remote.size_of(blob).map_err(|error| work::remote_error(&error))?,
-        };
+    let found: Vec<Result<Option<u64>, _>> = match &listed {
+        Some(listed) => wanted.keys().map(|blob| Ok(listed.get(blob).copied())).collect(),
+        None => {
+            let keys: Vec<BlobId> = wanted.keys().copied().collect();
+            transfer::sizes_of(remote.remote.as_ref(), &keys, &Options::default(), &monitor)
+        }
+    };
+    for ((_, (what, bytes)), found) in wanted.iter().zip(found) {
+        let found = found.map_err(|error| work::remote_error(&error))?;
         let difference = match found {
             None => Difference::OnlyLeft,
             Some(found) if found != *bytes => Difference::Size,
@@ -169,8 +175,12 @@ impl Report for DiffReport {
                 Difference::Packing => "packed otherwise",
                 Difference::Size => "other size",
             };
+            let what = match row.what.strip_prefix("blob ") {
+                Some(blob) => format!("blob {}", short(blob)),
+                None => row.what.clone(),
+            };
             table.rows.push(vec![
-                Cell::Text(row.what.clone()),
+                Cell::Text(what),
                 Cell::Text(difference.into()),
                 Cell::option(row.left_bytes, Cell::Bytes),
                 Cell::option(row.right_bytes, Cell::Bytes),

@@ -1,20 +1,23 @@
 //! `data gc`: frees what the manifest does not need, and extracted raw data that is safe elsewhere.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rs_cli::{Cell, Column, CommandError, Exit, OutputArgs, Report, Table, Ui};
+use rs_core::digest::BlobId;
 use rs_core::lock::Lock;
 use rs_core::manifest::RunBlob;
 use rs_core::monitor::Monitor;
-use rs_core::pack::Pack;
+use rs_core::pack::{self, Pack};
 use rs_core::paths;
 use rs_core::store::hash_file;
 use serde::Serialize;
 
-use crate::leftovers::{self, beside_run, bytes_in, remove_run};
-use crate::library::{Library, NamedRemote};
+use crate::contents::Contents;
+use crate::leftovers::{self, beside_run, bytes_in, has_other_files, remove_run};
+use crate::library::{Library, NamedRemote, short};
 use crate::remote::Options;
 use crate::seen::{Look, Seen};
 use crate::transfer::{self, TransferError, Wanted};
@@ -52,11 +55,34 @@ struct GcReport {
     freed: Vec<Row>,
 }
 
+/// What can be freed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    /// A blob that no entry of the manifest needs.
+    Blob,
+    /// What broken-off work has left.
+    Leftover,
+    /// A run folder that is whole in a remote.
+    Run,
+}
+
+impl Kind {
+    fn shown(self) -> &'static str {
+        match self {
+            Self::Blob => "blob",
+            Self::Leftover => "leftover",
+            Self::Run => "run",
+        }
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct Row {
-    /// `blob`, `leftover` or `run`.
-    kind: &'static str,
+    kind: Kind,
     what: String,
+    /// Of a blob that is here, whole or in part.
+    blob: Option<BlobId>,
     bytes: u64,
     #[serde(skip)]
     path: PathBuf,
@@ -68,7 +94,8 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     let mut library = Library::open_named(&args.data)?;
     // Whatever is wrong with what was typed is found before any work.
     let open = || library.remote(args.remote.as_deref(), &Options::default());
-    let remote = args.drop_extracted.then(open).transpose()?;
+    let remote = (args.drop_extracted || args.remote.is_some()).then(open).transpose()?;
+    let remote = remote.filter(|_| args.drop_extracted);
     // Without it nothing tells what is needed: it may have been left out of a check-out.
     if !library.file.is_file() && !library.store.blobs()?.is_empty() {
         let (store, file) = (paths::show(library.store.folder()), paths::show(&library.file));
@@ -77,14 +104,13 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
         ))
         .hint(format!("get {file} back, or remove {store} yourself")));
     }
-    let lock: Option<Lock> = if args.dry_run { None } else { Some(library.lock()?) };
+    let lock: Option<Lock> = if args.dry_run { None } else { Some(library.lock_unswept()?) };
     let mut report = GcReport { schema: "data.gc/1", dry_run: args.dry_run, total_bytes: 0, freed: Vec::new() };
     let wanted = library.wanted_blobs();
     for (blob, bytes) in library.store.blobs()? {
         if !wanted.contains_key(&blob) {
             let path = library.store.path_of(&blob);
-            let what = format!("{}: blob {blob}", held_by(&path));
-            report.freed.push(Row { kind: "blob", what, bytes, path });
+            report.freed.push(Row { kind: Kind::Blob, what: held_by(&path), blob: Some(blob), bytes, path });
         }
     }
     add_leftovers(&library, &mut report.freed, ui)?;
@@ -112,18 +138,20 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
 
 /// What a blob holds, for people: the manifest no longer tells whose it was.
 fn held_by(path: &Path) -> String {
-    match Pack::open(path) {
-        Ok(pack) => match pack.members() {
-            [] => "a run without files".to_owned(),
-            [only] => format!("a run of {}", only.name),
-            [first, .., last] => format!("a run of {} files, {} to {}", pack.members().len(), first.name, last.name),
-        },
-        Err(_) => "a database or a damaged blob".to_owned(),
+    let Ok(pack) = Pack::open(path) else { return "damaged, or no blob".to_owned() };
+    let bytes = Cell::Bytes(pack.raw_bytes()).for_people();
+    match (pack.kind(), pack.members()) {
+        (pack::Kind::File, _) => format!("a database of {bytes}"),
+        (pack::Kind::Run, []) => "a run without files".to_owned(),
+        (pack::Kind::Run, [only]) => format!("a run of {bytes}, {}", only.name),
+        (pack::Kind::Run, [first, .., last]) => {
+            format!("a run of {bytes}, {} files, {} to {}", pack.members().len(), first.name, last.name)
+        }
     }
 }
 
 fn free(row: &Row) -> Result<(), CommandError> {
-    if row.kind == "run" {
+    if row.kind == Kind::Run {
         remove_run(&row.path)?;
     } else if row.path.is_dir() {
         leftovers::remove_if_there(&row.path)?;
@@ -141,13 +169,22 @@ fn add_leftovers(library: &Library, freed: &mut Vec<Row>, ui: &mut Ui) -> Result
             ui.note(&format!("{} is being written, and stays", paths::show(&path)));
             continue;
         }
-        freed.push(Row { kind: "leftover", what: paths::show(&path), bytes, path });
+        let blob: Option<BlobId> = path.file_name().and_then(OsStr::to_str).and_then(|name| name.parse().ok());
+        let what = match blob {
+            Some(_) => "part of a blob that was being fetched".to_owned(),
+            None => paths::show(&path),
+        };
+        freed.push(Row { kind: Kind::Leftover, what, blob, bytes, path });
+    }
+    for path in library.unfinished_files()? {
+        let bytes = fs_err::metadata(&path)?.len();
+        freed.push(Row { kind: Kind::Leftover, what: paths::show(&path), blob: None, bytes, path });
     }
     let evals = library.manifest.evals.values();
     let runs: BTreeSet<PathBuf> =
         evals.flat_map(|eval| eval.runs.iter().map(|run| library.run_folder(&eval.cohort, &run.path))).collect();
     for path in runs.iter().flat_map(|run| beside_run(run)) {
-        freed.push(Row { kind: "leftover", what: paths::show(&path), bytes: bytes_in(&path)?, path });
+        freed.push(Row { kind: Kind::Leftover, what: paths::show(&path), blob: None, bytes: bytes_in(&path)?, path });
     }
     Ok(())
 }
@@ -186,10 +223,8 @@ fn add_extracted(
             continue;
         }
         let look = Look::at_run(&folder).map_err(work::pack_error)?;
-        if (look.raw_bytes(), look.files.len() as u64) != (run.raw_size, run.n_files)
-            || seen.content_or_hash(&format!("{cohort}/{}", run.path), &look, monitor).map_err(work::pack_error)?.hash
-                != run.content
-        {
+        let seen_as = format!("{cohort}/{}", run.path);
+        if !Contents::from(run).is_here(&seen_as, &look, seen, monitor).map_err(work::pack_error)? {
             ui.note(&format!("{what} has changed since it was pushed, and stays"));
             continue;
         }
@@ -197,13 +232,14 @@ fn add_extracted(
             ui.note(&format!("{what} has files that are in no blob (hidden, temporary, or links), and stays"));
             continue;
         }
-        let found = remote.remote.size_of(&run.blob).map_err(|error| work::remote_error(&error))?;
+        let found =
+            remote.ask(monitor, |remote| remote.size_of(&run.blob)).map_err(|error| work::remote_error(&error))?;
         if found != Some(run.size) {
             ui.note(&format!("{what} is not in {}, and stays", remote.shown()));
             continue;
         }
         let wanted = Wanted { key: run.blob, size_bytes: run.size, what: what.clone() };
-        candidates.push((Row { kind: "run", what, bytes: look.raw_bytes(), path: folder }, wanted));
+        candidates.push((Row { kind: Kind::Run, what, blob: None, bytes: look.raw_bytes(), path: folder }, wanted));
     }
     let _progress = ui.watch("verifying", candidates.iter().map(|(_, wanted)| wanted.size_bytes).sum(), monitor);
     let mut unknown = Vec::new();
@@ -221,24 +257,8 @@ fn add_extracted(
             Err(error) => ui.warn(&format!("{} stays: it is not whole in {}: {error}", row.what, remote.shown())),
         }
     }
-    freed.sort_by(|a, b| (a.kind == "run", &a.path).cmp(&(b.kind == "run", &b.path)));
+    freed.sort_by(|a, b| (a.kind == Kind::Run, &a.path).cmp(&(b.kind == Kind::Run, &b.path)));
     Ok(())
-}
-
-/// Whether a folder has more than the files that were packed.
-fn has_other_files(folder: &Path, n_packed: usize) -> Result<bool, CommandError> {
-    let mut n_files = 0;
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for item in fs_err::read_dir(&folder)? {
-            let path = item?.path();
-            if path.is_symlink() {
-                return Ok(true);
-            }
-            if path.is_dir() { folders.push(path) } else { n_files += 1 }
-        }
-    }
-    Ok(n_files != n_packed)
 }
 
 impl Report for GcReport {
@@ -246,8 +266,14 @@ impl Report for GcReport {
         let name = if self.dry_run { "would be freed" } else { "freed" };
         let mut table =
             Table::new(vec![Column::fixed("kind").left(), Column::elastic(name, 30), Column::fixed("bytes")]);
+        let has_blobs = self.freed.iter().any(|row| row.blob.is_some());
+        if has_blobs {
+            table.columns.push(Column::fixed("blob").left());
+        }
         for row in &self.freed {
-            table.rows.push(vec![Cell::Text(row.kind.into()), Cell::Text(row.what.clone()), Cell::Bytes(row.bytes)]);
+            let blob = row.blob.map_or_else(|| "-".to_owned(), |blob| short(&blob.to_string()));
+            let cells = [Cell::Text(row.kind.shown().into()), Cell::Text(row.what.clone()), Cell::Bytes(row.bytes)];
+            table.rows.push(cells.into_iter().chain(has_blobs.then_some(Cell::Text(blob))).collect());
         }
         if table.rows.is_empty() { Vec::new() } else { vec![table] }
     }

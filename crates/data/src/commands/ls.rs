@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rs_cli::{Cell, Column, CommandError, Exit, OutputArgs, Report, Table, Ui};
 use serde::Serialize;
 
-use crate::library::Library;
+use crate::library::{Library, short};
 use crate::remote::Options;
 use crate::work;
 
@@ -41,7 +41,8 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     args.output.check()?;
     let library = Library::open_named(&args.data)?;
     let remote = library.remote(args.remote.as_deref(), &Options::default())?;
-    let listed = remote.remote.list().map_err(|error| work::remote_error(&error))?;
+    let monitor = rs_cli::stoppable()?;
+    let listed = remote.ask(&monitor, |remote| remote.list()).map_err(|error| work::remote_error(&error))?;
     let wanted = library.wanted_blobs();
     let blobs = listed
         .into_iter()
@@ -62,7 +63,7 @@ impl Report for LsReport {
                 .titled(format!("in {}", self.remote));
         for row in &self.blobs {
             table.rows.push(vec![
-                Cell::Text(row.blob.chars().take(12).collect()),
+                Cell::Text(short(&row.blob)),
                 Cell::Bytes(row.bytes),
                 Cell::Text(row.holds.clone().unwrap_or_else(|| "not in the manifest".into())),
             ]);

@@ -6,12 +6,13 @@ mod plan;
 use std::path::PathBuf;
 
 use rs_cli::{Cell, Column, CommandError, Exit, OutputArgs, Report, Table, Ui};
-use rs_core::{pack, paths};
+use rs_core::pack;
 use serde::Serialize;
 
-use self::bring::{Bringing, check_room, to_fetch};
+use self::bring::{Bringing, check_room, stays, to_fetch};
 use self::plan::{Plan, plan};
-use crate::items::{self, Contents, Group, Here, Item, Items};
+use crate::contents::Contents;
+use crate::items::{self, Group, Here, Item, Items};
 use crate::library::{Library, NamedRemote};
 use crate::remote::Options;
 use crate::seen::Seen;
@@ -134,7 +135,7 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     }
     let mut seen = Seen::read(&library);
     let here = items::look(&items, &mut seen, &monitor, ui)?;
-    let mut wanted = Vec::new();
+    let (mut wanted, mut incomplete) = (Vec::new(), Vec::new());
     for (item, here) in items.iter().zip(here) {
         let row = &mut report.items[item.group];
         row.runs += 1;
@@ -144,13 +145,24 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
             Here::Different if !is_database || existing == pack::Existing::Refuse => {
                 row.kept += 1;
                 let hint = if is_database { "`--force` replaces it" } else { "move it away to pull it" };
-                ui.warn(&format!("{}: what is here differs and stays as it is; {hint}", paths::show(&item.place)));
+                ui.warn(&stays(item, hint));
             }
-            Here::Absent | Here::Different => wanted.push(item),
+            Here::Absent | Here::Partly | Here::Different => {
+                if common.no_extract && !is_database && library.store.has(&item.blob) == Some(item.size_bytes) {
+                    row.here += 1;
+                }
+                wanted.push(item);
+                if here == Here::Partly {
+                    incomplete.push(item);
+                }
+            }
         }
     }
+    let is_incomplete = |item: &Item| incomplete.iter().any(|other| std::ptr::eq(*other, item));
     let is_extracted = |item: &&Item| !common.no_extract || matches!(item.contents, Contents::Database { .. });
     let to_extract: Vec<&Item> = wanted.iter().copied().filter(is_extracted).collect();
+    let (to_complete, to_unpack): (Vec<&Item>, Vec<&Item>) =
+        to_extract.iter().copied().partition(|item| is_incomplete(item));
     let to_fetch = to_fetch(&library.store, &wanted, &mut report.items);
     for item in &to_extract {
         let row = &mut report.items[item.group];
@@ -177,7 +189,8 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
         }
         // What was fetched is unpacked all the same.
         if !monitor.is_cancelled() {
-            failure = failure.or(bringing.extract(&to_extract, &mut seen, ui).err());
+            failure = failure.or(bringing.extract(&to_unpack, &mut seen, ui).err());
+            failure = failure.or(bringing.complete(&to_complete, &mut seen, ui).err());
         }
         // What was done is remembered, however the rest ended.
         seen.save(&library, Some(lock));

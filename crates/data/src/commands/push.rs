@@ -3,12 +3,12 @@
 mod entries;
 mod pushing;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use rs_cli::{Cell, Column, CommandError, Exit, OutputArgs, Report, Table, Ui};
-use rs_core::cohort::{Cohort, EVALS_FILE};
+use rs_core::cohort::{Cohort, EVALS_FILE, find_cohorts_within};
 use rs_core::dataset::Dataset;
 use rs_core::{paths, suggest};
 use serde::Serialize;
@@ -65,6 +65,9 @@ struct Common {
 /// Cohorts are pushed together up to so many raw bytes; then the manifest says so.
 const GROUP_BYTES: u64 = 1 << 30;
 
+/// Levels from the folder of the manifest to that of a cohort.
+const LEVELS_TO_COHORT: usize = 2;
+
 /// The document `data.push/1`.
 #[derive(Debug, Serialize)]
 struct PushReport {
@@ -109,12 +112,17 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
         (None, None) => return Err(CommandError::input("nothing to push")),
     };
     // Whatever is wrong with what was typed is found before any work.
+    cohorts.iter().try_for_each(|cohort| check_cohort(&library, cohort))?;
     let remote = library.remote(common.remote.as_deref(), &Options::default())?;
     let mut opened = Vec::new();
+    let mut named = BTreeSet::new();
     for folder in &cohorts {
+        let name = library.name_of(folder)?;
+        if !named.insert(name.clone()) {
+            continue;
+        }
         let cohort = Cohort::open(folder)?;
         cohort.warnings.iter().for_each(|warning| ui.warn(warning));
-        let name = library.name_of(&cohort.folder)?;
         let runs = runs_of(&cohort);
         check_runs(&cohort, &runs)?;
         let unmatched = cohort.unmatched_runs();
@@ -149,6 +157,23 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     }
     common.output.print(ui, &report)?;
     Ok(Exit::Done)
+}
+
+/// Refuses what is no cohort, and names those that are near.
+fn check_cohort(library: &Library, path: &Path) -> Result<(), CommandError> {
+    let folder = folder_of(path);
+    if folder.join(EVALS_FILE).is_file() {
+        return Ok(());
+    }
+    let error = CommandError::input(format!("no cohort at `{}`: {EVALS_FILE} is not there", paths::show(path)));
+    let cohorts: Vec<String> = find_cohorts_within(&library.folder, LEVELS_TO_COHORT)
+        .unwrap_or_default()
+        .iter()
+        .map(|cohort| paths::show(cohort))
+        .collect();
+    let names: Vec<&str> = cohorts.iter().map(String::as_str).collect();
+    let hint = suggest::hint(&paths::show(folder), &names);
+    Err(error.maybe_hint(hint.or(Some("`cohort list` shows the cohorts there are".into()))))
 }
 
 /// How many of the first cohorts are pushed together before the manifest says so: at least one.

@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use rs_cli::{Cell, Column, CommandError, Exit, OutputArgs, Report, Table, Ui};
+use rs_core::digest::BlobId;
 use rs_core::manifest::Remote as RemoteEntry;
+use rs_core::monitor::Monitor;
 use rs_core::{paths, suggest};
 use serde::Serialize;
 
-use crate::library::Library;
-use crate::remote::{Location, Options};
-use crate::work;
+use crate::library::{Library, NamedRemote};
+use crate::remote::{Location, Options, RemoteError};
+use crate::{transfer, work};
 
 /// Add, list, remove or try the places that blobs are pushed to and pulled from.
 #[derive(Debug, Clone, clap::Args)]
@@ -48,6 +50,9 @@ enum What {
     },
 }
 
+/// Blobs that are asked for where a remote's folder says nothing.
+const TRIED_BLOBS: usize = 8;
+
 /// The document `data.remotes/1`.
 #[derive(Debug, Serialize)]
 struct RemotesReport {
@@ -68,6 +73,7 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
             check_name(name)?;
             let location =
                 Location::parse(url, &library.folder).map_err(|error| CommandError::input(error.to_string()))?;
+            library.check_elsewhere(&location)?;
             let lock = library.lock()?;
             let entry = RemoteEntry { url: url.clone(), others: serde_json::Map::new() };
             library.update(&lock, |manifest| drop(manifest.remotes.insert(name.clone(), entry)))?;
@@ -98,7 +104,11 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
         }
         What::Test { name } => {
             let remote = library.remote(name.as_deref(), &Options::default())?;
-            let can = remote.remote.test().map_err(|error| work::remote_error(&error))?;
+            let monitor = rs_cli::stoppable()?;
+            let mut can = remote.ask(&monitor, |remote| remote.test()).map_err(|error| work::remote_error(&error))?;
+            if !can.can_read {
+                can.can_read = has_any_blob(&library, &remote, &monitor)?;
+            }
             let word = |can: bool| if can { "yes" } else { "no" };
             ui.print(&format!(
                 "{}\nread {}, write {}, list {}\n",
@@ -107,10 +117,32 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
                 word(can.can_write),
                 word(can.can_list)
             ))?;
-            return Ok(if can.can_read { Exit::Done } else { Exit::Negative });
+            if can.can_read {
+                return Ok(Exit::Done);
+            }
+            ui.problem(&format!(
+                "nothing is there: {} has neither such a folder nor blobs of the manifest",
+                remote.shown()
+            ));
+            return Ok(Exit::Negative);
         }
     }
     Ok(Exit::Done)
+}
+
+/// Whether a remote has one of some blobs of the manifest.
+fn has_any_blob(library: &Library, remote: &NamedRemote, monitor: &Monitor) -> Result<bool, CommandError> {
+    let keys: Vec<BlobId> = library.wanted_blobs().into_keys().take(TRIED_BLOBS).collect();
+    let sizes = transfer::sizes_of(remote.remote.as_ref(), &keys, &Options::default(), monitor);
+    let mut has_any = false;
+    for size in sizes {
+        match size {
+            Ok(size) => has_any |= size.is_some(),
+            Err(RemoteError::Denied { .. }) => {}
+            Err(error) => return Err(work::remote_error(&error)),
+        }
+    }
+    Ok(has_any)
 }
 
 fn check_name(name: &str) -> Result<(), CommandError> {

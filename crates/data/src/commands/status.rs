@@ -1,7 +1,7 @@
 //! `data status`: what is here of each cohort and dataset.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,12 +11,13 @@ use rs_core::cohort::{Cohort, CohortError, EVALS_FILE, find_cohorts};
 use rs_core::dataset::Dataset;
 use rs_core::digest::BlobId;
 use rs_core::library::Libraries;
-
+use rs_core::manifest::MANIFEST_FILE;
 use rs_core::monitor::Monitor;
 use rs_core::presence::{Presence, presence};
 use rs_core::{document, paths};
 use serde::Serialize;
 
+use crate::contents::Contents;
 use crate::library::{Library, folder_of, shown_database};
 use crate::remote::Options;
 use crate::seen::{Look, Seen};
@@ -26,6 +27,9 @@ use crate::{transfer, work};
 /// Tell what is here of each cohort and dataset, and what of it was pushed.
 ///
 /// Answers from the manifest and from what is on this disk; `--remote` asks a remote too.
+///
+/// Exit code 1 if anything has changed since it was pushed, is here in part or is wrong, if the remote lacks something,
+/// or if the database of a dataset that was named is missing. What was not fetched yet is no fault.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
     /// A folder, a cohort or a dataset file.
@@ -53,9 +57,8 @@ struct DatasetRow {
     db: String,
     /// Stored bytes of the database; null if it is not here.
     db_bytes: Option<u64>,
-    /// `pushed`, `changed` since, or `not_pushed`; null if it is neither here nor in the manifest; `absent` if it is in
-    /// the manifest only.
-    db_state: Option<&'static str>,
+    /// Null if it is neither here nor in the manifest.
+    db_state: Option<DbState>,
     cohorts: u64,
     /// Cohorts whose raw data can be read as a whole, extracted or out of blobs.
     cohorts_here: u64,
@@ -63,6 +66,20 @@ struct DatasetRow {
     missing_cohorts: Vec<String>,
     /// With `--remote`: 1 if the remote does not have the manifest's database whole.
     missing_in_remote: Option<u64>,
+}
+
+/// What became of a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum DbState {
+    /// Here, as pushed.
+    Pushed,
+    /// Here, and not what was pushed.
+    Changed,
+    /// Here, and never pushed.
+    NotPushed,
+    /// In the manifest only.
+    Absent,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -87,7 +104,8 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
     let is_json = target.extension().is_some_and(|extension| extension == "json");
     args.output.check()?;
     let mut status = Status { remote: args.remote.clone(), ..Status::new(rs_cli::stoppable()?) };
-    if is_json && !target.ends_with(EVALS_FILE) {
+    let is_dataset = is_json && !target.ends_with(EVALS_FILE);
+    if is_dataset {
         let dataset = Dataset::open(target)?;
         status.wanted = dataset.cohorts.iter().map(|(path, _)| folder_of(path).to_owned()).collect();
         status.add_dataset(&dataset, ui)?;
@@ -108,6 +126,7 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
         for folder in folders {
             status.add_cohort(folder, ui)?;
         }
+        status.tell_of_unlisted(target, ui)?;
         if status.report.datasets.is_empty() && status.report.cohorts.is_empty() {
             ui.note(&format!("no dataset in `{}` and no cohort below it", target.display()));
         }
@@ -119,12 +138,30 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, CommandError> {
         seen.save(library, None);
     }
     args.output.print(ui, &status.report)?;
-    Ok(if status.has_wrong { Exit::Negative } else { Exit::Done })
+    let is_good = !status.has_wrong && status.report.is_good() && !(is_dataset && status.report.lacks_database());
+    Ok(if is_good { Exit::Done } else { Exit::Negative })
 }
 
 impl Default for StatusReport {
     fn default() -> Self {
         Self { schema: "data.status/1", datasets: Vec::new(), cohorts: Vec::new() }
+    }
+}
+
+impl StatusReport {
+    /// Whether nothing has changed since it was pushed or is here in part, and a remote that was asked lacks nothing.
+    fn is_good(&self) -> bool {
+        let is_whole_there = |missing: Option<u64>| missing.is_none_or(|missing| missing == 0);
+        let is_good_database =
+            |row: &DatasetRow| row.db_state != Some(DbState::Changed) && is_whole_there(row.missing_in_remote);
+        let is_good_cohort =
+            |row: &CohortRow| row.states.changed + row.states.incomplete == 0 && is_whole_there(row.missing_in_remote);
+        self.datasets.iter().all(is_good_database) && self.cohorts.iter().all(is_good_cohort)
+    }
+
+    /// Whether a database that was pushed is not here.
+    fn lacks_database(&self) -> bool {
+        self.datasets.iter().any(|row| row.db_state == Some(DbState::Absent))
     }
 }
 
@@ -204,24 +241,18 @@ impl Status {
     }
 
     /// What became of a dataset's database.
-    fn db_state(&mut self, dataset: &Dataset) -> Result<Option<&'static str>, CommandError> {
+    fn db_state(&mut self, dataset: &Dataset) -> Result<Option<DbState>, CommandError> {
         let monitor = Arc::clone(&self.monitor);
         let (library, seen) = self.library(dataset.file.parent().unwrap_or(Path::new("")))?;
         let known = library.manifest.databases.get(&dataset.name);
         if !dataset.db.is_file() {
-            return Ok(known.map(|_| "absent"));
+            return Ok(known.map(|_| DbState::Absent));
         }
-        let Some(known) = known else { return Ok(Some("not_pushed")) };
+        let Some(known) = known else { return Ok(Some(DbState::NotPushed)) };
         let look = Look::at_database(&dataset.db).map_err(work::pack_error)?;
-        let is_same = look.raw_bytes() == known.raw_size && {
-            let content = seen.content_or_hash(&shown_database(&dataset.name), &look, &monitor);
-            let content = content.map_err(work::pack_error)?;
-            known.content.map_or_else(
-                || seen.blob_of(&content.hash).is_some_and(|(blob, _)| blob == known.blob),
-                |expected| expected == content.hash,
-            )
-        };
-        Ok(Some(if is_same { "pushed" } else { "changed" }))
+        let seen_as = shown_database(&dataset.name);
+        let is_here = Contents::from(known).is_here(&seen_as, &look, seen, &monitor).map_err(work::pack_error)?;
+        Ok(Some(if is_here { DbState::Pushed } else { DbState::Changed }))
     }
 
     /// How many of these blobs the remote does not have whole; `None` if it is not to be asked, or nothing was pushed:
@@ -299,6 +330,35 @@ impl Status {
         Ok(())
     }
 
+    /// Tells of cohorts of the manifest in or below a folder that have no `evals.json`, and so no row.
+    fn tell_of_unlisted(&mut self, target: &Path, ui: &mut Ui) -> Result<(), CommandError> {
+        let folders = [rs_core::library::find(target), target.join("data")];
+        let absolute = paths::absolute(target)?;
+        for folder in folders.iter().filter(|folder| folder.join(MANIFEST_FILE).is_file()) {
+            let (library, _) = self.library(folder)?;
+            let cohorts: BTreeSet<&str> = library.manifest.evals.values().map(|eval| eval.cohort.as_str()).collect();
+            let mut unlisted = Vec::new();
+            for name in cohorts {
+                let place = library.cohort_folder(name);
+                if !place.join(EVALS_FILE).is_file() && paths::absolute(&place)?.starts_with(&absolute) {
+                    unlisted.push(place);
+                }
+            }
+            for place in unlisted {
+                // The dataset that names it has told.
+                if !self.cohorts.contains_key(&place) {
+                    let place = place.strip_prefix(".").unwrap_or(&place);
+                    let (place, file) = (paths::show(place), paths::show(&folder.join(MANIFEST_FILE)));
+                    self.tell(
+                        &format!("cohort `{place}` is missing: {file} has blobs of it, but {EVALS_FILE} is not there"),
+                        ui,
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn add_cohort(&mut self, path: &Path, ui: &mut Ui) -> Result<(), CommandError> {
         let row = self.cohort(path, ui)?;
         self.report.cohorts.extend(row);
@@ -335,6 +395,10 @@ impl Status {
         let missing_in_remote = self.missing_in_remote(&folder, |library| {
             known_runs(library, &name).into_values().map(|run| (run.blob, run.size)).collect()
         })?;
+        for incomplete in &cohort.incomplete {
+            let (run, cohort) = (incomplete, paths::show(&cohort.folder));
+            ui.warn(&format!("{cohort}: partly here: {run}; `data pull cohort {cohort}` brings the others back"));
+        }
         let here = cohort.evaluations.iter().filter(|evaluation| !evaluation.files.is_empty());
         Ok(CohortRow {
             path: paths::show(&cohort.folder),
@@ -389,9 +453,9 @@ impl Report for StatusReport {
                 row.db_bytes.map_or_else(|| Cell::Text("missing".into()), Cell::Bytes),
                 Cell::Text(match row.db_state {
                     None => "-".into(),
-                    Some("pushed" | "absent") => "yes".into(),
-                    Some("not_pushed") => "no".into(),
-                    Some(state) => state.to_owned(),
+                    Some(DbState::Pushed | DbState::Absent) => "yes".into(),
+                    Some(DbState::NotPushed) => "no".into(),
+                    Some(DbState::Changed) => "changed".into(),
                 }),
                 Cell::Text(format!("{} of {}", row.cohorts_here, row.cohorts)),
             ];

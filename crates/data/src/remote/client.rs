@@ -16,8 +16,8 @@ use ureq::{Agent, Proxy, ProxyProtocol, SendBody, Timeout};
 use url::Url;
 
 use super::{Body, OpenError, Options, RemoteError};
-use crate::monitor::Monitor;
 use crate::retry::TICK;
+use rs_core::monitor::Monitor;
 
 // ureq logs whole URLs, and signed ones hold session tokens: whoever listens one day must hear nothing.
 const _: () = assert!(matches!(log::STATIC_MAX_LEVEL, log::LevelFilter::Off));

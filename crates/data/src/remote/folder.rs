@@ -12,8 +12,8 @@ use rs_core::lock::open_alone;
 use rs_core::paths::show;
 
 use super::{Body, Capabilities, Remote, RemoteError, key_at, not_of_this_name, object_path};
-use crate::key::Key;
-use crate::monitor::Monitor;
+use rs_core::digest::BlobId;
+use rs_core::monitor::Monitor;
 
 /// Bytes that are copied between two looks at the monitor.
 const COPY_BYTES: usize = 1 << 20;
@@ -33,7 +33,7 @@ impl FolderRemote {
         Self { folder, changed: Mutex::default() }
     }
 
-    fn path_of(&self, key: &Key) -> PathBuf {
+    fn path_of(&self, key: &BlobId) -> PathBuf {
         self.folder.join(object_path(key))
     }
 
@@ -52,7 +52,7 @@ impl FolderRemote {
     }
 
     /// Size of a blob, if it is there.
-    fn stored(&self, key: &Key) -> Result<Option<u64>, RemoteError> {
+    fn stored(&self, key: &BlobId) -> Result<Option<u64>, RemoteError> {
         let path = self.path_of(key);
         match fs_err::metadata(&path) {
             Ok(metadata) if metadata.is_file() => Ok(Some(metadata.len())),
@@ -65,7 +65,7 @@ impl FolderRemote {
     /// Copies `source` into a temporary file beside `path` and renames it; counts in `n_done`.
     fn store(
         &self,
-        key: &Key,
+        key: &BlobId,
         source: &mut fs_err::File,
         monitor: &Monitor,
         n_done: &mut u64,
@@ -106,7 +106,7 @@ impl Remote for FolderRemote {
         show(&self.folder)
     }
 
-    fn size_of(&self, key: &Key) -> Result<Option<u64>, RemoteError> {
+    fn size_of(&self, key: &BlobId) -> Result<Option<u64>, RemoteError> {
         let size = self.stored(key)?;
         if size.is_none() {
             self.check()?;
@@ -114,7 +114,7 @@ impl Remote for FolderRemote {
         Ok(size)
     }
 
-    fn get(&self, key: &Key, from: u64) -> Result<Body, RemoteError> {
+    fn get(&self, key: &BlobId, from: u64) -> Result<Body, RemoteError> {
         let path = self.path_of(key);
         let Some(total_bytes) = self.size_of(key)? else { return Err(RemoteError::NotFound { url: show(&path) }) };
         if from > 0 && from >= total_bytes {
@@ -125,7 +125,7 @@ impl Remote for FolderRemote {
         Ok(Body { reader: Box::new(file), from, total_bytes: Some(total_bytes) })
     }
 
-    fn put(&self, key: &Key, file: &Path, monitor: &Monitor) -> Result<(), RemoteError> {
+    fn put(&self, key: &BlobId, file: &Path, monitor: &Monitor) -> Result<(), RemoteError> {
         self.check()?;
         let mut source = fs_err::File::open(file)?;
         let mut n_done = 0;
@@ -141,7 +141,7 @@ impl Remote for FolderRemote {
         atomic_file::sync_many(&changed).map_err(|error| remote_error(&self.folder, &error))
     }
 
-    fn list(&self) -> Result<Vec<(Key, u64)>, RemoteError> {
+    fn list(&self) -> Result<Vec<(BlobId, u64)>, RemoteError> {
         self.check()?;
         let mut blobs = Vec::new();
         for first in entries(&self.folder)? {
@@ -223,7 +223,7 @@ fn plain(error: &io::Error) -> String {
 mod tests {
     use super::*;
 
-    fn key_of(bytes: &[u8]) -> Key {
+    fn key_of(bytes: &[u8]) -> BlobId {
         blake3::hash(bytes).to_hex().as_str().parse().expect("a key")
     }
 

@@ -9,8 +9,8 @@ use url::Url;
 
 use super::client::{Ask, Client, Encryption, Redirects, refused};
 use super::{Body, Capabilities, OpenError, Options, Remote, RemoteError, object_path};
-use crate::key::Key;
-use crate::monitor::Monitor;
+use rs_core::digest::BlobId;
+use rs_core::monitor::Monitor;
 
 /// A folder of a web server.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl HttpRemote {
         Ok(Self { base, client })
     }
 
-    fn url_of(&self, key: &Key) -> Url {
+    fn url_of(&self, key: &BlobId) -> Url {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{}", self.base.path(), object_path(key)));
         url
@@ -42,7 +42,7 @@ impl Remote for HttpRemote {
         self.base.to_string()
     }
 
-    fn size_of(&self, key: &Key) -> Result<Option<u64>, RemoteError> {
+    fn size_of(&self, key: &BlobId) -> Result<Option<u64>, RemoteError> {
         let url = self.url_of(key);
         let shown = url.to_string();
         let answer = self.client.send(Ask::new("HEAD", &url, &shown))?;
@@ -56,30 +56,33 @@ impl Remote for HttpRemote {
         }
     }
 
-    fn get(&self, key: &Key, from: u64) -> Result<Body, RemoteError> {
+    fn get(&self, key: &BlobId, from: u64) -> Result<Body, RemoteError> {
         let url = self.url_of(key);
         let shown = url.to_string();
         self.client.send(Ask { from, ..Ask::new("GET", &url, &shown) })?.into_body(from)
     }
 
-    fn put(&self, _key: &Key, _file: &Path, _monitor: &Monitor) -> Result<(), RemoteError> {
+    fn put(&self, _key: &BlobId, _file: &Path, _monitor: &Monitor) -> Result<(), RemoteError> {
         let what = "cannot be written: web servers are read only; push to a folder or to `s3://`".to_owned();
         Err(RemoteError::Unsupported { url: self.shown(), what })
     }
 
-    fn list(&self) -> Result<Vec<(Key, u64)>, RemoteError> {
+    fn list(&self) -> Result<Vec<(BlobId, u64)>, RemoteError> {
         let what = "cannot be listed: web servers have no lists of blobs".to_owned();
         Err(RemoteError::Unsupported { url: self.shown(), what })
     }
 
-    /// Asks for the folder itself: what a server says to that is up to it, as long as it is no failure.
+    /// Asks for the folder itself: what a server says to that is up to it, as long as it is no failure. Where it knows of
+    /// no such folder, only blobs tell whether it can be read.
     fn test(&self) -> Result<Capabilities, RemoteError> {
         let shown = self.shown();
         let answer = self.client.send(Ask::new("HEAD", &self.base, &shown))?;
         if answer.status == StatusCode::UNAUTHORIZED || answer.status.is_server_error() {
             return Err(answer.into_error(|_| None));
         }
-        Ok(Capabilities { can_read: true, can_write: false, can_list: false })
+        // Servers that list no folders say so, or that there is none; the blobs may be there all the same.
+        let can_read = !answer.status.is_client_error();
+        Ok(Capabilities { can_read, can_write: false, can_list: false })
     }
 
     fn interrupt(&self) {

@@ -21,9 +21,9 @@ use super::client::{Answer, Ask, Client, FilePart, Payload, Redirects, refused};
 use super::location::{AddressStyle, LocationError, S3Location, endpoint, region};
 use super::{Body, Capabilities, OpenError, Options, Remote, RemoteError, key_at, not_of_this_name, object_path};
 use crate::credentials::{AwsSettings, Credentials};
-use crate::key::Key;
-use crate::monitor::Monitor;
 use crate::retry::{Next, Patience};
+use rs_core::digest::BlobId;
+use rs_core::monitor::Monitor;
 
 /// How long a signed URL is good for; long uploads may go on after it.
 const SIGNED_FOR: Duration = Duration::from_secs(900);
@@ -110,7 +110,7 @@ impl S3Remote {
         Object { shown: format!("s3://{}/{name}", self.location.bucket), name }
     }
 
-    fn blob(&self, key: &Key) -> Object {
+    fn blob(&self, key: &BlobId) -> Object {
         self.object(&object_path(key))
     }
 
@@ -260,11 +260,11 @@ impl Remote for S3Remote {
         self.location.to_string()
     }
 
-    fn size_of(&self, key: &Key) -> Result<Option<u64>, RemoteError> {
+    fn size_of(&self, key: &BlobId) -> Result<Option<u64>, RemoteError> {
         self.size_of_object(&self.blob(key))
     }
 
-    fn get(&self, key: &Key, from: u64) -> Result<Body, RemoteError> {
+    fn get(&self, key: &BlobId, from: u64) -> Result<Body, RemoteError> {
         let object = self.blob(key);
         let action = GetObject::new(&self.bucket, self.keys(), &object.name);
         let answer = self.ask(&action, &object.shown, Ask { from, ..Ask::new("", self.bucket.base_url(), "") })?;
@@ -274,7 +274,7 @@ impl Remote for S3Remote {
         }
     }
 
-    fn put(&self, key: &Key, file: &Path, monitor: &Monitor) -> Result<(), RemoteError> {
+    fn put(&self, key: &BlobId, file: &Path, monitor: &Monitor) -> Result<(), RemoteError> {
         let object = self.blob(key);
         // A name in a store means verified; hashing takes a fraction of sending.
         let hashing = Monitor::default();
@@ -292,7 +292,7 @@ impl Remote for S3Remote {
         Upload::begin(self, &object, file, size_bytes, monitor)?.run()
     }
 
-    fn list(&self) -> Result<Vec<(Key, u64)>, RemoteError> {
+    fn list(&self) -> Result<Vec<(BlobId, u64)>, RemoteError> {
         let shown = self.shown();
         let prefix = if self.location.prefix.is_empty() { String::new() } else { format!("{}/", self.location.prefix) };
         let (mut blobs, mut token) = (Vec::new(), None);

@@ -39,10 +39,10 @@ fn a_manifest_and_a_remote() {
     exit code 1
     ----- stdout
     left data/manifest.json, right origin (remote)
-    what                                                                   difference   left  right
-    cohort set/M, run m-1                                                  only left   513 B
-    cohort set/N, run o-1                                                  other size  339 B    3 B
-    blob [hash]  only right           6 B
+    what                   difference   left  right
+    cohort set/M, run m-1  only left   513 B
+    cohort set/N, run o-1  other size  339 B    3 B
+    blob 001111111111      only right           6 B
     ");
     let run = project.data(&["diff", "--format", "json"]);
     let diff: Diff = run.document();

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use data::key::Key;
-use data::monitor::Monitor;
 use data::remote::{FolderRemote, Options};
 use data::transfer::{Damage, TransferError, Wanted, fetch_all};
+use rs_core::digest::BlobId;
+use rs_core::monitor::Monitor;
 use rs_core::pack::{Packed, list_run, pack_run};
 use rs_core::store::hash_file;
 use serde::Deserialize;
@@ -48,7 +48,7 @@ fn each_of_1000_bits_of_a_blob_is_found_by_fetching_and_by_hashing() {
     let folder = tempfile::tempdir().unwrap();
     let (packed, bytes) = blob(folder.path());
     assert_eq!(packed.size_bytes, bytes.len() as u64);
-    let key: Key = packed.blob;
+    let key: BlobId = packed.blob;
     let remote = folder.path().join("remote");
     let place = remote.join(path_of(&key));
     fs_err::create_dir_all(place.parent().unwrap()).unwrap();

@@ -19,6 +19,7 @@ struct Gc {
 struct Row {
     kind: String,
     what: String,
+    blob: Option<String>,
     bytes: u64,
 }
 
@@ -82,15 +83,15 @@ fn blobs_that_no_entry_needs() {
     insta::assert_snapshot!(project.shown(project.data(&["gc", "--dry-run"])), @"
     exit code 0
     ----- stdout
-    kind  would be freed                                                                            bytes
-    blob  a run of a.ndjson: blob [hash]  339 B
+    kind  would be freed              bytes  blob
+    blob  a run of 8.60 kB, a.ndjson  339 B  2f22ee295598
     ----- stderr
     note: 339 B would be freed
     ");
     let gc = check_exact(&project, &[]);
     assert_eq!(gc.freed.len(), 1);
-    let what = format!("a run of a.ndjson: blob {old}");
-    assert_eq!((gc.freed[0].kind.as_str(), gc.freed[0].what.as_str()), ("blob", what.as_str()));
+    let freed = Row { kind: "blob".into(), what: "a run of 8.60 kB, a.ndjson".into(), blob: Some(old), bytes: 339 };
+    assert_eq!(gc.freed, [freed]);
     // What is left is what is needed.
     project.data(&["verify"]).succeeds();
     assert_eq!((project.blobs("data/.blobs").len(), project.blobs("remote").len()), (5, 6));
@@ -108,31 +109,31 @@ fn what_broken_off_work_has_left() {
     project.write("data/set/N/.o-1.damaged/a.ndjson", "the only copy");
     project.write("data/set/N/.mine/a.ndjson", "a stranger");
     project.remove("data/set/N/o-1");
-    // What was being packed is cleared away by whoever has the lock: a dry run has none.
     insta::assert_snapshot!(project.data(&["gc", "--dry-run"]), @"
     exit code 0
     ----- stdout
-    kind      would be freed                                                                         bytes
-    leftover  data/.blobs/.partial/5555555555555555555555555555555555555555555555555555555555555555   29 B
-    leftover  data/.blobs/.partial/new-abc                                                            28 B
-    leftover  data/set/M/.m-1.extracting                                                              29 B
-    leftover  data/set/M/.m-2.going                                                                   26 B
-    leftover  data/set/M/.n-1.repaired                                                                29 B
-    leftover  data/set/M/.n-1.damaged                                                                 19 B
+    kind      would be freed                         bytes  blob
+    leftover  part of a blob that was being fetched   29 B  555555555555
+    leftover  data/.blobs/.partial/new-abc            28 B  -
+    leftover  data/set/M/.m-1.extracting              29 B  -
+    leftover  data/set/M/.m-2.going                   26 B  -
+    leftover  data/set/M/.n-1.repaired                29 B  -
+    leftover  data/set/M/.n-1.damaged                 19 B  -
     ----- stderr
     note: 160 B would be freed
     ");
     insta::assert_snapshot!(project.data(&["gc"]), @"
     exit code 0
     ----- stdout
-    kind      freed                                                                                  bytes
-    leftover  data/.blobs/.partial/5555555555555555555555555555555555555555555555555555555555555555   29 B
-    leftover  data/set/M/.m-1.extracting                                                              29 B
-    leftover  data/set/M/.m-2.going                                                                   26 B
-    leftover  data/set/M/.n-1.repaired                                                                29 B
-    leftover  data/set/M/.n-1.damaged                                                                 19 B
+    kind      freed                                  bytes  blob
+    leftover  part of a blob that was being fetched   29 B  555555555555
+    leftover  data/.blobs/.partial/new-abc            28 B  -
+    leftover  data/set/M/.m-1.extracting              29 B  -
+    leftover  data/set/M/.m-2.going                   26 B  -
+    leftover  data/set/M/.n-1.repaired                29 B  -
+    leftover  data/set/M/.n-1.damaged                 19 B  -
     ----- stderr
-    note: 132 B freed
+    note: 160 B freed
     ");
     let tree = project.tree();
     let hidden: Vec<&str> = tree.paths().filter(|path| path.contains("/.") && !path.contains(".blobs")).collect();
@@ -145,6 +146,32 @@ fn what_broken_off_work_has_left() {
             "data/set/N/.o-1.damaged/a.ndjson"
         ]
     );
+}
+
+/// What is cleared away by whoever changes the store is freed too, and counted.
+#[test]
+fn what_killed_processes_were_writing() {
+    let project = Project::pushed();
+    project.write("data/.blobs/.partial/new-abc", "a blob that was being packed");
+    project.write("data/.manifest.json.new-abc", "{");
+    project.write("data/.blobs/.seen.json.new-abc", "{}");
+    let gc = check_exact(&project, &[]);
+    assert_eq!((gc.freed.len(), gc.total_bytes), (3, 31));
+}
+
+#[test]
+fn a_database_that_no_entry_needs() {
+    let project = Project::pushed();
+    project.write("data/d.db", "another database");
+    project.data(&["push", "dataset", "data/d.json"]).succeeds();
+    insta::assert_snapshot!(project.data(&["gc"]), @"
+    exit code 0
+    ----- stdout
+    kind  freed                bytes  blob
+    blob  a database of 900 B   64 B  8a0a9b1bfc60
+    ----- stderr
+    note: 64 B freed
+    ");
 }
 
 #[test]
@@ -244,6 +271,12 @@ fn wrong_input() {
     hint: name the folder of the manifest with `--data DIR`
     ");
     insta::assert_snapshot!(project.data(&["gc", "--drop-extracted", "--remote", "orgin"]), @"
+    exit code 2
+    ----- stderr
+    error: no remote `orgin` in data/manifest.json
+    hint: did you mean `origin`?
+    ");
+    insta::assert_snapshot!(project.data(&["gc", "--remote", "orgin"]), @"
     exit code 2
     ----- stderr
     error: no remote `orgin` in data/manifest.json

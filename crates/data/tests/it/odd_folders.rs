@@ -12,8 +12,8 @@ fn a_run_that_is_replaced_by_a_file() {
     insta::assert_snapshot!(project.data(&["status", "data/set/N"]), @"
     exit code 0
     ----- stdout
-    cohort      evals here  runs  files  bytes  raw data     pushed
-    data/set/N  0 of 1         1      0    0 B  in a remote  yes
+    cohort      evals here  runs  files    bytes  raw data  pushed
+    data/set/N  1 of 1         1      1  8.60 kB  as blobs  yes
     ");
     insta::assert_snapshot!(project.data(&["push", "cohort", "data/set/N"]), @"
     exit code 0
@@ -22,7 +22,6 @@ fn a_run_that_is_replaced_by_a_file() {
     pushed        runs  packed  raw  stored  sent
     cohort set/N     0       0  0 B     0 B   0 B
     ----- stderr
-    warning: data/set/N/evals.json: entry 0 (`L o`): glob `data/set/N/o-*/*` matches no raw file
     note: cohort set/N: not extracted here, and kept in the manifest as they were: o-1
     ");
     insta::assert_snapshot!(project.shown(project.data(&["pull", "cohort", "data/set/N"])), @"

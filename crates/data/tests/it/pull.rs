@@ -323,7 +323,7 @@ fn a_remote_that_does_not_answer() {
     ----- stderr
     cohort set/N, run o-1: `moved` is not there
     error: 1 of 1 blobs were not fetched
-    hint: run the same again
+    hint: what is not there must be sent again: `data push` from where it is
     ");
 }
 
@@ -392,4 +392,42 @@ fn wrong_input() {
     ");
     project.remove("data/e.json");
     check_same("nothing was done", &project.tree(), &before);
+}
+
+#[test]
+fn a_cohort_that_is_named_twice() {
+    let project = Project::pushed();
+    let before = project.tree().without_notes();
+    project.remove_untracked();
+    let names = ["data/set/N", "data/set/N/", "data/set/N/evals.json"];
+    let dry = project.data(&[&["pull", "cohort", "--dry-run"], &names[..]].concat()).succeeds();
+    assert_eq!(dry.stdout.matches("cohort set/N").count(), 1, "{dry}");
+    project.data(&[&["pull", "cohort"], &names[..]].concat()).succeeds();
+    project.data(&["pull", "dataset", "data/d.json", "--raw"]).succeeds();
+    check_same("it is here", &project.tree().without_notes(), &before);
+    let pushed = project.data(&[&["push", "cohort"], &names[..]].concat()).succeeds();
+    assert_eq!(pushed.stdout.matches("cohort set/N").count(), 1, "{pushed}");
+}
+
+#[test]
+fn blobs_that_are_here_are_counted() {
+    let project = Project::pushed();
+    project.remove_untracked();
+    project.data(&["pull", "cohort", "data/set/M", "--no-extract"]).succeeds();
+    insta::assert_snapshot!(project.data(&["pull", "cohort", "data/set/M", "--no-extract"]), @"
+    exit code 0
+    ----- stdout
+    pulled        runs  here  fetched  bytes  unpacked  raw  kept  failed
+    cohort set/M     3     3        0    0 B         0  0 B     0       0
+    ");
+}
+
+#[test]
+fn digits_of_ids_may_be_in_either_case() {
+    let project = Project::pushed();
+    let manifest = fs_err::read_to_string(project.path("data/manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    let ids: Vec<String> = manifest["evals"].as_object().unwrap().keys().map(|id| id.to_uppercase()).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    project.data(&[&["pull", "eval"], &ids[..]].concat()).succeeds();
 }

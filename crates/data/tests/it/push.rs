@@ -199,13 +199,13 @@ fn wrong_input() {
     exit code 2
     ----- stderr
     error: no cohort at `data/set/X`: evals.json is not there
-    hint: `cohort list` shows the cohorts there are
+    hint: did you mean `data/set/M` or `data/set/N`?
     ");
     insta::assert_snapshot!(push(&["cohort", "data/d.json"]), @"
     exit code 2
     ----- stderr
     error: no cohort at `data/d.json`: evals.json is not there
-    hint: `cohort list` shows the cohorts there are
+    hint: did you mean `data/set/N` or `data/set/M`?
     ");
     insta::assert_snapshot!(push(&["dataset", "data/e.json"]), @"
     exit code 2
@@ -336,4 +336,17 @@ fn an_evaluation_belongs_to_one_cohort() {
     ");
     let manifest = fs_err::read_to_string(project.path("data/manifest.json")).unwrap();
     assert!(manifest.contains("\"cohort\":\"other/N\"") && !manifest.contains("\"cohort\":\"set/N\""), "{manifest}");
+}
+
+/// What is wrong with what was typed comes before what is wrong with the project.
+#[test]
+fn a_cohort_that_is_not_there_before_a_remote_that_is_not() {
+    let project = Project::small();
+    project.data(&["remote", "remove", "origin"]).succeeds();
+    insta::assert_snapshot!(project.data(&["push", "cohort", "data/set/MM"]), @"
+    exit code 2
+    ----- stderr
+    error: no cohort at `data/set/MM`: evals.json is not there
+    hint: did you mean `data/set/M`?
+    ");
 }

@@ -168,3 +168,28 @@ fn wrong_input() {
     hint: --remote second
     ");
 }
+
+#[test]
+fn the_store_is_no_remote_of_itself() {
+    let project = Project::pushed();
+    std::os::unix::fs::symlink("data/.blobs", project.path("link")).unwrap();
+    let before = project.tree();
+    for url in [
+        ".blobs",
+        "../data/.blobs/",
+        "../data/set/../.blobs/below",
+        "../link",
+        &project.path("link").display().to_string(),
+    ] {
+        let run = project.data(&["remote", "add", "own", url]);
+        assert!(run.code == Some(2) && run.stderr.contains("is the local store"), "{url}: {run}");
+    }
+    check_same("nothing was done", &project.tree(), &before);
+    // Whoever wrote it into the manifest by hand.
+    let manifest = fs_err::read_to_string(project.path("data/manifest.json")).unwrap();
+    project.write("data/manifest.json", manifest.replace("../remote", "../link"));
+    for command in [&["gc", "--drop-extracted"][..], &["push", "cohort", "data/set/N"], &["remote", "test"]] {
+        let run = project.data(command);
+        assert!(run.code == Some(2) && run.stderr.contains("is the local store"), "{run}");
+    }
+}

@@ -12,11 +12,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use data::key::Key;
-use data::monitor::Monitor;
 use data::remote::{Options, Remote};
 use data::transfer::{self, Destination, Fetched, TransferError, Wanted};
 use rs_cli::Environment;
+use rs_core::digest::BlobId;
+use rs_core::monitor::Monitor;
 
 /// Bytes without a pattern, the same each time.
 pub(crate) fn bytes(seed: u64, n_bytes: usize) -> Vec<u8> {
@@ -24,11 +24,11 @@ pub(crate) fn bytes(seed: u64, n_bytes: usize) -> Vec<u8> {
     std::iter::repeat_with(|| random.u8(..)).take(n_bytes).collect()
 }
 
-pub(crate) fn key_of(bytes: &[u8]) -> Key {
+pub(crate) fn key_of(bytes: &[u8]) -> BlobId {
     blake3::hash(bytes).to_hex().as_str().parse().unwrap()
 }
 
-pub(crate) fn path_of(key: &Key) -> String {
+pub(crate) fn path_of(key: &BlobId) -> String {
     let digits = key.to_string();
     format!("{}/{}", &digits[..2], &digits[2..])
 }
@@ -58,21 +58,21 @@ impl Store {
         Self(tempfile::tempdir().unwrap())
     }
 
-    pub(crate) fn blob(&self, key: &Key) -> PathBuf {
+    pub(crate) fn blob(&self, key: &BlobId) -> PathBuf {
         self.0.path().join(path_of(key))
     }
 
     /// What was adopted.
-    pub(crate) fn read(&self, key: &Key) -> Option<Vec<u8>> {
+    pub(crate) fn read(&self, key: &BlobId) -> Option<Vec<u8>> {
         fs_err::read(self.blob(key)).ok()
     }
 
     /// What is here of a blob that is not whole.
-    pub(crate) fn partial(&self, key: &Key) -> Option<Vec<u8>> {
+    pub(crate) fn partial(&self, key: &BlobId) -> Option<Vec<u8>> {
         fs_err::read(self.partial_of(key)).ok()
     }
 
-    pub(crate) fn write_partial(&self, key: &Key, bytes: &[u8]) {
+    pub(crate) fn write_partial(&self, key: &BlobId, bytes: &[u8]) {
         let path = self.partial_of(key);
         fs_err::create_dir_all(path.parent().unwrap()).unwrap();
         fs_err::write(path, bytes).unwrap();
@@ -80,11 +80,11 @@ impl Store {
 }
 
 impl Destination for Store {
-    fn partial_of(&self, key: &Key) -> PathBuf {
+    fn partial_of(&self, key: &BlobId) -> PathBuf {
         self.0.path().join(".partial").join(key.to_string())
     }
 
-    fn adopt(&self, key: &Key, partial: &Path) -> io::Result<()> {
+    fn adopt(&self, key: &BlobId, partial: &Path) -> io::Result<()> {
         let path = self.blob(key);
         fs_err::create_dir_all(path.parent().unwrap())?;
         fs_err::rename(partial, path)

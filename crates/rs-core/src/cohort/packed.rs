@@ -1,13 +1,16 @@
 //! Raw files in the blobs of run folders that are not extracted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{AbsentRun, Cohort, Entry, Found, FoundFiles, RawFile, is_hidden, modified_nanos, slashes};
+use super::{
+    AbsentRun, Cohort, Entry, Found, FoundFiles, IncompleteRun, Listed, RawFile, is_hidden, modified_nanos, slashes,
+};
 use crate::document::{self, DocumentError};
 use crate::library::{Library, NamedRun};
 use crate::origin::{InBlob, Origin};
@@ -27,25 +30,44 @@ const SHOWN_RUNS: usize = 5;
 pub(super) struct Packed {
     pub(super) files: FoundFiles,
     pub(super) absent: Vec<AbsentRun>,
+    pub(super) incomplete: Vec<IncompleteRun>,
     pub(super) blobs: BTreeMap<String, Arc<Path>>,
 }
 
-/// Lists the raw files in the blobs of runs that the manifest names within reach of the searches and whose folders are not
-/// there. `shown` is the cohort's folder as the user would type it, `folder` the same absolute.
+/// Lists the raw files in the blobs of runs that the manifest names within reach of the searches and whose folders hold no
+/// raw file of an evaluation or are not there; `listed` is what the searches have found. Folders that hold some of their
+/// files stand for themselves, and are told. `shown` is the cohort's folder as the user would type it, `folder` the same absolute.
 pub(super) fn list(
     shown: &Path,
     folder: &Path,
     library: &Library,
     searches: &BTreeMap<PathBuf, usize>,
     entries: &[Entry],
+    listed: &Listed,
+    is_matched: impl Fn(&Found) -> bool,
 ) -> Packed {
     let ids: Vec<String> = entries.iter().map(|entry| entry.eval_id().to_string()).collect();
     let within_reach: BTreeMap<&Path, &NamedRun> =
         searches.keys().flat_map(|search| library.runs_around(search)).collect();
-    let runs: Vec<(&Path, &NamedRun)> = within_reach.into_iter().filter(|(path, _)| !path.exists()).collect();
+    let with_raw_files: BTreeSet<&Path> = listed.raw.values().filter_map(|found| found.names[0].parent()).collect();
+    let has_raw_files = |run: &Path| {
+        let mut from_here = with_raw_files.range::<Path, _>((Bound::Included(run), Bound::Unbounded));
+        from_here.next().is_some_and(|folder| folder.starts_with(run))
+    };
+    let (extracted, mut runs): (Vec<_>, Vec<_>) = within_reach.into_iter().partition(|(path, _)| has_raw_files(path));
+    let mut packed = Packed::default();
+    let incomplete = extracted.par_iter().filter(|(_, named)| named.evals.iter().any(|id| ids.contains(id)));
+    let incomplete: Vec<_> = incomplete
+        .filter_map(|(path, named)| Some((*path, *named, incomplete_run(library, folder, path, named, listed)?)))
+        .collect();
+    for (path, named, run) in incomplete {
+        let below = format!("{}/", run.run);
+        let in_folder = listed.raw.range((below.clone(), PathBuf::new())..).map(|(_, found)| found);
+        let mut in_folder = in_folder.take_while(|found| found.file.logical.starts_with(&below));
+        if in_folder.any(&is_matched) { packed.incomplete.push(run) } else { runs.push((path, named)) }
+    }
     let members: Vec<Option<Result<Vec<Member>, PackError>>> =
         runs.par_iter().map(|(_, named)| members(library, named)).collect();
-    let mut packed = Packed::default();
     for ((path, named), members) in runs.into_iter().zip(members) {
         let below_cohort = paths::relative_to(path, folder);
         let run = slashes(&below_cohort);
@@ -104,6 +126,41 @@ pub(super) fn list(
     packed
 }
 
+/// A run folder that lacks files of its blob, by their names, or by their number where the blob is not here. Whether what
+/// it holds is what was packed, nobody looks: that would take reading it.
+fn incomplete_run(
+    library: &Library,
+    folder: &Path,
+    path: &Path,
+    named: &NamedRun,
+    listed: &Listed,
+) -> Option<IncompleteRun> {
+    let run = slashes(&paths::relative_to(path, folder));
+    // What cannot be listed is told by whoever wants all of it.
+    let files = match listed.folders.get(&run) {
+        Some(files) => files.clone(),
+        None => pack::list_run(path).ok()?,
+    };
+    let (n_files, raw_bytes) = (files.len() as u64, files.iter().map(|file| file.size_bytes).sum::<u64>());
+    if (n_files, raw_bytes) == (named.run.n_files, named.run.raw_size) {
+        return None;
+    }
+    let n_here = match members(library, named) {
+        Some(Ok(members)) => {
+            // A file that was compressed since is the same one.
+            let here: BTreeSet<&str> = files.iter().map(|file| plain_name(&file.name)).collect();
+            members.iter().filter(|member| here.contains(plain_name(&member.name))).count() as u64
+        }
+        _ => n_files.min(named.run.n_files),
+    };
+    (n_here < named.run.n_files).then_some(IncompleteRun { run, n_here, n_files: named.run.n_files })
+}
+
+/// A file's name without the suffix of a raw file's compression.
+fn plain_name(name: &str) -> &str {
+    raw_file_name(name).map_or(name, |(plain, _)| plain)
+}
+
 /// The files in the blob of a run, which must be what the manifest says. `None` if it is not in the store.
 fn members(library: &Library, named: &NamedRun) -> Option<Result<Vec<Member>, PackError>> {
     let run = &named.run;
@@ -132,6 +189,20 @@ pub(super) fn warning(cohort: &Path, absent: &[AbsentRun]) -> Option<String> {
         "{cohort}: {what}: {}; `data pull cohort {cohort}` fetches the raw data",
         suggest::list(&runs, SHOWN_RUNS)
     ))
+}
+
+/// What to tell of run folders that lack files.
+pub(super) fn incomplete_warning(cohort: &Path, incomplete: &[IncompleteRun]) -> Option<String> {
+    let runs: Vec<String> = incomplete.iter().map(ToString::to_string).collect();
+    let runs: Vec<&str> = runs.iter().map(String::as_str).collect();
+    let cohort = paths::show(cohort);
+    let what = match runs.len() {
+        0 => return None,
+        1 => "a run folder lacks files that were pushed".to_owned(),
+        n => format!("{n} run folders lack files that were pushed"),
+    };
+    let runs = suggest::list(&runs, SHOWN_RUNS);
+    Some(format!("{cohort}: {what}: {runs}; `data pull cohort {cohort}` brings them back"))
 }
 
 pub(super) fn run_text(cohort: &Cohort, run: &str, name: &str) -> Result<Option<String>, DocumentError> {

@@ -7,9 +7,11 @@ use rs_cli::{CommandError, DAMAGED_BLOBS, Ui};
 use rs_core::lock::Lock;
 use rs_core::monitor::Monitor;
 use rs_core::pack::PackError;
+use rs_core::paths;
 use rs_core::store::Store;
 
 use super::Row;
+use crate::contents::Contents;
 use crate::disk::Needs;
 use crate::items::{self, Item};
 use crate::library::Library;
@@ -40,10 +42,15 @@ pub(super) fn check_room(library: &Library, to_fetch: &[Wanted], to_extract: &[&
         needs.add(library.store.folder(), blob.size_bytes.saturating_sub(partial))?;
     }
     to_extract.iter().try_for_each(|item| needs.add(&item.place, item.raw_bytes()))?;
-    let is_run = |item: &&Item| matches!(item.contents, items::Contents::Run(_));
+    let is_run = |item: &&Item| matches!(item.contents, Contents::Run(_));
     needs.require("what is fetched and unpacked").map_err(|error| {
         if to_extract.iter().any(is_run) { error.hint("with --no-extract run folders stay packed") } else { error }
     })
+}
+
+/// What is here is not what the manifest says, and not to be replaced.
+pub(super) fn stays(item: &Item, hint: &str) -> String {
+    format!("{}: what is here differs and stays as it is; {hint}", paths::show(&item.place))
 }
 
 /// What bringing needs and changes.
@@ -97,8 +104,38 @@ impl Bringing<'_> {
         let progress = ui.watch("unpacking", ready.iter().map(|item| item.raw_bytes()).sum(), self.monitor);
         let results = items::unpack_all(self.library, self.lock, &ready, seen, self.monitor);
         drop(progress);
+        self.tell(ready.into_iter().zip(results), ui)
+    }
+
+    /// Unpacks what is in the store in the place of run folders that lack files and hold nothing else. Others stay.
+    pub(super) fn complete(&mut self, to_complete: &[&Item], seen: &mut Seen, ui: &mut Ui) -> Result<(), CommandError> {
+        let mut results = Vec::new();
+        for item in to_complete {
+            if self.library.store.has(&item.blob) != Some(item.size_bytes) {
+                self.rows[item.group].leave_packed(item);
+                continue;
+            }
+            match items::complete(self.library, item, seen, self.monitor) {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.rows[item.group].leave_packed(item);
+                    self.rows[item.group].kept += 1;
+                    ui.warn(&stays(item, "move it away to pull it"));
+                }
+                Err(error) => results.push((*item, Err(error))),
+            }
+        }
+        self.tell(results, ui)
+    }
+
+    /// Tells of what was not unpacked.
+    fn tell<'i>(
+        &mut self,
+        results: impl IntoIterator<Item = (&'i Item, Result<(), PackError>)>,
+        ui: &mut Ui,
+    ) -> Result<(), CommandError> {
         let (mut failure, mut is_damaged) = (None, false);
-        for (item, result) in ready.into_iter().zip(results) {
+        for (item, result) in results {
             let Err(error) = result else { continue };
             self.rows[item.group].leave_packed(item);
             self.rows[item.group].failed += 1;

@@ -1,6 +1,6 @@
 //! What is to be pulled, before anybody looks what is here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rs_cli::{CommandError, Ui};
 use rs_core::dataset::Dataset;
@@ -51,8 +51,12 @@ pub(super) fn plan<'a>(what: &'a What, ui: &mut Ui) -> Result<Plan<'a>, CommandE
         }
         What::Cohort { folders, common } => {
             let library = Library::of_pushed_cohort(&folders[0])?;
+            let mut named = BTreeSet::new();
             for folder in folders {
                 let name = library.name_of(folder)?;
+                if !named.insert(name.clone()) {
+                    continue;
+                }
                 let evals: Vec<&EvalBlobs> = library.evals_of(&name).map(|(_, eval)| eval).collect();
                 if evals.is_empty() {
                     return Err(library.unknown_cohort(&name));

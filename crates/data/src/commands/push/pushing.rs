@@ -7,15 +7,17 @@ use std::sync::Arc;
 use rs_cli::{CommandError, Ui};
 use rs_core::cohort::Cohort;
 use rs_core::dataset::Dataset;
+use rs_core::digest::BlobId;
 use rs_core::lock::Lock;
 use rs_core::manifest::{DatabaseBlob, RunBlob};
 use rs_core::monitor::Monitor;
 use rs_core::pack::{self, Content, ContentHash, PackError, Packed};
 use rs_core::paths;
-use rs_core::store::{BlobId, Store, Temporary};
+use rs_core::store::{Store, Temporary};
 
 use super::Row;
 use crate::batches::{each, in_batches};
+use crate::contents::Contents;
 use crate::disk::Needs;
 use crate::library::{Library, NamedRemote, dataset_hash, shown_database, shown_run};
 use crate::remote::{Options, RemoteError};
@@ -274,7 +276,7 @@ impl Pushing<'_> {
             seen.has_size(&name, &look) || known.is_some_and(|known| known.raw_size == look.raw_bytes());
         let content = self.content(&name, &look, is_like_known, seen)?;
         let blob = content.as_ref().and_then(|content| {
-            let from_manifest = known.filter(|known| known.content == Some(content.hash));
+            let from_manifest = known.filter(|known| Contents::from(*known).is(content, seen));
             from_manifest.map(|known| (known.blob, known.size)).or_else(|| seen.blob_of(&content.hash))
         });
         let kept = self.kept(blob.into_iter().collect())?;

@@ -5,13 +5,14 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 use rs_cli::{CommandError, Ui};
+use rs_core::digest::BlobId;
 use rs_core::monitor::Monitor;
 use rs_core::pack::{Content, PackError};
-use rs_core::store::{BlobId, StoreError, hash_file};
+use rs_core::store::{StoreError, hash_file};
 
 use super::pass::{Finding, Pass};
 use super::things::{Kind, Thing};
-use crate::items::{Contents, Item};
+use crate::items::Item;
 use crate::remote::{Options, Remote, RemoteError};
 use crate::seen::{Look, Seen};
 use crate::transfer::{self, TransferError, Wanted};
@@ -57,13 +58,13 @@ impl Looking<'_> {
                 if let (Kind::Extracted { item, look }, Some(content)) = (&thing.kind, good) {
                     seen.learn(&item.seen_as, look, &content, None);
                 }
-                pass.add(&thing.key, finding);
+                pass.add(thing, finding);
             }
             failure.map_or(Ok(()), Err)?;
             if self.is_over() {
                 break;
             }
-            pass.save_now_and_then()?;
+            pass.save_now_and_then();
         }
         Ok(())
     }
@@ -92,16 +93,12 @@ impl Looking<'_> {
         look: &Look,
         seen: &Seen,
     ) -> Result<(Finding, Option<Content>), CommandError> {
-        let expected = match &item.contents {
-            Contents::Run(expected) => Some(expected.content),
-            Contents::Database { content, .. } => *content,
-        };
         let found = match look.content(self.monitor) {
             Ok(found) => found,
             Err(PackError::Cancelled) => return Err(work::stopped()),
             Err(error) => return Ok((Finding::Damaged(error.to_string()), None)),
         };
-        if Some(found.hash) == expected {
+        if Some(found.hash) == item.contents.identity() {
             return Ok((Finding::Good, Some(found)));
         }
         // What was known of these very files, by their sizes and times: nobody has changed them since.
@@ -143,21 +140,21 @@ impl Looking<'_> {
             let mut failure = None;
             for ((thing, wanted), result) in several.iter().zip(results) {
                 match result {
-                    Ok(_) => pass.add(&thing.key, Finding::Good),
+                    Ok(_) => pass.add(thing, Finding::Good),
                     Err(TransferError::Refused { damage, .. }) => {
-                        pass.add(&thing.key, Finding::Damaged(damage.to_string()));
+                        pass.add(thing, Finding::Damaged(damage.to_string()));
                     }
                     Err(TransferError::Remote { source: RemoteError::NotFound { .. }, .. }) => {
                         // A remote that is not there itself misses nothing.
                         remote.size_of(&wanted.key).map_err(|error| work::remote_error(&error))?;
-                        pass.add(&thing.key, Finding::Damaged("it is not there".into()));
+                        pass.add(thing, Finding::Damaged("it is not there".into()));
                     }
                     Err(TransferError::Cancelled) => failure = Some(work::stopped()),
                     Err(error) => failure = failure.or_else(|| Some(CommandError::environment(error))),
                 }
             }
             failure.map_or(Ok(()), Err)?;
-            pass.save_now_and_then()?;
+            pass.save_now_and_then();
         }
         Ok(())
     }

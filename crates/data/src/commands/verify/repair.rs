@@ -1,21 +1,21 @@
-//! `data verify --repair`: good copies in the place of what is damaged.
+//! `data verify --repair`: good copies in the place of what is damaged, here or in a remote.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rs_cli::{CommandError, Ui};
-use rs_core::atomic_file::beside;
+use rs_core::digest::BlobId;
 use rs_core::monitor::Monitor;
-use rs_core::pack::{self, PackError};
-use rs_core::store::BlobId;
+use rs_core::pack::PackError;
+use rs_core::store::hash_file;
 
 use super::things::{Kind, Thing};
-use crate::items::{self, Contents, Item};
-use crate::leftovers::{REPAIRED, exchange, remove_if_there};
+use crate::contents::Contents;
+use crate::items::{self, Item};
 use crate::library::{Library, NamedRemote};
 use crate::remote::Options;
 use crate::seen::Seen;
-use crate::transfer::{self, Wanted};
+use crate::transfer::{self, ToSend, Wanted};
 use crate::work;
 
 /// What a repair needs.
@@ -50,6 +50,48 @@ impl Repair<'_> {
             }
         }
         Ok(repaired)
+    }
+
+    /// Sends good copies from here in the place of blobs of the remote that are damaged or not there. Returns the keys of
+    /// those.
+    pub(super) fn send(&self, damaged: &[&Thing<'_>], ui: &mut Ui) -> Result<BTreeSet<String>, CommandError> {
+        let store = &self.library.store;
+        let mut to_send = Vec::new();
+        let progress = ui.watch("verifying", damaged.iter().map(|thing| thing.bytes).sum(), self.monitor);
+        for thing in damaged {
+            let Kind::Remote { wanted } = &thing.kind else { continue };
+            let path = store.path_of(&wanted.key);
+            let is_good = store.has(&wanted.key) == Some(wanted.size_bytes)
+                && hash_file(&path, self.monitor).is_ok_and(|found| found == wanted.key);
+            if self.monitor.is_cancelled() {
+                return Err(work::stopped());
+            }
+            if is_good {
+                let (key, size_bytes, what) = (wanted.key, wanted.size_bytes, wanted.what.clone());
+                to_send.push((thing.key.clone(), ToSend { key, path, size_bytes, what }));
+            } else {
+                ui.problem(&format!(
+                    "{}: no good copy of the blob is here; `data push` makes one of a run folder",
+                    thing.what
+                ));
+            }
+        }
+        drop(progress);
+        let blobs: Vec<ToSend> = to_send.iter().map(|(_, blob)| blob.clone()).collect();
+        let progress = ui.watch("sending", blobs.iter().map(|blob| blob.size_bytes).sum(), self.monitor);
+        let results = transfer::replace_all(self.remote.remote.as_ref(), &blobs, &Options::default(), self.monitor);
+        drop(progress);
+        if self.monitor.is_cancelled() {
+            return Err(work::stopped());
+        }
+        let mut sent = BTreeSet::new();
+        for ((key, _), result) in to_send.into_iter().zip(results) {
+            match result {
+                Ok(_) => drop(sent.insert(key)),
+                Err(error) => ui.problem(&error.to_string()),
+            }
+        }
+        Ok(sent)
     }
 
     /// Fetches the blobs that are damaged, and those that are not here and needed. A damaged one is replaced when the good
@@ -94,14 +136,7 @@ impl Repair<'_> {
     /// Unpacks a good copy in the place of a damaged one, which goes only when that is whole.
     fn replace(&mut self, item: &Item, ui: &mut Ui) -> Result<bool, CommandError> {
         let unpacked = match &item.contents {
-            Contents::Run(expected) => {
-                let new = beside(&item.place, REPAIRED);
-                remove_if_there(&new)?;
-                let blob = self.library.store.path_of(&item.blob);
-                pack::extract_run(&blob, &new, expected, self.monitor)
-                    .and_then(|()| Ok(exchange(&new, &item.place)?))
-                    .and_then(|()| items::learn(item, self.seen))
-            }
+            Contents::Run(expected) => items::replace_run(self.library, item, expected, self.seen, self.monitor),
             Contents::Database { .. } => items::replace_database(self.library, item, self.seen, self.monitor),
         };
         match unpacked {

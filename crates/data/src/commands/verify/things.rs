@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use rs_cli::CommandError;
-use rs_core::store::BlobId;
+use rs_core::digest::BlobId;
 
-use crate::items::{Contents, Item, Items};
+use crate::contents::Contents;
+use crate::items::{Item, Items};
 use crate::library::Library;
 use crate::seen::Look;
 use crate::transfer::Wanted;
@@ -19,6 +20,8 @@ pub(super) struct Thing<'a> {
     pub(super) what: String,
     pub(super) place: PathBuf,
     pub(super) bytes: u64,
+    /// What tells whether it has changed since; none where nothing does.
+    pub(super) fingerprint: Option<String>,
     pub(super) kind: Kind<'a>,
 }
 
@@ -53,7 +56,8 @@ pub(super) fn here<'a>(
             None => continue,
         };
         let (key, place) = (format!("blob {blob}"), library.store.path_of(&blob));
-        things.push(Thing { key, what, place, bytes, kind: Kind::Blob { blob } });
+        let fingerprint = Look::at_database(&place).ok().and_then(|look| look.fingerprint().map(str::to_owned));
+        things.push(Thing { key, what, place, bytes, fingerprint, kind: Kind::Blob { blob } });
     }
     for item in &items.items {
         let look = match &item.contents {
@@ -70,10 +74,22 @@ pub(super) fn here<'a>(
             what: item.what.clone(),
             place: item.place.clone(),
             bytes: look.raw_bytes(),
+            // What it should be may change as well.
+            fingerprint: look.fingerprint().zip(item.contents.identity()).map(|(look, of)| format!("{look} {of}")),
             kind: Kind::Extracted { item, look },
         });
     }
     Ok(things)
+}
+
+/// Run folders and databases of the manifest that are neither here nor as blobs in the store.
+pub(super) fn absent(library: &Library, items: &Items) -> Vec<String> {
+    let is_absent = |item: &&Item| match &item.contents {
+        Contents::Run(_) => fs_err::read_dir(&item.place).map_or(true, |mut files| files.next().is_none()),
+        Contents::Database { .. } => !item.place.is_file(),
+    };
+    let absent = items.items.iter().filter(is_absent).filter(|item| library.store.has(&item.blob).is_none());
+    absent.map(|item| item.what.clone()).collect()
 }
 
 /// Blobs of a remote that the manifest names.
@@ -84,6 +100,7 @@ pub(super) fn in_remote(items: &Items) -> Vec<Thing<'_>> {
         what: item.what.clone(),
         place: PathBuf::from(item.blob.to_string()),
         bytes: item.size_bytes,
+        fingerprint: Some(item.size_bytes.to_string()),
         kind: Kind::Remote { wanted: Wanted { key: item.blob, size_bytes: item.size_bytes, what: item.what.clone() } },
     };
     items.items.iter().filter(|item| distinct.insert(item.blob)).map(of_item).collect()

@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use data::monitor::Monitor;
 use data::remote::{self, Options, RemoteError};
 use data::transfer::{self, Fetched, TransferError, Wanted};
+use rs_core::monitor::Monitor;
 
 use super::faulty_server::{Fault, FaultyServer};
 use super::{Store, bytes, environment, fetch, key_of, options, path_of, wanted};
+use crate::project::Project;
 
 const N_BYTES: usize = 300_000;
 
@@ -368,6 +369,27 @@ fn two_processes_do_not_write_one_partial() {
     assert!(fetch(&*remote, &wanted, &store, &options()).is_ok());
 }
 
+/// A server that knows no folders: whether blobs can be read is told by blobs.
+#[test]
+fn a_web_server_on_which_nothing_is() {
+    let project = Project::pushed();
+    let empty = FaultyServer::new([], &[Fault::None]);
+    project.data(&["remote", "add", "web", &empty.url()]).succeeds();
+    let run = project.data(&["remote", "test", "web"]).without(&[(&empty.url(), "URL")]);
+    insta::assert_snapshot!(run, @"
+    exit code 1
+    ----- stdout
+    web (URL)
+    read no, write no, list no
+    ----- stderr
+    nothing is there: web (URL) has neither such a folder nor blobs of the manifest
+    ");
+    let (blob, path) = project.blobs("remote").pop_first().unwrap();
+    let full = FaultyServer::new([(path_of(&blob.parse().unwrap()), fs_err::read(path).unwrap())], &[Fault::None]);
+    project.data(&["remote", "add", "web", &full.url()]).succeeds();
+    assert!(project.data(&["remote", "test", "web"]).succeeds().stdout.contains("read yes, write no, list no"));
+}
+
 #[test]
 fn web_servers_are_asked_and_not_written() {
     let blob = bytes(6, 1000);
@@ -380,5 +402,5 @@ fn web_servers_are_asked_and_not_written() {
     let error = remote.put(&key, Path::new("x"), &Monitor::default()).unwrap_err().to_string();
     assert!(error.ends_with("push to a folder or to `s3://`"), "{error}");
     let capabilities = remote.test().unwrap();
-    assert!(capabilities.can_read && !capabilities.can_write && !capabilities.can_list);
+    assert!(!capabilities.can_write && !capabilities.can_list);
 }

@@ -5,9 +5,9 @@ use std::process::Command;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use data::monitor::Monitor;
 use data::remote::{self, Capabilities, Options, Remote, RemoteError};
 use data::transfer::{self, Fetched, Sent, ToSend, TransferError};
+use rs_core::monitor::Monitor;
 
 use super::breaker::Breaker;
 use super::faulty_server::{Fault, FaultyServer};

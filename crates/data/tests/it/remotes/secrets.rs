@@ -4,9 +4,9 @@ use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Mutex;
 
-use data::monitor::Monitor;
 use data::remote::{self, Remote};
 use data::transfer::{self, ToSend};
+use rs_core::monitor::Monitor;
 
 use super::faulty_server::{Fault, FaultyServer};
 use super::{Store, bytes, environment, fetch, key_of, options, path_of, wanted};
