@@ -158,12 +158,9 @@ fn report(args: &Args, names: &[EvalName], tasks: &[Figures], cells: Vec<Figures
         let score = |row: &ScoreRow| row.score.unwrap_or(f64::NEG_INFINITY);
         score(b).total_cmp(&score(a)).then_with(|| (&a.label, &a.eval_id).cmp(&(&b.label, &b.eval_id)))
     });
-    let intervals: Vec<Interval> = evals.iter().filter_map(|(_, interval)| *interval).collect();
-    let mut tiers = rank_tiers(&intervals).into_iter();
-    let evals = evals
-        .into_iter()
-        .map(|(row, interval)| ScoreRow { tier: interval.and_then(|_| tiers.next()), ..row })
-        .collect();
+    let intervals: Vec<Option<Interval>> = evals.iter().map(|(_, interval)| *interval).collect();
+    let tiers = rank_tiers(&intervals);
+    let evals = evals.into_iter().zip(tiers).map(|((row, _), tier)| ScoreRow { tier, ..row }).collect();
     ScoresReport {
         schema: "analyze.scores/1",
         formula: args.formula,
