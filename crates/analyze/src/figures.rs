@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use rs_cli::{Cell, CommandError};
-use rs_core::filters::{Filters, Key};
-use rs_core::statistics::{self, Confidence, TaskInterval, TaskTrials, Wilson};
-use rs_pointsdb::queries::groups::{self, GroupSums};
+use rs_core::filters::{Condition, Filters, Key, Test};
+use rs_core::statistics::{self, Confidence, TaskInterval, TaskTrials, Wilson, wilson_clustered};
+use rs_pointsdb::queries::groups::{self, GroupSums, TaskPart};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -26,8 +26,34 @@ pub(crate) struct Figures {
 
 /// The figures of each evaluation in each group that the filters leave.
 pub(crate) fn load(source: &Source, filters: &Filters, by: &[Key]) -> Result<Vec<Figures>, CommandError> {
-    let error = |error| source.error(error);
-    let sums = groups::sums(&source.connection, filters, by).map_err(error)?;
+    let sums = groups::sums(&source.connection, filters, by).map_err(|error| source.error(error))?;
+    with_effects(source, filters, by, sums)
+}
+
+/// The same of each of these parts of the points that the filters leave.
+pub(crate) fn load_parts(
+    source: &Source,
+    filters: &Filters,
+    parts: &[TaskPart],
+) -> Result<Vec<Vec<Figures>>, CommandError> {
+    let sums = groups::sums_of_parts(&source.connection, filters, parts).map_err(|error| source.error(error))?;
+    let figures = parts.iter().zip(sums).map(|(part, sums)| {
+        let mut filters = filters.clone();
+        let test = Test::AnyOf(vec![Value::from(part.base_task.as_str())]);
+        filters.conditions.push(Condition { key: Key::Column("base_task"), test });
+        filters.conditions.extend(part.filters.conditions.iter().cloned());
+        with_effects(source, &filters, &part.by, sums)
+    });
+    figures.collect()
+}
+
+/// Adds how much repetitions are worth, where there are any.
+fn with_effects(
+    source: &Source,
+    filters: &Filters,
+    by: &[Key],
+    sums: Vec<GroupSums>,
+) -> Result<Vec<Figures>, CommandError> {
     let mut repeated: Vec<String> =
         sums.iter().filter(|sums| sums.has_repetitions).map(|sums| sums.eval_id.clone()).collect();
     repeated.dedup();
@@ -35,7 +61,7 @@ pub(crate) fn load(source: &Source, filters: &Filters, by: &[Key]) -> Result<Vec
     let questions = if repeated.is_empty() {
         Vec::new()
     } else {
-        groups::questions(&source.connection, filters, by, &repeated).map_err(error)?
+        groups::questions(&source.connection, filters, by, &repeated).map_err(|error| source.error(error))?
     };
     let mut effects = BTreeMap::new();
     for questions in questions.chunk_by(|a, b| (&a.eval_id, &a.group) == (&b.eval_id, &b.group)) {
@@ -55,8 +81,7 @@ pub(crate) fn load(source: &Source, filters: &Filters, by: &[Key]) -> Result<Vec
 impl Figures {
     /// The interval of the adjusted accuracy; `None` for N ≤ 0.
     pub(crate) fn wilson(&self, confidence: Confidence) -> Option<Wilson> {
-        let (counters, effect) = (&self.sums.counters, self.effect_of_answered);
-        statistics::wilson(counters.adjusted_successes() / effect, counters.adjusted_trials() / effect, confidence.z())
+        wilson_clustered(&self.sums.counters, self.effect_of_answered, confidence.z())
     }
 
     /// What ReasonScore is made of; `None` where there is no trial to speak of.
@@ -115,6 +140,7 @@ impl Figures {
             p_success_lower: success_wilson.map(|wilson| wilson.interval().lower),
             p_success_upper: success_wilson.map(|wilson| wilson.interval().upper),
             design_effect: self.effect_of_answered,
+            p_success_design_effect: self.effect_of_trials,
             mean_tokens: self.mean_tokens(),
         }
     }
@@ -144,12 +170,17 @@ pub(crate) struct FiguresRow {
     pub p_success_upper: Option<f64>,
     /// How many trials are worth one independent trial: 1 without repetitions.
     pub design_effect: f64,
+    /// The same of answered and truncated trials, for `p_success`.
+    pub p_success_design_effect: f64,
     /// Of answered trials.
     pub mean_tokens: Option<f64>,
 }
 
+/// What cells of [`Figures::cell`] show: not the plain ratio, which lies farther from one half.
+pub(crate) const CELL_HEADING: &str = "Accuracy less guesses, as Wilson centre ±margin; t: % truncated, above 2 %";
+
 /// Columns of [`FiguresRow::facts`].
-pub(crate) const FACTS: [&str; 17] = [
+pub(crate) const FACTS: [&str; 21] = [
     "eval_id",
     "label",
     "group",
@@ -167,6 +198,10 @@ pub(crate) const FACTS: [&str; 17] = [
     "p_success_lower",
     "p_success_upper",
     "mean_tokens",
+    "guess_sum",
+    "margin",
+    "design_effect",
+    "p_success_design_effect",
 ];
 
 impl FiguresRow {
@@ -184,6 +219,10 @@ impl FiguresRow {
             self.p_success_lower,
             self.p_success_upper,
             self.mean_tokens,
+            Some(self.guess_sum),
+            self.margin,
+            Some(self.design_effect),
+            Some(self.p_success_design_effect),
         ];
         let numbers = numbers.map(|number| Cell::option(number, |number| Cell::Number(number, 4)));
         [text(eval_id), text(label), text(group)].into_iter().chain(counts.map(Cell::Count)).chain(numbers).collect()

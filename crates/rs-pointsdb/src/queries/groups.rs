@@ -86,6 +86,17 @@ fn select_keys(by: &[Key]) -> String {
     by.iter().enumerate().map(|(at, key)| format!(", {} AS g{at}", key_sql(key))).collect()
 }
 
+/// Points of one task and how they are grouped: a part of the question [`sums_of_parts`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskPart {
+    /// The task.
+    pub base_task: String,
+    /// Which of its points are meant.
+    pub filters: Filters,
+    /// What the groups are made by.
+    pub by: Vec<Key>,
+}
+
 /// `, g0, g1`, of such a SELECT.
 fn names_of_keys(by: &[Key]) -> String {
     (0..by.len()).map(|at| format!(", g{at}")).collect()
@@ -162,25 +173,81 @@ pub fn sums(connection: &Connection, filters: &Filters, by: &[Key]) -> duckdb::R
         condition = points_condition(filters),
     );
     let mut statement = connection.prepare(&sql)?;
-    let n = by.len();
-    let rows = statement.query_map([], |row| {
-        Ok(GroupSums {
-            eval_id: row.get(0)?,
-            group: read_group(row, by)?,
-            n_points: row.get(n + 1)?,
-            counters: Counters {
-                correct: row.get(n + 2)?,
-                invalid: row.get(n + 3)?,
-                answered: row.get(n + 4)?,
-                truncated: row.get(n + 5)?,
-                guess_sum: row.get(n + 6)?,
-            },
-            tokens_sum: row.get(n + 7)?,
-            n_with_tokens: row.get(n + 8)?,
-            has_repetitions: row.get(n + 9)?,
-        })
-    })?;
+    let rows = statement.query_map([], |row| read_sums(row, by, by.len()))?;
     rows.collect()
+}
+
+/// What [`sums`] says of each of these parts of the points that the filters leave. The points are read once, however many
+/// parts there are: asking for each part costs some milliseconds of planning.
+///
+/// # Errors
+/// DuckDB refuses.
+pub fn sums_of_parts(
+    connection: &Connection,
+    filters: &Filters,
+    parts: &[TaskPart],
+) -> duckdb::Result<Vec<Vec<GroupSums>>> {
+    let mut found: Vec<Vec<GroupSums>> = parts.iter().map(|_| Vec::new()).collect();
+    let Some(n) = parts.iter().map(|part| part.by.len()).max() else { return Ok(found) };
+    let mut tasks: Vec<&str> = parts.iter().map(|part| part.base_task.as_str()).collect();
+    tasks.sort_unstable();
+    tasks.dedup();
+    // A list of the parts that a point is in, each with the values of its keys.
+    let part = |(at, part): (usize, &TaskPart)| {
+        let key = |key: usize| {
+            let value = part.by.get(key).map_or_else(|| "NULL::VARCHAR".to_owned(), key_sql);
+            format!(", g{key}: {value}")
+        };
+        let keys: String = (0..n).map(key).collect();
+        format!("CASE WHEN {} THEN {{part: {at}{keys}}} END", points_condition(&part.filters))
+    };
+    let of_task = |task: &&str| {
+        let of_task = parts.iter().enumerate().filter(|(_, part)| part.base_task == **task);
+        let parts: Vec<String> = of_task.map(part).collect();
+        format!(" WHEN {} THEN [{}]", literal(task), parts.join(", "))
+    };
+    let sql = format!(
+        "WITH meant AS (
+            SELECT p.eval_id, p.correct, p.invalid, p.total, p.truncated, p.guess_sum, p.completion_tokens_mean,
+                {n_with_tokens} AS n_with_tokens, list_max(p.sample_repeat_list) > 0 AS is_repeated,
+                unnest(CASE p.base_task{parts} ELSE [] END) AS part
+            FROM points p WHERE {condition})
+        SELECT eval_id{keys}, count(*), sum(correct)::BIGINT, sum(invalid)::BIGINT, sum(total)::BIGINT,
+            sum(truncated)::BIGINT, sum(guess_sum), sum(coalesce(completion_tokens_mean, 0) * n_with_tokens),
+            sum(n_with_tokens)::BIGINT, coalesce(bool_or(is_repeated), FALSE), part.part AS part_number
+        FROM meant WHERE part IS NOT NULL GROUP BY eval_id, part_number{names} ORDER BY eval_id, part_number{names}",
+        n_with_tokens = n_with_tokens_sql(),
+        parts = tasks.iter().map(of_task).collect::<String>(),
+        condition = points_condition(filters),
+        keys = (0..n).map(|at| format!(", part.g{at} AS g{at}")).collect::<String>(),
+        names = (0..n).map(|at| format!(", g{at}")).collect::<String>(),
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let part: usize = row.get(n + 10)?;
+        found[part].push(read_sums(row, &parts[part].by, n)?);
+    }
+    Ok(found)
+}
+
+/// The sums of a row: evaluation, `n` columns for the keys, then the counters.
+fn read_sums(row: &duckdb::Row<'_>, by: &[Key], n: usize) -> duckdb::Result<GroupSums> {
+    Ok(GroupSums {
+        eval_id: row.get(0)?,
+        group: read_group(row, by)?,
+        n_points: row.get(n + 1)?,
+        counters: Counters {
+            correct: row.get(n + 2)?,
+            invalid: row.get(n + 3)?,
+            answered: row.get(n + 4)?,
+            truncated: row.get(n + 5)?,
+            guess_sum: row.get(n + 6)?,
+        },
+        tokens_sum: row.get(n + 7)?,
+        n_with_tokens: row.get(n + 8)?,
+        has_repetitions: row.get(n + 9)?,
+    })
 }
 
 /// How often each question was answered by these evaluations, in the order of [`sums`]. It opens all their lists: to be
