@@ -1,11 +1,11 @@
 //! The figures of one evaluation in one group of points, with their intervals: what most commands show.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rs_cli::{Cell, CommandError};
-use rs_core::filters::{Condition, Filters, Key, Test};
+use rs_core::filters::{Filters, Key};
 use rs_core::statistics::{self, Confidence, TaskInterval, TaskTrials, Wilson, wilson_clustered};
-use rs_pointsdb::queries::groups::{self, GroupSums, TaskPart};
+use rs_pointsdb::queries::groups::{self, GroupSums, QuestionSums, TaskPart};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -26,8 +26,15 @@ pub(crate) struct Figures {
 
 /// The figures of each evaluation in each group that the filters leave.
 pub(crate) fn load(source: &Source, filters: &Filters, by: &[Key]) -> Result<Vec<Figures>, CommandError> {
-    let sums = groups::sums(&source.connection, filters, by).map_err(|error| source.error(error))?;
-    with_effects(source, filters, by, sums)
+    let error = |error| source.error(error);
+    let sums = groups::sums(&source.connection, filters, by).map_err(error)?;
+    let repeated = repeated(&sums);
+    let questions = if repeated.is_empty() {
+        Vec::new()
+    } else {
+        groups::questions(&source.connection, filters, by, &repeated).map_err(error)?
+    };
+    Ok(with_effects(sums, &questions))
 }
 
 /// The same of each of these parts of the points that the filters leave.
@@ -36,38 +43,36 @@ pub(crate) fn load_parts(
     filters: &Filters,
     parts: &[TaskPart],
 ) -> Result<Vec<Vec<Figures>>, CommandError> {
-    let sums = groups::sums_of_parts(&source.connection, filters, parts).map_err(|error| source.error(error))?;
-    let figures = parts.iter().zip(sums).map(|(part, sums)| {
-        let mut filters = filters.clone();
-        let test = Test::AnyOf(vec![Value::from(part.base_task.as_str())]);
-        filters.conditions.push(Condition { key: Key::Column("base_task"), test });
-        filters.conditions.extend(part.filters.conditions.iter().cloned());
-        with_effects(source, &filters, &part.by, sums)
-    });
-    figures.collect()
-}
-
-/// Adds how much repetitions are worth, where there are any.
-fn with_effects(
-    source: &Source,
-    filters: &Filters,
-    by: &[Key],
-    sums: Vec<GroupSums>,
-) -> Result<Vec<Figures>, CommandError> {
-    let mut repeated: Vec<String> =
-        sums.iter().filter(|sums| sums.has_repetitions).map(|sums| sums.eval_id.clone()).collect();
-    repeated.dedup();
-    let repeated: Vec<&str> = repeated.iter().map(String::as_str).collect();
-    let questions = if repeated.is_empty() {
+    let error = |error| source.error(error);
+    let sums = groups::sums_of_parts(&source.connection, filters, parts).map_err(error)?;
+    let repeated = repeated(sums.iter().flatten());
+    let mut questions = if repeated.is_empty() {
         Vec::new()
     } else {
-        groups::questions(&source.connection, filters, by, &repeated).map_err(|error| source.error(error))?
+        groups::questions_of_parts(&source.connection, filters, parts, &repeated).map_err(error)?
     };
+    questions.resize_with(parts.len(), Vec::new);
+    Ok(sums.into_iter().zip(&questions).map(|(sums, questions)| with_effects(sums, questions)).collect())
+}
+
+/// The evaluations that asked some question more than once.
+fn repeated<'a>(sums: impl IntoIterator<Item = &'a GroupSums>) -> Vec<String> {
+    let repeated: BTreeSet<&str> =
+        sums.into_iter().filter(|sums| sums.has_repetitions).map(|sums| sums.eval_id.as_str()).collect();
+    repeated.into_iter().map(str::to_owned).collect()
+}
+
+/// Adds how much repetitions are worth.
+fn with_effects(sums: Vec<GroupSums>, questions: &[QuestionSums]) -> Vec<Figures> {
     let mut effects = BTreeMap::new();
     for questions in questions.chunk_by(|a, b| (&a.eval_id, &a.group) == (&b.eval_id, &b.group)) {
         let key = (questions[0].eval_id.as_str(), Value::from(questions[0].group.clone()).to_string());
-        let answered = statistics::design_effect(questions.iter().map(|sums| (sums.correct, sums.answered)));
-        let trials = statistics::design_effect(questions.iter().map(|sums| (sums.correct, sums.trials)));
+        let each = |of: fn(&QuestionSums) -> (u64, u64)| {
+            let questions = questions.iter().flat_map(move |sums| (0..sums.n_questions).map(move |_| of(sums)));
+            statistics::design_effect(questions)
+        };
+        let answered = each(|sums| (sums.correct, sums.answered));
+        let trials = each(|sums| (sums.correct, sums.trials));
         effects.insert(key, (answered.unwrap_or(1.0), trials.unwrap_or(1.0)));
     }
     let figures = |sums: GroupSums| {
@@ -75,7 +80,7 @@ fn with_effects(
         let (effect_of_answered, effect_of_trials) = effects.get(&key).copied().unwrap_or((1.0, 1.0));
         Figures { sums, effect_of_answered, effect_of_trials }
     };
-    Ok(sums.into_iter().map(figures).collect())
+    sums.into_iter().map(figures).collect()
 }
 
 impl Figures {
