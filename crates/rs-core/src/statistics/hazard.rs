@@ -266,7 +266,7 @@ mod tests {
                     (bin.incidence_incorrect, bin.incidence_incorrect_interval),
                 ] {
                     let Some(Interval { lower, upper }) = interval else {
-                        prop_assert!(value < 1e-9 || value > 1.0 - 1e-9, "{value}");
+                        prop_assert!(!(1e-9..=1.0 - 1e-9).contains(&value), "{value}");
                         continue;
                     };
                     prop_assert!(0.0 <= lower && lower <= value && value <= upper && upper <= 1.0, "{bin:?}");
