@@ -174,7 +174,7 @@ fn missing_tasks_are_marked_and_named() {
     // A file leaves without the notes.
     let file = project.path("scores.txt");
     project.analyze(&["scores", DATASET, "--output", file.to_str().unwrap()]);
-    let text = std::fs::read_to_string(file).unwrap();
+    let text = fs_err::read_to_string(file).unwrap();
     assert!(
         text.contains("Incomplete: * the score is over the tasks present") && text.contains("* has no dates"),
         "{text}"
