@@ -1,11 +1,11 @@
 //! The figures of one evaluation in one group of points, with their intervals: what most commands show.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rs_cli::{Cell, CommandError};
 use rs_core::filters::{Filters, Key};
-use rs_core::statistics::{self, Confidence, TaskInterval, TaskTrials, Wilson};
-use rs_pointsdb::queries::groups::{self, GroupSums};
+use rs_core::statistics::{self, Confidence, TaskInterval, TaskTrials, Wilson, wilson_clustered};
+use rs_pointsdb::queries::groups::{self, GroupSums, QuestionSums, TaskPart};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -28,20 +28,51 @@ pub(crate) struct Figures {
 pub(crate) fn load(source: &Source, filters: &Filters, by: &[Key]) -> Result<Vec<Figures>, CommandError> {
     let error = |error| source.error(error);
     let sums = groups::sums(&source.connection, filters, by).map_err(error)?;
-    let mut repeated: Vec<String> =
-        sums.iter().filter(|sums| sums.has_repetitions).map(|sums| sums.eval_id.clone()).collect();
-    repeated.dedup();
-    let repeated: Vec<&str> = repeated.iter().map(String::as_str).collect();
+    let repeated = repeated(&sums);
     let questions = if repeated.is_empty() {
         Vec::new()
     } else {
         groups::questions(&source.connection, filters, by, &repeated).map_err(error)?
     };
+    Ok(with_effects(sums, &questions))
+}
+
+/// The same of each of these parts of the points that the filters leave.
+pub(crate) fn load_parts(
+    source: &Source,
+    filters: &Filters,
+    parts: &[TaskPart],
+) -> Result<Vec<Vec<Figures>>, CommandError> {
+    let error = |error| source.error(error);
+    let sums = groups::sums_of_parts(&source.connection, filters, parts).map_err(error)?;
+    let repeated = repeated(sums.iter().flatten());
+    let mut questions = if repeated.is_empty() {
+        Vec::new()
+    } else {
+        groups::questions_of_parts(&source.connection, filters, parts, &repeated).map_err(error)?
+    };
+    questions.resize_with(parts.len(), Vec::new);
+    Ok(sums.into_iter().zip(&questions).map(|(sums, questions)| with_effects(sums, questions)).collect())
+}
+
+/// The evaluations that asked some question more than once.
+fn repeated<'a>(sums: impl IntoIterator<Item = &'a GroupSums>) -> Vec<String> {
+    let repeated: BTreeSet<&str> =
+        sums.into_iter().filter(|sums| sums.has_repetitions).map(|sums| sums.eval_id.as_str()).collect();
+    repeated.into_iter().map(str::to_owned).collect()
+}
+
+/// Adds how much repetitions are worth.
+fn with_effects(sums: Vec<GroupSums>, questions: &[QuestionSums]) -> Vec<Figures> {
     let mut effects = BTreeMap::new();
     for questions in questions.chunk_by(|a, b| (&a.eval_id, &a.group) == (&b.eval_id, &b.group)) {
         let key = (questions[0].eval_id.as_str(), Value::from(questions[0].group.clone()).to_string());
-        let answered = statistics::design_effect(questions.iter().map(|sums| (sums.correct, sums.answered)));
-        let trials = statistics::design_effect(questions.iter().map(|sums| (sums.correct, sums.trials)));
+        let each = |of: fn(&QuestionSums) -> (u64, u64)| {
+            let questions = questions.iter().flat_map(move |sums| (0..sums.n_questions).map(move |_| of(sums)));
+            statistics::design_effect(questions)
+        };
+        let answered = each(|sums| (sums.correct, sums.answered));
+        let trials = each(|sums| (sums.correct, sums.trials));
         effects.insert(key, (answered.unwrap_or(1.0), trials.unwrap_or(1.0)));
     }
     let figures = |sums: GroupSums| {
@@ -49,14 +80,13 @@ pub(crate) fn load(source: &Source, filters: &Filters, by: &[Key]) -> Result<Vec
         let (effect_of_answered, effect_of_trials) = effects.get(&key).copied().unwrap_or((1.0, 1.0));
         Figures { sums, effect_of_answered, effect_of_trials }
     };
-    Ok(sums.into_iter().map(figures).collect())
+    sums.into_iter().map(figures).collect()
 }
 
 impl Figures {
     /// The interval of the adjusted accuracy; `None` for N ≤ 0.
     pub(crate) fn wilson(&self, confidence: Confidence) -> Option<Wilson> {
-        let (counters, effect) = (&self.sums.counters, self.effect_of_answered);
-        statistics::wilson(counters.adjusted_successes() / effect, counters.adjusted_trials() / effect, confidence.z())
+        wilson_clustered(&self.sums.counters, self.effect_of_answered, confidence.z())
     }
 
     /// What ReasonScore is made of; `None` where there is no trial to speak of.
@@ -115,6 +145,7 @@ impl Figures {
             p_success_lower: success_wilson.map(|wilson| wilson.interval().lower),
             p_success_upper: success_wilson.map(|wilson| wilson.interval().upper),
             design_effect: self.effect_of_answered,
+            p_success_design_effect: self.effect_of_trials,
             mean_tokens: self.mean_tokens(),
         }
     }
@@ -144,12 +175,17 @@ pub(crate) struct FiguresRow {
     pub p_success_upper: Option<f64>,
     /// How many trials are worth one independent trial: 1 without repetitions.
     pub design_effect: f64,
+    /// The same of answered and truncated trials, for `p_success`.
+    pub p_success_design_effect: f64,
     /// Of answered trials.
     pub mean_tokens: Option<f64>,
 }
 
+/// What cells of [`Figures::cell`] show: not the plain ratio, which lies farther from one half.
+pub(crate) const CELL_HEADING: &str = "Accuracy less guesses, as Wilson centre ±margin; t: % truncated, above 2 %";
+
 /// Columns of [`FiguresRow::facts`].
-pub(crate) const FACTS: [&str; 17] = [
+pub(crate) const FACTS: [&str; 21] = [
     "eval_id",
     "label",
     "group",
@@ -167,6 +203,10 @@ pub(crate) const FACTS: [&str; 17] = [
     "p_success_lower",
     "p_success_upper",
     "mean_tokens",
+    "guess_sum",
+    "margin",
+    "design_effect",
+    "p_success_design_effect",
 ];
 
 impl FiguresRow {
@@ -184,6 +224,10 @@ impl FiguresRow {
             self.p_success_lower,
             self.p_success_upper,
             self.mean_tokens,
+            Some(self.guess_sum),
+            self.margin,
+            Some(self.design_effect),
+            Some(self.p_success_design_effect),
         ];
         let numbers = numbers.map(|number| Cell::option(number, |number| Cell::Number(number, 4)));
         [text(eval_id), text(label), text(group)].into_iter().chain(counts.map(Cell::Count)).chain(numbers).collect()

@@ -44,6 +44,9 @@ pub(crate) struct Part {
     pub series: Option<Value>,
     /// The series for people: an evaluation's label and id.
     pub label: String,
+    /// An evaluation's label alone.
+    #[serde(skip)]
+    pub eval_label: Option<String>,
 }
 
 /// The points that are meant, and how they are divided.
@@ -89,12 +92,13 @@ impl Divided {
         let mut values = group.iter().cloned();
         let split = if self.has_split { values.next() } else { None };
         let series = if self.has_series { values.next() } else { None };
-        let name = series.as_ref().and_then(|series| {
-            let name = self.names.iter().find(|name| series.as_str() == Some(&name.eval_id))?;
-            Some(format!("{} {}", name.eval_id, name.label))
-        });
-        let label = name.unwrap_or_else(|| series.as_ref().map_or_else(|| "all".to_owned(), dimension::plain));
-        Part { split, series, label }
+        let name =
+            series.as_ref().and_then(|series| self.names.iter().find(|name| series.as_str() == Some(&name.eval_id)));
+        let label = match name {
+            Some(name) => format!("{} {}", name.eval_id, name.label),
+            None => series.as_ref().map_or_else(|| "all".to_owned(), dimension::plain),
+        };
+        Part { split, series, label, eval_label: name.map(|name| name.label.clone()) }
     }
 
     /// Says why there is nothing to show.
@@ -122,6 +126,33 @@ pub(crate) fn table(split: Option<&str>, series: &str, more: impl IntoIterator<I
 pub(crate) fn row(part: &Part, more: impl IntoIterator<Item = Cell>) -> Vec<Cell> {
     let split = part.split.as_ref().map(|split| Cell::Text(dimension::plain(split)));
     split.into_iter().chain([Cell::Text(part.label.clone())]).chain(more).collect()
+}
+
+/// The series in few characters: an evaluation's id, the value of others.
+fn short(part: &Part) -> Cell {
+    Cell::Text(part.series.as_ref().map_or_else(|| part.label.clone(), dimension::plain))
+}
+
+/// A row in such a table that says which evaluation by its id alone.
+pub(crate) fn short_row(part: &Part, more: impl IntoIterator<Item = Cell>) -> Vec<Cell> {
+    let split = part.split.as_ref().map(|split| Cell::Text(dimension::plain(split)));
+    split.into_iter().chain([short(part)]).chain(more).collect()
+}
+
+/// A table of facts, whose rows are those of [`facts_row`]: the split, where there is one, the series by its value alone, so
+/// that it can be joined with other tables, and an evaluation's label.
+pub(crate) fn facts(split: Option<&str>, series: &str, more: &[&'static str]) -> Table {
+    let split = split.map(|name| Column::fixed(name.to_owned()));
+    let label = (series == "eval_id").then(|| Column::fixed("label"));
+    let columns = split.into_iter().chain([Column::fixed(series.to_owned())]).chain(label);
+    Table::new(columns.chain(more.iter().copied().map(Column::fixed)).collect())
+}
+
+/// A row of a part in such a table.
+pub(crate) fn facts_row(part: &Part, more: impl IntoIterator<Item = Cell>) -> Vec<Cell> {
+    let split = part.split.as_ref().map(|split| Cell::Text(dimension::plain(split)));
+    let label = part.eval_label.clone().map(Cell::Text);
+    split.into_iter().chain([short(part)]).chain(label).chain(more).collect()
 }
 
 /// In the order of their values: splits, then series.

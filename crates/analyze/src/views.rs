@@ -17,8 +17,19 @@ pub(crate) struct TaskView {
     pub label: String,
     pub x: Dimension,
     pub y: Option<Dimension>,
-    /// The points in it.
-    pub filters: Filters,
+    /// Which of the task's points are in it.
+    pub conditions: Filters,
+}
+
+impl TaskView {
+    /// The points in it, of those that the filters leave.
+    pub(crate) fn within(&self, filters: &Filters) -> Filters {
+        let mut filters = filters.clone();
+        let test = Test::AnyOf(vec![Value::from(self.base_task.as_str())]);
+        filters.conditions.push(Condition { key: Key::Column("base_task"), test });
+        filters.conditions.extend(self.conditions.conditions.iter().cloned());
+        filters
+    }
 }
 
 /// The config's views, those of this id if there is one, of the tasks that have points under the filters. None only where
@@ -53,13 +64,11 @@ pub(crate) fn of_tasks(
             if id.is_some_and(|id| id != view.id) {
                 continue;
             }
-            let mut filters = filters.clone();
-            let test = Test::AnyOf(vec![Value::from(task.name.as_str())]);
-            filters.conditions.push(Condition { key: base_task.clone(), test });
+            let mut conditions = Filters::default();
             for (key, values) in view.conditions() {
                 if let Some(key) = member(key) {
                     let test = Test::AnyOf(values.into_iter().cloned().collect());
-                    filters.conditions.push(Condition { key, test });
+                    conditions.conditions.push(Condition { key, test });
                 }
             }
             let dimension = |text: &str| text.parse::<Dimension>().map_err(CommandError::input);
@@ -69,7 +78,7 @@ pub(crate) fn of_tasks(
                 label: format!("{}: {}", task.label, view.label),
                 x: dimension(&view.x)?,
                 y: view.y.as_deref().map(dimension).transpose()?,
-                filters,
+                conditions,
             });
         }
     }

@@ -193,6 +193,20 @@ fn check(line: &[u8], row: &SampleRow) -> Result<String, Problem> {
     if is_same { Ok(text.to_owned()) } else { Err(changed("this line is another record")) }
 }
 
+/// What to say of a database that knows no sizes of compressed traces, and what to run; `None` if it knows them.
+pub(crate) fn without_sizes(source: &Source) -> Result<Option<String>, CommandError> {
+    if samples::have_sizes(&source.connection).map_err(|error| source.error(error))? {
+        return Ok(None);
+    }
+    let evaluate = match &source.dataset {
+        Some(dataset) => format!("`evaluate --dataset {}`", paths::show(&dataset.file)),
+        None => "`evaluate`".to_owned(),
+    };
+    Ok(Some(format!(
+        "the database was made with --no-forensics ({evaluate} without it adds them): without compressed sizes"
+    )))
+}
+
 /// The cohorts of some samples.
 struct Cohorts {
     /// By what the database calls their folders.

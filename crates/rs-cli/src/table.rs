@@ -88,9 +88,9 @@ impl Cell {
             Self::Text(text) => text.clone(),
             Self::Count(number) | Self::Bytes(number) => number.to_string(),
             Self::Ratio(number) | Self::Number(number, _) | Self::Between(number, ..) | Self::Difference(number, _) => {
-                number.to_string()
+                unrounded(*number)
             }
-            Self::Share { center, .. } => center.map_or_else(String::new, |center| center.to_string()),
+            Self::Share { center, .. } => center.map_or_else(String::new, unrounded),
             Self::List(texts) => texts.join(" "),
         }
     }
@@ -98,6 +98,11 @@ impl Cell {
     fn is_number(&self) -> bool {
         matches!(self, Self::Count(_) | Self::Bytes(_) | Self::Ratio(_) | Self::Number(..))
     }
+}
+
+/// All digits that matter, with an exponent where there would be many zeros: `0.25`, `2.2250738585072014e-308`.
+fn unrounded(number: f64) -> String {
+    if number != 0.0 && number.abs() < 1e-5 { format!("{number:e}") } else { number.to_string() }
 }
 
 /// `.87`, `1.00`, `-.05`.
@@ -616,5 +621,7 @@ b2,Short,0.3333333333333333,,a:b c|d
         check(Cell::Number(5481.01, 0), "5,481", "5481.01");
         check(Cell::Number(-1234.56, 1), "-1,234.6", "-1234.56");
         check(Cell::Number(999.5, 0), "1,000", "999.5");
+        check(Cell::Number(f64::MIN_POSITIVE, 3), "0.000", "2.2250738585072014e-308");
+        check(Cell::Number(0.0, 3), "0.000", "0");
     }
 }

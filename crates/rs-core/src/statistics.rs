@@ -11,8 +11,7 @@ mod reason_score;
 mod repetitions;
 
 pub use comparison::{
-    Asked, PairTable, PairedComparison, benjamini_hochberg, compare_paired, mcnemar_exact, newcombe_difference,
-    newcombe_paired,
+    Asked, PairTable, PairedComparison, benjamini_hochberg, compare_paired, mcnemar_exact, newcombe_paired,
 };
 pub use hazard::{Events, Hazard, HazardBin, hazard_curves};
 pub use proportion::{CONFIDENCE_LEVEL, Counters, Interval, Wilson, Z_95, wilson};

@@ -17,6 +17,10 @@ use crate::selection::{self, SelectionArgs};
 use crate::source::Source;
 use crate::views;
 
+/// Characters of a facet's name that a table of cliques leaves room for, and least characters of its lists.
+const SHOWN_FACET: usize = 24;
+const LEAST_LIST: usize = 14;
+
 /// Group evaluations whose accuracy cannot be told apart, and within these groups those that need as many tokens.
 ///
 /// A clique is a largest set of evaluations whose intervals all overlap; one evaluation can be in several. --where and
@@ -83,6 +87,19 @@ struct Clique {
     eval_ids: Vec<String>,
     /// Cliques within it by the intervals of mean tokens, from the fewest tokens to the most.
     token_cliques: Vec<Vec<String>>,
+    /// Those of it in no token clique: fewer than two of their answered trials tell their tokens.
+    without_tokens: Vec<String>,
+}
+
+impl Clique {
+    /// `[a b]`, a token clique each, and who is in none.
+    fn by_tokens(&self) -> Vec<String> {
+        let mut lists: Vec<String> = self.token_cliques.iter().map(|ids| format!("[{}]", ids.join(" "))).collect();
+        if !self.without_tokens.is_empty() {
+            lists.push(format!("no tokens told: {}", self.without_tokens.join(" ")));
+        }
+        lists
+    }
 }
 
 pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit, CommandError> {
@@ -94,7 +111,8 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
         None => facets(&source, &filters, None, args)?,
         Some(id) => {
             let views = views::of_tasks(Some(id), &filters, &source, "--where chooses points without a config", ui)?;
-            let of_views = views.into_iter().map(|view| facets(&source, &view.filters, Some(view.label), args));
+            let of_views =
+                views.into_iter().map(|view| facets(&source, &view.within(&filters), Some(view.label), args));
             of_views.collect::<Result<Vec<_>, _>>()?.concat()
         }
     };
@@ -173,6 +191,11 @@ fn make_facet(
         cliques.push(Clique {
             name,
             eval_ids: members.iter().map(|at| evals[*at].eval_id.clone()).collect(),
+            without_tokens: members
+                .iter()
+                .filter(|at| evals[**at].tokens_lower.is_none())
+                .map(|at| evals[*at].eval_id.clone())
+                .collect(),
             token_cliques: token_cliques(members.iter().map(|at| &evals[*at]).collect()),
         });
     }
@@ -197,8 +220,66 @@ fn letters(number: usize) -> String {
     if number < 26 { letter.to_string() } else { format!("{}{letter}", letters(number / 26 - 1)) }
 }
 
+/// Lines of whole words, at most `width` characters each unless a word is longer.
+fn wrap(words: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in words.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+impl ClusterReport {
+    /// The table of cliques; on a screen, lists run over several lines rather than being cut.
+    fn cliques(&self, width: Option<usize>) -> Table {
+        let is_faceted = self.facet_by != "none";
+        let facet_column = is_faceted.then(|| Column::elastic(self.facet_by.clone(), 10));
+        let columns = facet_column.into_iter().chain([
+            Column::fixed("clique"),
+            Column::fixed("evaluations"),
+            Column::fixed("by tokens"),
+        ]);
+        let mut table = Table::new(columns.collect())
+            .titled("Cliques; those who need as many tokens in one pair of brackets, the fewest first");
+        let facet_of = |facet: &Facet| facet.facet.as_ref().map(dimension::plain);
+        let widest = self.facets.iter().filter_map(|facet| Some(facet_of(facet)?.chars().count())).max();
+        // What the name of a facet and that of a clique leave, for two lists.
+        let of_facet = widest.map_or(0, |widest| widest.max(self.facet_by.chars().count()).min(SHOWN_FACET) + 2);
+        let list_width =
+            width.map(|width| (width.saturating_sub(of_facet + "clique".len() + 2 * 2) / 2).max(LEAST_LIST));
+        for facet in &self.facets {
+            for clique in &facet.cliques {
+                let lines = |text: String| match list_width {
+                    Some(width) => wrap(&text, width),
+                    None => vec![text],
+                };
+                let evaluations = lines(clique.eval_ids.join(" "));
+                let by_tokens = lines(clique.by_tokens().join(" "));
+                for at in 0..evaluations.len().max(by_tokens.len()) {
+                    let of_first = |text: String| if at == 0 { Cell::Text(text) } else { Cell::Empty };
+                    let line = |lines: &[String]| Cell::option(lines.get(at).cloned(), Cell::Text);
+                    let facet = facet_of(facet).map(of_first);
+                    let rest = [of_first(clique.name.clone()), line(&evaluations), line(&by_tokens)];
+                    table.rows.push(facet.into_iter().chain(rest).collect());
+                }
+            }
+        }
+        table
+    }
+}
+
 impl Report for ClusterReport {
     fn tables(&self) -> Vec<Table> {
+        self.tables_within(None)
+    }
+
+    fn tables_within(&self, width: Option<usize>) -> Vec<Table> {
         let is_faceted = self.facet_by != "none";
         let facet_column = || is_faceted.then(|| Column::elastic(self.facet_by.clone(), 10));
         let facet_cell = |facet: &Facet| facet.facet.as_ref().map(|facet| Cell::Text(dimension::plain(facet)));
@@ -212,16 +293,9 @@ impl Report for ClusterReport {
             Column::fixed("tokens"),
         ]);
         let mut evals = Table::new(columns.collect()).titled(format!(
-            "Accuracy over answered trials with {} % intervals; in one clique all intervals overlap",
+            "Accuracy less guesses, as Wilson centre ±margin ({} %); in a clique all overlap",
             (self.confidence * 1000.0).round() / 10.0
         ));
-        let columns = facet_column().into_iter().chain([
-            Column::fixed("clique"),
-            Column::elastic("evaluations", 20),
-            Column::elastic("by tokens", 20).rank(1),
-        ]);
-        let mut cliques = Table::new(columns.collect())
-            .titled("Cliques; those who need as many tokens in one pair of brackets, the fewest first");
         for facet in &self.facets {
             for member in &facet.evals {
                 let tokens = member.accuracy.mean_tokens.map(|mean| match member.tokens_upper {
@@ -239,17 +313,39 @@ impl Report for ClusterReport {
                 ]);
                 evals.rows.push(row.collect());
             }
-            for clique in &facet.cliques {
-                let by_tokens = clique.token_cliques.iter().map(|ids| format!("[{}]", ids.join(" ")));
-                let row = facet_cell(facet).into_iter().chain([
-                    Cell::Text(clique.name.clone()),
-                    Cell::List(clique.eval_ids.clone()),
-                    Cell::List(by_tokens.collect()),
-                ]);
-                cliques.rows.push(row.collect());
+        }
+        vec![evals, self.cliques(width)]
+    }
+
+    /// A row for each evaluation in each facet. Token cliques are numbered within their clique: `A1` needs fewer than `A2`.
+    fn facts(&self) -> Option<Table> {
+        let more = ["tokens_lower", "tokens_upper", "tokens_margin", "cliques", "token_cliques"];
+        let columns = std::iter::once("facet").chain(figures::FACTS.into_iter().filter(|name| *name != "group"));
+        let mut table = Table::new(columns.chain(more).map(Column::fixed).collect());
+        for facet in &self.facets {
+            for member in &facet.evals {
+                let token_cliques = facet.cliques.iter().flat_map(|clique| {
+                    let numbered = (1..).zip(&clique.token_cliques).filter(|(_, ids)| ids.contains(&member.eval_id));
+                    numbered.map(|(number, _): (usize, _)| format!("{}{number}", clique.name))
+                });
+                let margin = member.tokens_lower.zip(member.tokens_upper).map(|(lower, upper)| (upper - lower) / 2.0);
+                let number = |number: Option<f64>| Cell::option(number, |number| Cell::Number(number, 4));
+                let mut facts = member.accuracy.facts(&member.eval_id, &member.label, "");
+                facts.remove(2);
+                let row =
+                    std::iter::once(Cell::option(facet.facet.as_ref(), |facet| Cell::Text(dimension::plain(facet))))
+                        .chain(facts)
+                        .chain([
+                            number(member.tokens_lower),
+                            number(member.tokens_upper),
+                            number(margin),
+                            Cell::List(member.cliques.clone()),
+                            Cell::List(token_cliques.collect()),
+                        ]);
+                table.rows.push(row.collect());
             }
         }
-        vec![evals, cliques]
+        Some(table)
     }
 }
 
@@ -320,6 +416,12 @@ impl Drawn for ClusterReport {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_of_words() {
+        assert_eq!(wrap("aa bb cc dddddddd e", 5), ["aa bb", "cc", "dddddddd", "e"]);
+        assert_eq!(wrap("", 5), [""]);
+    }
 
     #[test]
     fn names_of_cliques() {

@@ -88,11 +88,11 @@ struct Row {
     /// Shared questions that only one side answered right; shares of them where questions were repeated.
     first_alone_right: Option<f64>,
     second_alone_right: Option<f64>,
-    /// McNemar's exact test; Student's where questions were repeated.
+    /// McNemar's exact test; Student's where questions were repeated. Never 0: what is too small for a number is 2.2e-308.
     p: Option<f64>,
     /// Adjusted over all groups of all comparisons; of `overall` over these.
     p_adjusted: Option<f64>,
-    /// The true difference that would be found with 80 % chance.
+    /// The true difference that would be found with 80 % chance; null where none would be.
     least_detectable: Option<f64>,
     /// Whether some question was asked more than once.
     is_repeated: bool,
@@ -164,7 +164,8 @@ fn row(group: Option<Value>, pairs: &[&PairCount], confidence: Confidence) -> Ro
     let is_repeated = shared().any(|(first, second, _)| first.trials > 1 || second.trials > 1);
     let values: Vec<(f64, f64)> =
         shared().flat_map(|(first, second, n)| (0..n).map(move |_| (share(first), share(second)))).collect();
-    let asked = if is_repeated { Asked::Repeatedly } else { Asked::Once };
+    let times = shared().map(|(first, second, _)| first.trials.min(second.trials)).min();
+    let asked = if is_repeated { Asked::Repeatedly { times: times.unwrap_or(1) } } else { Asked::Once };
     let found = compare_paired(&values, asked, confidence);
     Row {
         group,
@@ -248,7 +249,7 @@ impl CompareReport {
         let Comparison { first, second, overall, groups } = comparison;
         let mut least: Vec<f64> = groups.iter().filter_map(|row| row.least_detectable).collect();
         least.sort_by(f64::total_cmp);
-        let of_groups = least.get(least.len() / 2).map(|least| format!(", {least:.2} in a row (median)"));
+        let of_groups = median(&least).map(|least| format!(", {least:.2} in a row (median)"));
         let detectable = overall.least_detectable.map(|least| {
             let of_groups = of_groups.unwrap_or_default();
             format!("\nLeast difference seen with 80 % chance: {least:.3} of all{of_groups}")
@@ -304,6 +305,13 @@ impl CompareReport {
     }
 }
 
+/// The median of sorted numbers: the mean of the two in the middle if their number is even. `None` of none.
+fn median(sorted: &[f64]) -> Option<f64> {
+    let n = sorted.len();
+    let upper = sorted.get(n / 2)?;
+    Some(f64::midpoint(sorted[(n - 1) / 2], *upper))
+}
+
 /// `.041 *`, `<.001 *`, `.32`.
 fn p_text(p: f64) -> String {
     let mark = if p < SIGNIFICANT_P { " *" } else { "" };
@@ -334,6 +342,11 @@ impl Report for CompareReport {
             "p",
             "p_adjusted",
             "least_detectable",
+            "first_label",
+            "second_label",
+            "first_alone_right",
+            "second_alone_right",
+            "is_repeated",
         ];
         let mut table = Table::new(names.into_iter().map(Column::fixed).collect());
         for comparison in &self.comparisons {
@@ -354,6 +367,11 @@ impl Report for CompareReport {
                     number(row.p),
                     number(row.p_adjusted),
                     number(row.least_detectable),
+                    Cell::Text(comparison.first.label.clone()),
+                    Cell::Text(comparison.second.label.clone()),
+                    number(row.first_alone_right),
+                    number(row.second_alone_right),
+                    Cell::Text(row.is_repeated.to_string()),
                 ]);
             }
         }
@@ -397,5 +415,18 @@ impl Drawn for CompareReport {
             panels: self.comparisons.iter().map(panel).collect(),
         };
         vec![("compare".to_owned(), Box::new(chart))]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians() {
+        assert_eq!(
+            [median(&[]), median(&[3.0]), median(&[1.0, 2.0]), median(&[1.0, 2.0, 7.0])].map(|it| it.unwrap_or(0.0)),
+            [0.0, 3.0, 1.5, 2.0]
+        );
     }
 }

@@ -158,6 +158,34 @@ impl Report for CompressionReport {
         }
         vec![table]
     }
+
+    fn facts(&self) -> Option<Table> {
+        let names = [
+            "outcome",
+            "traces",
+            "mean_tokens",
+            "mean_bytes",
+            "mean_compressed_bytes",
+            "ratio",
+            "ratio_lower",
+            "ratio_upper",
+        ];
+        let mut table = series::facts(self.split.as_deref(), &self.series, &names);
+        for row in &self.rows {
+            let numbers = [
+                row.mean_tokens,
+                Some(row.mean_bytes),
+                Some(row.mean_compressed_bytes),
+                row.ratio,
+                row.ratio_lower,
+                row.ratio_upper,
+            ];
+            let numbers = numbers.map(|number| Cell::option(number, |number| Cell::Number(number, 4)));
+            let cells = [Cell::Text(row.outcome.to_owned()), Cell::Count(row.n)].into_iter().chain(numbers);
+            table.rows.push(series::facts_row(&row.part, cells));
+        }
+        Some(table)
+    }
 }
 
 impl Drawn for CompressionReport {

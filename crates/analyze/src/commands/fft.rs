@@ -103,11 +103,12 @@ impl Report for FftReport {
     }
 
     fn facts(&self) -> Option<Table> {
-        let mut table = self.columns(["frequency", "mean", "deviation", "points"].map(Column::fixed));
+        let names = ["frequency", "mean", "deviation", "points"];
+        let mut table = series::facts(self.split.as_deref(), &self.series, &names);
         for row in &self.spectra {
             for ((frequency, mean), deviation) in self.frequencies.iter().zip(&row.mean).zip(&row.deviation) {
                 let numbers = [*frequency, *mean, *deviation].map(|number| Cell::Number(number, 4));
-                table.rows.push(series::row(&row.part, numbers.into_iter().chain([Cell::Count(row.points)])));
+                table.rows.push(series::facts_row(&row.part, numbers.into_iter().chain([Cell::Count(row.points)])));
             }
         }
         Some(table)

@@ -44,6 +44,8 @@ struct Curve {
     truncated: u64,
     /// Tokens within which half have answered; null if fewer than half did.
     median_tokens: Option<u64>,
+    /// Tokens that a bin is wide.
+    bin_tokens: u64,
     bins: Vec<Bin>,
 }
 
@@ -59,11 +61,17 @@ struct Bin {
     truncated: u64,
     hazard_correct: Share,
     hazard_incorrect: Share,
-    /// Without an answer by the bin's end.
+    /// Without an answer by the bin's end, with its interval: null where it is 0 or 1.
     survival: f64,
-    /// Answered right, and wrong, by the bin's end.
+    survival_lower: Option<f64>,
+    survival_upper: Option<f64>,
+    /// Answered right, and wrong, by the bin's end, with intervals as that.
     incidence_correct: f64,
+    incidence_correct_lower: Option<f64>,
+    incidence_correct_upper: Option<f64>,
     incidence_incorrect: f64,
+    incidence_incorrect_lower: Option<f64>,
+    incidence_incorrect_upper: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -110,6 +118,8 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
 }
 
 fn curve(part: Part, bins: &[HazardBin], width: u64) -> Curve {
+    let lower = |interval: Option<statistics::Interval>| interval.map(|interval| interval.lower);
+    let upper = |interval: Option<statistics::Interval>| interval.map(|interval| interval.upper);
     let bins: Vec<Bin> = bins
         .iter()
         .zip(0..)
@@ -123,8 +133,14 @@ fn curve(part: Part, bins: &[HazardBin], width: u64) -> Curve {
             hazard_correct: bin.correct.into(),
             hazard_incorrect: bin.incorrect.into(),
             survival: bin.survival,
+            survival_lower: lower(bin.survival_interval),
+            survival_upper: upper(bin.survival_interval),
             incidence_correct: bin.incidence_correct,
+            incidence_correct_lower: lower(bin.incidence_correct_interval),
+            incidence_correct_upper: upper(bin.incidence_correct_interval),
             incidence_incorrect: bin.incidence_incorrect,
+            incidence_incorrect_lower: lower(bin.incidence_incorrect_interval),
+            incidence_incorrect_upper: upper(bin.incidence_incorrect_interval),
         })
         .collect();
     let sum = |of: fn(&Bin) -> u64| bins.iter().map(of).sum();
@@ -135,36 +151,37 @@ fn curve(part: Part, bins: &[HazardBin], width: u64) -> Curve {
         incorrect: sum(|bin| bin.incorrect),
         truncated: sum(|bin| bin.truncated),
         median_tokens: bins.iter().find(|bin| bin.survival <= 0.5).map(|bin| bin.to_tokens),
+        bin_tokens: width,
         bins,
     }
 }
 
 impl HazardReport {
-    fn columns(&self, more: impl IntoIterator<Item = Column>) -> Table {
-        series::table(self.split.as_deref(), &self.series, more)
+    /// `256 tokens`, where all bins are as wide.
+    fn width_of_bins(&self) -> String {
+        let mut widths = self.curves.iter().map(|curve| curve.bin_tokens);
+        match widths.next() {
+            Some(first) if widths.all(|width| width == first) => format!("{first} tokens"),
+            _ => "tokens".to_owned(),
+        }
     }
 }
 
 impl Report for HazardReport {
     fn tables(&self) -> Vec<Table> {
-        let names = ["samples", "right", "wrong", "truncated", "half within"].map(Column::fixed);
-        let mut curves = self.columns(names).titled("How they ended, and within how many tokens half have answered");
-        let mut bins = self
-            .columns([
-                Column::fixed("within"),
-                Column::fixed("right"),
-                Column::fixed("wrong"),
-                Column::fixed("open"),
-                Column::fixed("at risk"),
-                Column::fixed("hazard of right").rank(1),
-                Column::fixed("hazard of wrong").rank(2),
-            ])
-            .titled(format!(
-                "Answered by then; hazards of the {} tokens before, with {} % intervals",
-                self.curves.first().and_then(|curve| curve.bins.first()).map_or(0, |bin| bin.to_tokens),
-                (self.confidence * 1000.0).round() / 10.0
-            ));
-        for Curve { part, n, correct, incorrect, truncated, median_tokens, bins: of_curve } in &self.curves {
+        let table = |columns: &[&'static str]| {
+            series::table(self.split.as_deref(), &self.series, columns.iter().copied().map(Column::fixed))
+        };
+        let level = (self.confidence * 1000.0).round() / 10.0;
+        let mut curves = table(&["samples", "right", "wrong", "truncated", "half within"])
+            .titled("How they ended, and within how many tokens half have answered");
+        let mut shares = table(&["within", "right", "wrong", "open"])
+            .titled(format!("Right, wrong and still open by then, with {level} % intervals"));
+        let mut hazards = table(&["within", "at risk", "right", "wrong"]).titled(format!(
+            "Hazards: of those at risk, answered in the {} before; {level} % intervals",
+            self.width_of_bins()
+        ));
+        for Curve { part, n, correct, incorrect, truncated, median_tokens, bins: of_curve, .. } in &self.curves {
             let share = |count: u64| if *n > 0 { Cell::Ratio(count as f64 / *n as f64) } else { Cell::Empty };
             curves.rows.push(series::row(
                 part,
@@ -180,22 +197,28 @@ impl Report for HazardReport {
             let shown =
                 of_curve.iter().enumerate().filter(|(at, _)| (at + 1).is_power_of_two() || at + 1 == of_curve.len());
             for (_, bin) in shown {
+                let share = |value: f64, interval: Option<(f64, f64)>| match interval {
+                    Some(ends) => Cell::Between(value, ends, 2),
+                    None => Cell::Number(value, 2),
+                };
+                let cells = [
+                    Cell::Count(bin.to_tokens),
+                    share(bin.incidence_correct, bin.incidence_correct_lower.zip(bin.incidence_correct_upper)),
+                    share(bin.incidence_incorrect, bin.incidence_incorrect_lower.zip(bin.incidence_incorrect_upper)),
+                    share(bin.survival, bin.survival_lower.zip(bin.survival_upper)),
+                ];
+                shares.rows.push(series::short_row(part, cells));
                 let hazard = |share: &Share| Cell::Between(share.value, (share.lower, share.upper), 3);
-                bins.rows.push(series::row(
-                    part,
-                    [
-                        Cell::Count(bin.to_tokens),
-                        Cell::Ratio(bin.incidence_correct),
-                        Cell::Ratio(bin.incidence_incorrect),
-                        Cell::Ratio(bin.survival),
-                        Cell::Count(bin.at_risk),
-                        hazard(&bin.hazard_correct),
-                        hazard(&bin.hazard_incorrect),
-                    ],
-                ));
+                let cells = [
+                    Cell::Count(bin.to_tokens),
+                    Cell::Count(bin.at_risk),
+                    hazard(&bin.hazard_correct),
+                    hazard(&bin.hazard_incorrect),
+                ];
+                hazards.rows.push(series::short_row(part, cells));
             }
         }
-        vec![curves, bins]
+        vec![curves, shares, hazards]
     }
 
     fn facts(&self) -> Option<Table> {
@@ -213,18 +236,35 @@ impl Report for HazardReport {
             "hazard_incorrect_lower",
             "hazard_incorrect_upper",
             "survival",
+            "survival_lower",
+            "survival_upper",
             "incidence_correct",
+            "incidence_correct_lower",
+            "incidence_correct_upper",
             "incidence_incorrect",
+            "incidence_incorrect_lower",
+            "incidence_incorrect_upper",
         ];
-        let mut table = self.columns(names.map(Column::fixed));
+        let mut table = series::facts(self.split.as_deref(), &self.series, &names);
         for curve in &self.curves {
             for bin in &curve.bins {
                 let counts = [bin.from_tokens, bin.to_tokens, bin.at_risk, bin.correct, bin.incorrect, bin.truncated];
                 let (right, wrong) = (&bin.hazard_correct, &bin.hazard_incorrect);
-                let shares = [right.value, right.lower, right.upper, wrong.value, wrong.lower, wrong.upper];
-                let curves = [bin.survival, bin.incidence_correct, bin.incidence_incorrect];
-                let numbers = shares.into_iter().chain(curves).map(|number| Cell::Number(number, 4));
-                table.rows.push(series::row(&curve.part, counts.map(Cell::Count).into_iter().chain(numbers)));
+                let hazards = [right.value, right.lower, right.upper, wrong.value, wrong.lower, wrong.upper];
+                let shares = [
+                    Some(bin.survival),
+                    bin.survival_lower,
+                    bin.survival_upper,
+                    Some(bin.incidence_correct),
+                    bin.incidence_correct_lower,
+                    bin.incidence_correct_upper,
+                    Some(bin.incidence_incorrect),
+                    bin.incidence_incorrect_lower,
+                    bin.incidence_incorrect_upper,
+                ];
+                let numbers = hazards.into_iter().map(Some).chain(shares);
+                let numbers = numbers.map(|number| Cell::option(number, |number| Cell::Number(number, 4)));
+                table.rows.push(series::facts_row(&curve.part, counts.map(Cell::Count).into_iter().chain(numbers)));
             }
         }
         Some(table)
@@ -255,6 +295,9 @@ impl Drawn for HazardReport {
                 LinePanel { label: label.to_owned(), y, curves: curves.iter().enumerate().map(curve).collect() }
             };
             let share = |label: &str| Axis::ratio(label).bounds(Bounds::Fixed(0.0, 1.0));
+            let band = |value: f64, lower: Option<f64>, upper: Option<f64>| {
+                (Some(value), lower.zip(upper).map(|(low, high)| Interval { low, high }))
+            };
             let hazard = |bin: &Bin, share: &Share| match bin.at_risk {
                 ..LEAST_AT_RISK => (None, None),
                 _ => (Some(share.value), Some(Interval { low: share.lower, high: share.upper })),
@@ -271,12 +314,14 @@ impl Drawn for HazardReport {
                 x: Axis::new("completion tokens").logarithmic(),
                 panels: vec![
                     panel("Answered right", share("share of all"), CurveShape::Steps, &|bin| {
-                        (Some(bin.incidence_correct), None)
+                        band(bin.incidence_correct, bin.incidence_correct_lower, bin.incidence_correct_upper)
                     }),
                     panel("Answered wrong", share("share of all"), CurveShape::Steps, &|bin| {
-                        (Some(bin.incidence_incorrect), None)
+                        band(bin.incidence_incorrect, bin.incidence_incorrect_lower, bin.incidence_incorrect_upper)
                     }),
-                    panel("Not answered", share("share of all"), CurveShape::Steps, &|bin| (Some(bin.survival), None)),
+                    panel("Not answered", share("share of all"), CurveShape::Steps, &|bin| {
+                        band(bin.survival, bin.survival_lower, bin.survival_upper)
+                    }),
                     panel("Hazard of a right answer", share("of those at risk"), CurveShape::Straight, &|bin| {
                         hazard(bin, &bin.hazard_correct)
                     }),

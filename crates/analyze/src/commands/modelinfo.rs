@@ -32,6 +32,9 @@ const ARCHITECTURE_KEYS: [&str; 12] = [
     "torch_dtype",
 ];
 
+/// Characters of a value in one line, where evaluations stand side by side on a screen.
+const VALUE_WIDTH: usize = 26;
+
 /// Different values of a metadata key that are shown one by one.
 const SHOWN_METADATA: usize = 3;
 
@@ -395,15 +398,53 @@ impl Report for ModelsReport {
             }
         }
         fields.retain(|field| field != "eval_id");
-        let cell = |facts: &BTreeMap<String, Cell>, field: &String| facts.get(field).cloned().unwrap_or(Cell::Empty);
-        let matrix = Matrix {
+        let mut matrix = Matrix {
             corner: "field",
             columns: self.models.iter().map(|model| model.eval_id.clone()).collect(),
-            cells: fields.iter().map(|field| facts.iter().map(|facts| cell(facts, field)).collect()).collect(),
-            rows: fields,
+            cells: Vec::new(),
+            rows: Vec::new(),
         };
-        matrix.tables("", width)
+        for field in fields {
+            let cells = facts
+                .iter()
+                .map(|facts| facts.get(&field).map_or_else(|| vec![Cell::Empty], |cell| lines(cell, width)));
+            let cells: Vec<Vec<Cell>> = cells.collect();
+            for at in 0..cells.iter().map(Vec::len).max().unwrap_or(0) {
+                matrix.rows.push(if at == 0 { field.clone() } else { String::new() });
+                matrix.cells.push(cells.iter().map(|lines| lines.get(at).cloned().unwrap_or(Cell::Empty)).collect());
+            }
+        }
+        let mut tables = matrix.tables("", width);
+        for table in &mut tables {
+            // Lines that others alone have.
+            table.rows.retain(|row| row.iter().skip(1).any(|cell| !cell.for_people().is_empty()));
+            table.columns.iter_mut().for_each(|column| column.is_left = true);
+        }
+        tables
     }
+}
+
+/// A cell as lines that leave room for others beside it on a screen: a list in lines of its items, a text broken where it
+/// must be.
+fn lines(cell: &Cell, width: Option<usize>) -> Vec<Cell> {
+    let words: Vec<&str> = match cell {
+        Cell::List(items) if width.is_some() => items.iter().map(String::as_str).collect(),
+        Cell::Text(text) if width.is_some() && text.ends_with('Z') => text.split_inclusive('T').collect(),
+        Cell::Text(text) if width.is_some() => text.split_inclusive([' ', '/', '-', '_']).collect(),
+        other => return vec![other.clone()],
+    };
+    let gap = if matches!(cell, Cell::List(_)) { " " } else { "" };
+    let mut lines: Vec<String> = Vec::new();
+    for word in words {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + gap.len() + word.trim_end().chars().count() <= VALUE_WIDTH => {
+                line.push_str(gap);
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.into_iter().map(|line| Cell::Text(line.trim_end().to_owned())).collect()
 }
 
 /// A table of two columns as a map.

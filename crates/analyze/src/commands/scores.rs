@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use rayon::prelude::*;
 use rs_charts::{Align, Caption, Chart, HeatCell, HeatColumn, HeatRow, HeatTable, LeadingColumn};
 use rs_cli::{Cell, Column, CommandError, CommonArgs, Exit, Report, Table, Ui};
 use rs_core::statistics::{
@@ -86,6 +87,8 @@ struct ScoreRow {
     upper: Option<f64>,
     /// Tasks that others have and this one has not: the score is over the tasks present.
     missing_tasks: Vec<String>,
+    /// Tasks of which no trial is left, for which there is no score: none but sure guesses, or none at all.
+    tasks_without_trials: Vec<String>,
     /// Score over mean completion tokens.
     score_per_token: Option<f64>,
     mean_tokens: Option<f64>,
@@ -144,13 +147,15 @@ fn report(args: &Args, names: &[EvalName], tasks: &[Figures], cells: Vec<Figures
         all.dedup();
         all
     };
-    let mut evals: Vec<(ScoreRow, Option<Interval>)> = tasks
-        .chunk_by(|a, b| a.sums.eval_id == b.sums.eval_id)
+    of_evals.values_mut().for_each(|cells| cells.sort_by(|a, b| dimension::compare(&group_of(a), &group_of(b))));
+    // The draws of an evaluation take longer than all else about it.
+    let of_tasks: Vec<&[Figures]> = tasks.chunk_by(|a, b| a.sums.eval_id == b.sums.eval_id).collect();
+    let mut evals: Vec<(ScoreRow, Option<Interval>)> = of_tasks
+        .par_iter()
         .filter_map(|tasks| {
             let name = names.iter().find(|name| name.eval_id == tasks[0].sums.eval_id)?;
-            let mut cells = of_evals.remove(&name.eval_id).unwrap_or_default();
-            cells.sort_by(|a, b| dimension::compare(&group_of(a), &group_of(b)));
-            Some(score_row(args, name, tasks, &all_tasks, &cells, &groups))
+            let cells = of_evals.get(&name.eval_id).map(Vec::as_slice).unwrap_or_default();
+            Some(score_row(args, name, tasks, &all_tasks, cells, &groups))
         })
         .collect();
     // Ties in the score are broken by name, so that the order is always the same.
@@ -158,12 +163,9 @@ fn report(args: &Args, names: &[EvalName], tasks: &[Figures], cells: Vec<Figures
         let score = |row: &ScoreRow| row.score.unwrap_or(f64::NEG_INFINITY);
         score(b).total_cmp(&score(a)).then_with(|| (&a.label, &a.eval_id).cmp(&(&b.label, &b.eval_id)))
     });
-    let intervals: Vec<Interval> = evals.iter().filter_map(|(_, interval)| *interval).collect();
-    let mut tiers = rank_tiers(&intervals).into_iter();
-    let evals = evals
-        .into_iter()
-        .map(|(row, interval)| ScoreRow { tier: interval.and_then(|_| tiers.next()), ..row })
-        .collect();
+    let intervals: Vec<Option<Interval>> = evals.iter().map(|(_, interval)| *interval).collect();
+    let tiers = rank_tiers(&intervals);
+    let evals = evals.into_iter().zip(tiers).map(|((row, _), tier)| ScoreRow { tier, ..row }).collect();
     ScoresReport {
         schema: "analyze.scores/1",
         formula: args.formula,
@@ -189,15 +191,22 @@ fn score_row(
     cells: &[Figures],
     groups: &[Value],
 ) -> (ScoreRow, Option<Interval>) {
+    let has_trials = |task: &&Figures| match args.formula {
+        Formula::R12 => task.trials().is_some(),
+        Formula::M12x => task.task_interval(args.confidence).is_some(),
+    };
+    let without_trials = tasks.iter().filter(|task| !has_trials(task));
+    let tasks_without_trials: Vec<String> = without_trials.map(|task| dimension::plain(&group_of(task))).collect();
     let (score, interval) = match args.formula {
+        _ if !tasks_without_trials.is_empty() => (None, None),
         Formula::R12 => {
-            let trials: Option<Vec<_>> = tasks.iter().map(Figures::trials).collect();
-            let score = trials.and_then(|trials| reason_score(&trials, args.confidence));
+            let trials: Vec<_> = tasks.iter().filter_map(Figures::trials).collect();
+            let score = reason_score(&trials, args.confidence);
             (score.map(|score| score.score), score.map(|ReasonScore { interval, .. }| interval))
         }
         Formula::M12x => {
-            let intervals: Option<Vec<_>> = tasks.iter().map(|task| task.task_interval(args.confidence)).collect();
-            (intervals.and_then(|intervals| reason_score_m12x(&intervals)), None)
+            let intervals: Vec<_> = tasks.iter().filter_map(|task| task.task_interval(args.confidence)).collect();
+            (reason_score_m12x(&intervals), None)
         }
     };
     let present: Vec<Value> = tasks.iter().map(group_of).collect();
@@ -215,6 +224,7 @@ fn score_row(
         lower: interval.map(|interval| interval.lower),
         upper: interval.map(|interval| interval.upper),
         missing_tasks: missing.collect(),
+        tasks_without_trials,
         score_per_token: score.zip(mean_tokens).filter(|(_, tokens)| *tokens > 0.0).map(|(score, mean)| score / mean),
         mean_tokens,
         truncated_ratio: all.truncated_ratio(),
@@ -233,6 +243,9 @@ fn tell(report: &ScoresReport, ui: &mut Ui) {
         let (id, list) = (&eval.eval_id, suggest::list(&missing, SHOWN_TASKS));
         ui.note(&format!("* {id} has no {list}: its score is over the tasks it has"));
     }
+    for eval in report.evals.iter().filter(|eval| !eval.tasks_without_trials.is_empty()) {
+        ui.note(&format!("{} has {}", eval.eval_id, eval.why_no_score(SHOWN_TASKS)));
+    }
     let points = report.evals.iter().map(|eval| eval.points);
     if points.clone().min() != points.max() {
         ui.note("not all were asked at the same points; `analyze compare` compares on shared questions only");
@@ -245,6 +258,12 @@ fn tell(report: &ScoresReport, ui: &mut Ui) {
 impl ScoreRow {
     fn name(&self) -> String {
         format!("{}{}", self.label, if self.missing_tasks.is_empty() { "" } else { " *" })
+    }
+
+    fn why_no_score(&self, shown: usize) -> String {
+        let tasks: Vec<&str> = self.tasks_without_trials.iter().map(String::as_str).collect();
+        let list = suggest::list(&tasks, shown);
+        format!("no score: of its trials of {list} none is left once expected guesses are taken off")
     }
 }
 
@@ -293,6 +312,22 @@ impl ScoresReport {
         table
     }
 
+    /// What marks and blanks mean; `None` where there are none.
+    fn incomplete(&self) -> Option<Table> {
+        let mut table = Table::new(vec![Column::fixed("eval_id"), Column::elastic("why", 30)])
+            .titled("Incomplete: * the score is over the tasks present");
+        for eval in &self.evals {
+            let missing =
+                (!eval.missing_tasks.is_empty()).then(|| format!("* has no {}", eval.missing_tasks.join(", ")));
+            let no_trials =
+                (!eval.tasks_without_trials.is_empty()).then(|| eval.why_no_score(eval.tasks_without_trials.len()));
+            for why in missing.into_iter().chain(no_trials) {
+                table.rows.push(vec![Cell::Text(eval.eval_id.clone()), Cell::Text(why)]);
+            }
+        }
+        (!table.rows.is_empty()).then_some(table)
+    }
+
     fn cells(&self) -> Matrix {
         let cells = |eval: &ScoreRow| {
             let cell = |figures: &Option<Figures>| Cell::option(figures.as_ref(), |figures| figures.cell(self.level));
@@ -317,20 +352,19 @@ impl Report for ScoresReport {
         if self.evals.is_empty() {
             return tables;
         }
-        let title = format!(
-            "Accuracy over answered trials, less guesses; t: percent truncated, above {} %",
-            SHOWN_TRUNCATED_RATIO * 100.0
-        );
         // The longer side goes down the page.
         let cells = self.cells();
         let cells = if self.groups.len() > self.evals.len() { cells.transposed("group") } else { cells };
-        tables.extend(cells.tables(&title, width));
+        tables.extend(cells.tables(figures::CELL_HEADING, width));
+        // On a terminal the notes beside say it; a file or a pipe leaves without them.
+        tables.extend(self.incomplete().filter(|_| width.is_none()));
         tables
     }
 
     fn facts(&self) -> Option<Table> {
         let of_eval = ["tier", "score", "score_lower", "score_upper", "missing_tasks"];
-        let columns = of_eval.into_iter().chain(figures::FACTS).map(Column::fixed);
+        let of_all = ["score_per_token", "eval_mean_tokens", "eval_truncated_ratio", "eval_samples"];
+        let columns = of_eval.into_iter().chain(figures::FACTS).chain(of_all).map(Column::fixed);
         let mut table = Table::new(columns.collect());
         for eval in &self.evals {
             let number = |value: Option<f64>| Cell::option(value, |value| Cell::Number(value, 4));
@@ -343,7 +377,13 @@ impl Report for ScoresReport {
                     Cell::Count(eval.missing_tasks.len() as u64),
                 ];
                 let facts = figures.facts(&eval.eval_id, &eval.label, &dimension::plain(group));
-                table.rows.push(of_eval.into_iter().chain(facts).collect());
+                let of_all = [
+                    number(eval.score_per_token),
+                    number(eval.mean_tokens),
+                    number(eval.truncated_ratio),
+                    Cell::Count(eval.samples),
+                ];
+                table.rows.push(of_eval.into_iter().chain(facts).chain(of_all).collect());
             }
         }
         Some(table)

@@ -130,7 +130,7 @@ impl SpiderwebReport {
             Column::fixed("invalid"),
             Column::fixed("tokens"),
         ])
-        .titled(format!("{} ({})", web.label, web.eval_id));
+        .titled(format!("{} ({})\n{}", web.label, web.eval_id, figures::CELL_HEADING));
         for Spoke { group, figures, sums } in &web.spokes {
             table.rows.push(vec![
                 Cell::Text(dimension::plain(group)),
@@ -176,7 +176,7 @@ impl Report for SpiderwebReport {
         let mut tables = vec![names];
         if !self.evals.is_empty() {
             let accuracy = self.matrix(&|spoke| spoke.sums.cell(self.level));
-            tables.extend(accuracy.tables("Accuracy over answered trials; t: percent truncated, above 2 %", width));
+            tables.extend(accuracy.tables(figures::CELL_HEADING, width));
             let tokens = |spoke: &Spoke| Cell::option(spoke.figures.mean_tokens, |tokens| Cell::Number(tokens, 0));
             tables.extend(self.matrix(&tokens).tables("Mean completion tokens of answered trials", width));
         }

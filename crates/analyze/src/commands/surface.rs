@@ -6,9 +6,9 @@ use rs_charts::{
     Axis, Bounds, Caption, CategoryAxis, Chart, Curve, CurveShape, Interval, LinePanel, LinePoint, Lines, SurfacePanel,
 };
 use rs_cli::{Cell, Column, CommandError, CommonArgs, Exit, Report, Table, Ui};
-use rs_core::filters::{Filters, Key};
+use rs_core::filters::Key;
 use rs_core::statistics::Confidence;
-use rs_pointsdb::queries::groups::{self, EvalName};
+use rs_pointsdb::queries::groups::{self, EvalName, TaskPart};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -95,16 +95,24 @@ struct Recipe {
     label: String,
     x: Dimension,
     y: Option<Dimension>,
-    filters: Filters,
 }
+
+impl Recipe {
+    fn keys(&self) -> Vec<Key> {
+        self.x.keys().into_iter().chain(self.y.iter().flat_map(Dimension::keys)).collect()
+    }
+}
+
+/// What the cells show.
+const CELL_HEADING: &str = "Accuracy less guesses, as Wilson centre ±margin; t: % truncated; n: trials";
 
 /// For those without a config, or without views in it.
 const OTHERWISE: &str = "name the parameters: --x params.X, and --y params.Y for a surface";
 
 impl From<TaskView> for Recipe {
     fn from(view: TaskView) -> Self {
-        let TaskView { base_task, id, label, x, y, filters } = view;
-        Self { base_task: Some(base_task), view: Some(id), label, x, y, filters }
+        let TaskView { base_task, id, label, x, y, .. } = view;
+        Self { base_task: Some(base_task), view: Some(id), label, x, y }
     }
 }
 
@@ -118,28 +126,28 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
             return Err(CommandError::input("--x and --y need a parameter, like params.length"));
         }
     }
-    let recipes = match &args.x {
-        Some(x) => vec![Recipe {
-            base_task: None,
-            view: None,
-            label: args.y.as_ref().map_or_else(|| x.name(), |y| format!("{} by {}", y.name(), x.name())),
-            x: x.clone(),
-            y: args.y.clone(),
-            filters: filters.clone(),
-        }],
-        None => views::of_tasks(args.view.as_deref(), &filters, &source, OTHERWISE, ui)?
-            .into_iter()
-            .map(Recipe::from)
-            .collect(),
+    let recipes: Vec<(Recipe, Vec<Figures>)> = match &args.x {
+        Some(x) => {
+            let label = args.y.as_ref().map_or_else(|| x.name(), |y| format!("{} by {}", y.name(), x.name()));
+            let recipe = Recipe { base_task: None, view: None, label, x: x.clone(), y: args.y.clone() };
+            let figures = figures::load(&source, &filters, &recipe.keys())?;
+            vec![(recipe, figures)]
+        }
+        None => {
+            let views = views::of_tasks(args.view.as_deref(), &filters, &source, OTHERWISE, ui)?;
+            let part = |view: TaskView| {
+                let (base_task, filters) = (view.base_task.clone(), view.conditions.clone());
+                let recipe = Recipe::from(view);
+                let by = recipe.keys();
+                (recipe, TaskPart { base_task, filters, by })
+            };
+            let (recipes, parts): (Vec<Recipe>, Vec<TaskPart>) = views.into_iter().map(part).unzip();
+            recipes.into_iter().zip(figures::load_parts(&source, &filters, &parts)?).collect()
+        }
     };
     let names = groups::eval_names(&source.connection, &filters).map_err(|error| source.error(error))?;
-    let mut surfaces = Vec::new();
-    for recipe in recipes {
-        let surface = surface(&source, recipe, &names, args.confidence)?;
-        if !surface.evals.is_empty() {
-            surfaces.push(surface);
-        }
-    }
+    let surfaces = recipes.into_iter().map(|(recipe, figures)| surface(recipe, figures, &names, args.confidence));
+    let surfaces: Vec<Surface> = surfaces.filter(|surface| !surface.evals.is_empty()).collect();
     if surfaces.is_empty() {
         ui.note(if filters.is_empty() { "there are no points with these parameters" } else { "no point matches" });
     }
@@ -153,14 +161,7 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
     Ok(Exit::Done)
 }
 
-fn surface(
-    source: &Source,
-    recipe: Recipe,
-    names: &[EvalName],
-    confidence: Confidence,
-) -> Result<Surface, CommandError> {
-    let keys: Vec<Key> = recipe.x.keys().into_iter().chain(recipe.y.iter().flat_map(Dimension::keys)).collect();
-    let mut figures = figures::load(source, &recipe.filters, &keys)?;
+fn surface(recipe: Recipe, mut figures: Vec<Figures>, names: &[EvalName], confidence: Confidence) -> Surface {
     // A point without one of the parameters is not on the surface.
     figures.retain(|figures| figures.sums.group.iter().all(|value| !value.is_null()));
     let values = |at: usize| {
@@ -190,7 +191,7 @@ fn surface(
         })
         .filter(|eval| !eval.cells.is_empty())
         .collect();
-    Ok(Surface {
+    Surface {
         base_task: recipe.base_task,
         view: recipe.view,
         label: recipe.label,
@@ -199,7 +200,7 @@ fn surface(
         x_values,
         y_values,
         evals,
-    })
+    }
 }
 
 impl SurfaceReport {
@@ -259,7 +260,13 @@ impl Report for SurfaceReport {
     }
 
     fn tables_within(&self, width: Option<usize>) -> Vec<Table> {
-        self.surfaces.iter().flat_map(|surface| self.surface(surface, width)).collect()
+        let mut tables: Vec<Table> = self.surfaces.iter().flat_map(|surface| self.surface(surface, width)).collect();
+        // Said once for all.
+        if let Some(first) = tables.first_mut() {
+            let title = first.title.take().unwrap_or_default();
+            first.title = Some(format!("{CELL_HEADING}\n{title}"));
+        }
+        tables
     }
 
     fn facts(&self) -> Option<Table> {

@@ -62,8 +62,26 @@ fn repetitions_are_averaged() {
     let found = document(&project(&LABELS, &trials), &[]);
     let all = &found["comparisons"][0]["overall"];
     assert_eq!((&all["shared"], &all["first"], &all["difference"]), (&json!(6), &json!(0.5), &json!(-0.5)));
-    assert_eq!((&all["is_repeated"], &all["p"]), (&json!(true), &Value::Null), "all differences are the same");
-    assert!(all["lower"].as_f64().unwrap() < -0.6, "{all}");
+    assert_eq!(all["is_repeated"], json!(true));
+    // All differences are the same: no deviation, but the least that two repetitions leave, √2/2/(6 + 2), and t of 5.
+    let lower = all["lower"].as_f64().unwrap();
+    assert!((lower - (-0.5 - 2.570_581_836 * 2.0_f64.sqrt() / 16.0)).abs() < 1e-8, "{all}");
+    assert!(all["p"].as_f64().unwrap() < 0.01, "{all}");
+}
+
+#[test]
+fn a_difference_above_1_is_not_detectable() {
+    let found = document(&project(&LABELS, &pairs(&[("correct", "incorrect", 1)])), &[]);
+    assert_eq!(found["comparisons"][0]["overall"]["least_detectable"], Value::Null);
+}
+
+#[test]
+fn csv_tells_labels_and_discordant_pairs() {
+    let project = project(&LABELS, &pairs(&[("correct", "incorrect", 12), ("correct", "correct", 8)]));
+    let run = project.analyze(&["compare", DATASET, "Alpha", "Beta", "--format", "csv"]);
+    let header = run.stdout.lines().next().unwrap();
+    assert!(header.ends_with(",first_label,second_label,first_alone_right,second_alone_right,is_repeated"), "{run}");
+    assert!(run.stdout.lines().nth(1).unwrap().ends_with(",Alpha,Beta,12,0,false"), "{run}");
 }
 
 #[test]
@@ -100,7 +118,7 @@ fn for_people() {
     ----- stdout
     acd362 Alpha
     − 0f0c77 Beta, 95 % intervals
-    Least difference seen with 80 % chance: 0.217 of all, 0.35 in a row (median)
+    Least difference seen with 80 % chance: 0.217 of all, 0.26 in a row (median)
     params.n       acd362  0f0c77  difference           p adj    shared  detectable
     all questions   1.000   0.700  +.30 (+.15 to +.45)  <.001 *      40        0.22
     1               1.000   0.400  +.60 (+.33 to +.78)  <.001 *      20        0.35

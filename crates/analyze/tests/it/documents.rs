@@ -48,30 +48,30 @@ const DATASET: &str = "data/r12.json";
 
 #[test]
 fn scores() {
-    insta::assert_snapshot!(layout(&["scores", DATASET]), @r#"
+    insta::assert_snapshot!(layout(&["scores", DATASET]), @"
     analyze.scores/1
     document: confidence draws evals formula group_by groups schema seed
-    .evals[]: cells eval_id label lower mean_tokens missing_tasks points samples score score_per_token tier truncated_ratio upper
-    .evals[].cells[]: accuracy answered center correct design_effect group guess_sum invalid lower margin mean_tokens p_success p_success_lower p_success_upper points truncated truncated_ratio upper
-    "#);
-    insta::assert_snapshot!(layout(&["scores", DATASET, "--group-by", "base_task"]), @r#"
+    .evals[]: cells eval_id label lower mean_tokens missing_tasks points samples score score_per_token tasks_without_trials tier truncated_ratio upper
+    .evals[].cells[]: accuracy answered center correct design_effect group guess_sum invalid lower margin mean_tokens p_success p_success_design_effect p_success_lower p_success_upper points truncated truncated_ratio upper
+    ");
+    insta::assert_snapshot!(layout(&["scores", DATASET, "--group-by", "base_task"]), @"
     analyze.scores/1
     document: confidence draws evals formula group_by groups schema seed
-    .evals[]: cells eval_id label lower mean_tokens missing_tasks points samples score score_per_token tier truncated_ratio upper
-    .evals[].cells[]: accuracy answered center correct design_effect group guess_sum invalid lower margin mean_tokens p_success p_success_lower p_success_upper points truncated truncated_ratio upper
-    "#);
+    .evals[]: cells eval_id label lower mean_tokens missing_tasks points samples score score_per_token tasks_without_trials tier truncated_ratio upper
+    .evals[].cells[]: accuracy answered center correct design_effect group guess_sum invalid lower margin mean_tokens p_success p_success_design_effect p_success_lower p_success_upper points truncated truncated_ratio upper
+    ");
 }
 
 #[test]
 fn cluster() {
-    insta::assert_snapshot!(layout(&["cluster", DATASET, "--facet-by", "base_task"]), @r#"
+    insta::assert_snapshot!(layout(&["cluster", DATASET, "--facet-by", "base_task"]), @"
     analyze.cluster/1
     document: confidence facet_by facets schema
     .facets[]: cliques evals facet
-    .facets[].cliques[]: eval_ids name token_cliques
+    .facets[].cliques[]: eval_ids name token_cliques without_tokens
     .facets[].evals[]: accuracy cliques eval_id label tokens_lower tokens_upper
-    .facets[].evals[].accuracy: accuracy answered center correct design_effect guess_sum invalid lower margin mean_tokens p_success p_success_lower p_success_upper points truncated truncated_ratio upper
-    "#);
+    .facets[].evals[].accuracy: accuracy answered center correct design_effect guess_sum invalid lower margin mean_tokens p_success p_success_design_effect p_success_lower p_success_upper points truncated truncated_ratio upper
+    ");
 }
 
 #[test]
@@ -90,23 +90,23 @@ fn compare() {
 
 #[test]
 fn spiderweb() {
-    insta::assert_snapshot!(layout(&["spiderweb", DATASET]), @r#"
+    insta::assert_snapshot!(layout(&["spiderweb", DATASET]), @"
     analyze.spiderweb/1
     document: confidence evals group_by groups schema
     .evals[]: eval_id label spokes
-    .evals[].spokes[]: accuracy answered center correct design_effect group guess_sum invalid lower margin mean_tokens p_success p_success_lower p_success_upper points truncated truncated_ratio upper
-    "#);
+    .evals[].spokes[]: accuracy answered center correct design_effect group guess_sum invalid lower margin mean_tokens p_success p_success_design_effect p_success_lower p_success_upper points truncated truncated_ratio upper
+    ");
 }
 
 #[test]
 fn surface() {
-    insta::assert_snapshot!(layout(&["surface", DATASET]), @r#"
+    insta::assert_snapshot!(layout(&["surface", DATASET]), @"
     analyze.surface/1
     document: confidence schema surfaces
     .surfaces[]: base_task evals label view x x_values y y_values
     .surfaces[].evals[]: cells eval_id label
-    .surfaces[].evals[].cells[]: accuracy answered center correct design_effect guess_sum invalid lower margin mean_tokens p_success p_success_lower p_success_upper points truncated truncated_ratio upper x y
-    "#);
+    .surfaces[].evals[].cells[]: accuracy answered center correct design_effect guess_sum invalid lower margin mean_tokens p_success p_success_design_effect p_success_lower p_success_upper points truncated truncated_ratio upper x y
+    ");
 }
 
 #[test]
@@ -116,14 +116,14 @@ fn forensics() {
     document: compressor confidence rows schema series split
     .rows[]: label mean_bytes mean_compressed_bytes mean_tokens n outcome ratio ratio_lower ratio_upper series split
     "#);
-    insta::assert_snapshot!(layout(&["hazard", DATASET]), @r#"
+    insta::assert_snapshot!(layout(&["hazard", DATASET]), @"
     analyze.hazard/1
     document: confidence curves schema series split
-    .curves[]: bins correct incorrect label median_tokens n series split truncated
-    .curves[].bins[]: at_risk correct from_tokens hazard_correct hazard_incorrect incidence_correct incidence_incorrect incorrect survival to_tokens truncated
+    .curves[]: bin_tokens bins correct incorrect label median_tokens n series split truncated
+    .curves[].bins[]: at_risk correct from_tokens hazard_correct hazard_incorrect incidence_correct incidence_correct_lower incidence_correct_upper incidence_incorrect incidence_incorrect_lower incidence_incorrect_upper incorrect survival survival_lower survival_upper to_tokens truncated
     .curves[].bins[].hazard_correct: lower upper value
     .curves[].bins[].hazard_incorrect: lower upper value
-    "#);
+    ");
     insta::assert_snapshot!(layout(&["fft", DATASET]), @r#"
     analyze.fft/1
     document: frequencies schema series spectra split

@@ -39,6 +39,74 @@ fn hazard_of_a_few() {
             assert!((found - expected).abs() < 1e-12, "{name}: {curve}");
         }
     }
+    // lifelines: `KaplanMeierFitter` of times 1, 2, 2, 3 (censored), 3.
+    assert!((column("survival_lower")[0] - 0.203_809_263_3).abs() < 1e-9, "{curve}");
+    assert!((column("survival_upper")[0] - 0.969_179_788_8).abs() < 1e-9, "{curve}");
+    assert_eq!(curve["bins"][0]["incidence_incorrect_lower"], Value::Null, "nobody was wrong so far");
+    assert_eq!(curve["bin_tokens"], 256);
+}
+
+#[test]
+fn curves_have_their_intervals_in_tables_and_pictures_too() {
+    let trials: Vec<Trial<'_>> = (0..40)
+        .map(|index| Trial {
+            index: Some(index),
+            tokens: Some(100 + 40 * index),
+            outcome: if index % 3 == 0 { "incorrect" } else { "correct" },
+            ..Trial::default()
+        })
+        .collect();
+    let project = project(&[("a", "Alpha")], &trials);
+    insta::assert_snapshot!(project.on_terminal(80, "hazard", DATASET, &[]), @"
+    exit code 0
+    ----- stdout
+    How they ended, and within how many tokens half have answered
+    eval_id       samples   right   wrong  truncated  half within
+    acd362 Alpha       40  65.0 %  35.0 %      0.0 %        1,024
+
+    Right, wrong and still open by then, with 95 % intervals
+    eval_id  within  right             wrong                         open
+    acd362      256  0.05 (0.01–0.15)  0.05 (0.01–0.15)  0.90 (0.76–0.96)
+    acd362      512  0.17 (0.08–0.31)  0.10 (0.03–0.21)  0.73 (0.56–0.84)
+    acd362    1,024  0.40 (0.25–0.55)  0.20 (0.09–0.33)  0.40 (0.25–0.55)
+    acd362    1,792  0.65 (0.48–0.78)  0.35 (0.21–0.50)              0.00
+
+    Hazards: of those at risk, answered in the 256 tokens before; 95 % intervals
+    eval_id  within  at risk  right                wrong
+    acd362      256       40  0.050 (0.014–0.165)  0.050 (0.014–0.165)
+    acd362      512       36  0.139 (0.061–0.287)  0.056 (0.015–0.181)
+    acd362    1,024       23  0.217 (0.097–0.419)  0.087 (0.024–0.268)
+    acd362    1,792        4  0.500 (0.150–0.850)  0.500 (0.150–0.850)
+    ");
+    let csv = project.analyze(&["hazard", DATASET, "--format", "csv"]).stdout;
+    let header = csv.lines().next().unwrap();
+    assert!(header.starts_with("eval_id,label,from_tokens,"), "{header}");
+    for name in ["survival", "incidence_correct", "incidence_incorrect"] {
+        assert!(header.contains(&format!(",{name},{name}_lower,{name}_upper")), "{header}");
+    }
+    assert!(csv.lines().nth(1).unwrap().starts_with("acd362,Alpha,0,256,40,"), "{csv}");
+    // A band is a closed shape: five panels with one each.
+    let svg = project.analyze(&["hazard", DATASET, "--format", "svg"]).stdout;
+    assert!(svg.matches("fill-opacity").count() >= 5, "{}", svg.matches("fill-opacity").count());
+}
+
+#[test]
+fn an_empty_table_promises_nothing() {
+    let project = project(&[("a", "A")], &[Trial { tokens: None, ..Trial::default() }]);
+    let run = project.analyze(&["hazard", DATASET]);
+    assert!(run.stdout.contains("answered in the tokens before") && !run.stdout.contains("the 0 tokens"), "{run}");
+}
+
+#[test]
+fn series_can_be_joined_by_their_ids() {
+    let project = project(&[("a", "Alpha")], &[Trial::default()]);
+    let csv = project.analyze(&["compression", DATASET, "--format", "csv"]).stdout;
+    assert!(csv.starts_with("eval_id,label,outcome,traces,mean_tokens,"), "{csv}");
+    assert!(csv.lines().nth(1).unwrap().starts_with("acd362,Alpha,correct,1,100,3,"), "{csv}");
+    let fixtures = Project::shared().analyze(&["fft", "data/r12.json", "--format", "csv"]).stdout;
+    assert!(fixtures.starts_with("eval_id,label,frequency,mean,deviation,points\n"), "{fixtures}");
+    let by_task = project.analyze(&["hazard", DATASET, "--series", "base_task", "--format", "csv"]).stdout;
+    assert!(by_task.starts_with("base_task,from_tokens,"), "{by_task}");
 }
 
 #[test]

@@ -65,6 +65,68 @@ fn who_has_no_interval_is_in_no_clique() {
 }
 
 #[test]
+fn who_tells_no_tokens_is_listed_apart() {
+    let of = |template: &'static str, tokens: Option<u32>| Trial { template, tokens, ..Trial::default() }.times(4);
+    let trials: Vec<Trial<'_>> = of("a", Some(10)).chain(of("b", None)).collect();
+    let project = project(&[("a", "A"), ("b", "B")], &trials);
+    let found: Value = project.document(&["cluster", DATASET]);
+    let (facet, clique) = (&found["facets"][0], &found["facets"][0]["cliques"][0]);
+    assert_eq!(clique["token_cliques"], json!([[facet["evals"][0]["eval_id"]]]));
+    assert_eq!(clique["without_tokens"], json!([facet["evals"][1]["eval_id"]]));
+    let run = project.analyze(&["cluster", DATASET]);
+    assert!(run.stdout.contains("no tokens told: "), "{run}");
+}
+
+#[test]
+fn csv_of_clusters_has_every_number_of_the_tables() {
+    let run = three().analyze(&["cluster", DATASET, "--format", "csv"]);
+    let rows: Vec<Vec<&str>> = run.stdout.lines().map(|line| line.split(',').collect()).collect();
+    let column = |name: &str, row: usize| {
+        let at = rows[0].iter().position(|column| *column == name).unwrap_or_else(|| panic!("no {name}: {run}"));
+        rows[row][at]
+    };
+    assert_eq!(rows.len(), 4, "{run}");
+    assert_eq!((column("label", 2), column("accuracy", 2), column("answered", 2)), ("B", "0.7", "100"));
+    let number = |name: &str| column(name, 2).parse::<f64>().unwrap();
+    assert!(number("lower") < number("center") && number("center") < number("upper"), "{run}");
+    assert!((number("upper") - number("center") - number("margin")).abs() < 1e-12, "{run}");
+    assert_eq!((number("mean_tokens"), number("truncated_ratio")), (900.6, 0.0));
+    assert!((number("tokens_upper") - number("mean_tokens") - number("tokens_margin")).abs() < 1e-9, "{run}");
+    assert_eq!((column("cliques", 2), column("token_cliques", 2)), ("A B", "A2 B2"));
+}
+
+#[test]
+fn cliques_run_over_lines_rather_than_being_cut() {
+    let labels: Vec<String> = (0..14).map(|number| format!("model {number}")).collect();
+    let trials: Vec<Trial<'_>> =
+        labels.iter().flat_map(|template| Trial { template, ..Trial::default() }.times(3)).collect();
+    let names: Vec<(&str, &str)> = labels.iter().map(|label| (label.as_str(), label.as_str())).collect();
+    let project = project(&names, &trials);
+    let found: Value = project.document(&["cluster", DATASET]);
+    let run = project.on_terminal(80, "cluster", DATASET, &["--facet-by", "base_task"]);
+    let cliques = run.stdout.split("Cliques;").nth(1).unwrap();
+    for eval in found["facets"][0]["evals"].as_array().unwrap() {
+        let id = eval["eval_id"].as_str().unwrap();
+        assert_eq!(cliques.matches(id).count(), 2, "once among all and once by tokens: {run}");
+    }
+    assert!(run.stdout.lines().all(|line| line.chars().count() <= 80), "{run}");
+    assert!(!cliques.contains('…') && !run.stderr.contains("by tokens"), "{run}");
+}
+
+#[test]
+fn cells_are_called_what_they_are() {
+    let project = project(&[("a", "A")], &Trial::default().times(200).collect::<Vec<_>>());
+    for (command, more) in
+        [("scores", &[][..]), ("cluster", &[]), ("spiderweb", &[]), ("surface", &["--x", "params.n"])]
+    {
+        let run = project.on_terminal(80, command, DATASET, more);
+        assert!(run.stdout.contains("as Wilson centre ±margin") && run.stdout.contains(".99 ±.01"), "{run}");
+        let heading = run.stdout.lines().find(|line| line.contains("Wilson")).unwrap();
+        assert!(heading.chars().count() <= 80, "{run}");
+    }
+}
+
+#[test]
 fn spokes() {
     let project = three();
     let one: Value = project.document(&["spiderweb", DATASET, "--where", "template=a"]);
@@ -96,6 +158,12 @@ fn surfaces_by_hand_and_by_view() {
     let run = fixtures.analyze(&["surface", "data/r12.json", "--view", "lenght-x-depth"]);
     assert!(run.code == Some(2) && run.stderr.contains("did you mean"), "{run}");
     let all: Value = fixtures.document(&["surface", "data/r12.json", "--where", "base_task=arithmetic"]);
+    // All views are asked for at once: each is what its condition alone gives.
+    let by_hand = ["--x", "params.length", "--y", "params.max_depth", "--where", "params.max_value=9"];
+    let by_hand = [&["surface", "data/r12.json", "--where", "base_task=arithmetic"][..], &by_hand].concat();
+    let by_hand: Value = fixtures.document(&by_hand);
+    let view = all["surfaces"].as_array().unwrap().iter().find(|view| view["view"] == "length-x-depth").unwrap();
+    assert_eq!(view["evals"], by_hand["surfaces"][0]["evals"]);
     let kinds: Vec<bool> = all["surfaces"].as_array().unwrap().iter().map(|view| view["y"].is_null()).collect();
     assert!(kinds.contains(&true) && kinds.contains(&false), "a projection and a surface: {kinds:?}");
 }

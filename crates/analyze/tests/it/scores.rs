@@ -75,6 +75,53 @@ fn sure_guesses_say_nothing() {
 }
 
 #[test]
+fn a_task_without_trials_is_named() {
+    let guess = Trial { base_task: "coin", guess_chance: 1.0, ..Trial::default() };
+    let trials: Vec<Trial<'_>> = guess.times(4).chain(Trial::default().times(4)).collect();
+    let eval = check_score(&trials, Value::Null);
+    assert_eq!(eval["tasks_without_trials"], json!(["coin"]));
+    let project = project(&[("a", "A")], &trials);
+    let run = project.analyze(&["scores", DATASET]);
+    let why = "no score: of its trials of coin none is left once expected guesses are taken off";
+    assert!(run.stderr.contains(&format!("note: acd362 has {why}")) && run.stdout.contains(why), "{run}");
+    let m12x = document(&project, &["--formula", "m12x"]);
+    assert_eq!(m12x["evals"][0]["tasks_without_trials"], json!(["coin"]));
+}
+
+#[test]
+fn a_wide_interval_is_in_the_tier_of_the_leader_that_it_overlaps() {
+    let of = |template: &'static str, correct: u32, n: u32| {
+        let right = Trial { template, ..Trial::default() };
+        let wrong = Trial { template, outcome: "incorrect", index: Some(correct), ..right };
+        right.times(correct).chain(wrong.times(n - correct)).collect::<Vec<_>>()
+    };
+    let trials = [of("a", 48, 60), of("b", 30, 60), of("c", 0, 1)].concat();
+    let found = document(&project(&[("a", "A"), ("b", "B"), ("c", "C")], &trials), &[]);
+    let tiers: Vec<&Value> = found["evals"].as_array().unwrap().iter().map(|eval| &eval["tier"]).collect();
+    assert_eq!(tiers, [&json!(1), &json!(2), &json!(1)], "{found}");
+}
+
+#[test]
+fn csv_has_what_intervals_are_made_of() {
+    let trials: Vec<Trial<'_>> = Trial { guess_chance: 0.25, ..Trial::default() }.times(8).collect();
+    let csv = project(&[("a", "A")], &trials).analyze(&["scores", DATASET, "--format", "csv"]).stdout;
+    let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
+    let column = |name: &str| rows[1][rows[0].iter().position(|column| *column == name).expect(name)];
+    let expected = [
+        ("guess_sum", "2"),
+        ("design_effect", "1"),
+        ("p_success_design_effect", "1"),
+        ("eval_mean_tokens", "100"),
+        ("eval_truncated_ratio", "0"),
+        ("eval_samples", "8"),
+    ];
+    for (name, value) in expected {
+        assert_eq!(column(name), value, "{name}");
+    }
+    assert!((column("score_per_token").parse::<f64>().unwrap() - 10.0).abs() < 1e-9);
+}
+
+#[test]
 fn below_chance_is_the_floor() {
     let trials: Vec<Trial<'_>> =
         Trial { guess_chance: 0.5, outcome: "incorrect", ..Trial::default() }.times(9).collect();
@@ -124,6 +171,14 @@ fn missing_tasks_are_marked_and_named() {
     let found = document(&project, &[]);
     let b = found["evals"].as_array().unwrap().iter().find(|eval| eval["label"] == "B").unwrap();
     assert_eq!(b["missing_tasks"], json!(["dates"]));
+    // A file leaves without the notes.
+    let file = project.path("scores.txt");
+    project.analyze(&["scores", DATASET, "--output", file.to_str().unwrap()]);
+    let text = fs_err::read_to_string(file).unwrap();
+    assert!(
+        text.contains("Incomplete: * the score is over the tasks present") && text.contains("* has no dates"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -193,7 +248,7 @@ fn for_people() {
     tier  eval_id  evaluation  ReasonScore  truncated  tokens  per token  samples
        1  acd362   Alpha       95 (86–323)      5.0 %      74      1.287       40
 
-    Accuracy over answered trials, less guesses; t: percent truncated, above 2 %
+    Accuracy less guesses, as Wilson centre ±margin; t: % truncated, above 2 %
     group  acd362
     dates  .08 ±.08
     sort   .91 ±.09 t10

@@ -140,6 +140,26 @@ fn modelinfo() {
 }
 
 #[test]
+fn modelinfo_side_by_side() {
+    let project = project();
+    let run = project.on_terminal(80, "modelinfo", "data/r12.json", &["--where", "groups=family:qwen3,size:mid"]);
+    let first = run.stdout.lines().nth(1).unwrap();
+    assert!(first.starts_with("field") && first.split_whitespace().count() == 3, "two beside each other: {run}");
+    assert!(run.stdout.lines().all(|line| line.chars().count() <= 80) && !run.stdout.contains('…'), "{run}");
+    for field in ["first record", "tokens spent", "mean tokens"] {
+        assert!(run.stdout.contains(field), "{run}");
+    }
+}
+
+#[test]
+fn hazard_has_its_hazards() {
+    let run = project().on_terminal(80, "hazard", "data/r12.json", &[]);
+    assert!(run.stdout.contains("Hazards: of those at risk, answered in the 256 tokens before"), "{run}");
+    assert!(run.stdout.lines().all(|line| line.chars().count() <= 80), "{run}");
+    assert!(!run.stderr.contains("hazard"), "nothing is left out: {run}");
+}
+
+#[test]
 fn nothing_is_wider_than_the_terminal() {
     let project = project();
     for width in [60, 79, 100, 132, 200, 250] {

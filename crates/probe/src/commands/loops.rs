@@ -9,7 +9,7 @@ use rs_query::{SelectionArgs, Source, selection};
 use serde::Serialize;
 
 use crate::output::status;
-use crate::records::{self, Found, check_places};
+use crate::records::{self, Found, check_places, without_sizes};
 use crate::repetition::{Least, Loop, longest_loop};
 
 /// Candidates read at a time.
@@ -116,12 +116,19 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
 const MAX_CANDIDATES: usize = 100_000;
 
 fn tell(report: &LoopsReport, args: &Args, source: &Source, ui: &mut Ui) -> Result<(), CommandError> {
-    if !samples::have_sizes(&source.connection).map_err(|error| source.error(error))? {
-        ui.warn("the database was made with --no-forensics: without compressed sizes there are no candidates");
-    } else {
-        let LoopsReport { n_candidates, n_read, .. } = report;
-        let ratio = args.ratio;
-        ui.note(&format!("{n_read} of {n_candidates} traces that compress to {ratio} or less were read"));
+    if let Some(what) = without_sizes(source)? {
+        ui.warn(&format!("{what} there are no candidates"));
+        return Ok(());
+    }
+    let LoopsReport { n_candidates, n_read, loops, .. } = report;
+    let Args { ratio, times, chars, .. } = args;
+    if *n_candidates == 0 {
+        ui.note(&format!("nothing matches: no trace of {chars} bytes or more compresses to {ratio} or less"));
+        return Ok(());
+    }
+    ui.note(&format!("{n_read} of {n_candidates} traces that compress to {ratio} or less were read"));
+    if loops.is_empty() && *n_read > 0 {
+        ui.note(&format!("nothing matches: none of them has a phrase {times} times in a row over {chars} characters"));
     }
     Ok(())
 }
@@ -158,10 +165,24 @@ fn loop_of(found: &Found, least: Least) -> Option<LoopRow> {
     })
 }
 
-impl Report for LoopsReport {
-    fn tables(&self) -> Vec<Table> {
+impl LoopsReport {
+    /// The places apart, numbered as the loops are: where there is no room for them in a row.
+    fn places(&self) -> Table {
+        let mut table = Table::new(vec![Column::fixed("no"), Column::fixed("place")]);
+        for (number, row) in (1..).zip(&self.loops) {
+            table.rows.push(vec![Cell::Count(number), Cell::Text(row.place())]);
+        }
+        table
+    }
+
+    fn with_places(&self) -> Table {
+        self.loops(Column::fixed("place"), |_, row| Cell::Text(row.place()))
+    }
+
+    /// The loops, each with this for a name.
+    fn loops(&self, name: Column, cell: impl Fn(u64, &LoopRow) -> Cell) -> Table {
         let mut table = Table::new(vec![
-            Column::elastic("place", 20),
+            name,
             Column::fixed("status").rank(3),
             Column::fixed("tokens").rank(4),
             Column::fixed("ratio"),
@@ -169,15 +190,11 @@ impl Report for LoopsReport {
             Column::fixed("from char"),
             Column::fixed("times"),
             Column::fixed("share"),
-            Column::elastic("phrase", 16),
+            Column::elastic("phrase", 12),
         ]);
-        for row in &self.loops {
-            let place = match row.line {
-                Some(line) => format!("{}:{line}", row.path),
-                None => row.path.clone(),
-            };
+        for (number, row) in (1..).zip(&self.loops) {
             table.rows.push(vec![
-                Cell::Text(place),
+                cell(number, row),
                 Cell::Text(row.status.into()),
                 Cell::option(row.completion_tokens, |tokens| Cell::Count(tokens.into())),
                 Cell::option(row.compression_ratio, |ratio| Cell::Number(ratio, 3)),
@@ -188,6 +205,34 @@ impl Report for LoopsReport {
                 Cell::Text(row.phrase.trim().into()),
             ]);
         }
-        vec![table]
+        table
+    }
+}
+
+impl LoopRow {
+    /// `path:line`.
+    fn place(&self) -> String {
+        match self.line {
+            Some(line) => format!("{}:{line}", self.path),
+            None => self.path.clone(),
+        }
+    }
+}
+
+impl Report for LoopsReport {
+    fn tables(&self) -> Vec<Table> {
+        vec![self.with_places()]
+    }
+
+    fn tables_within(&self, width: Option<usize>) -> Vec<Table> {
+        let table = self.with_places();
+        let has_room = width.is_none_or(|width| {
+            let (text, cut) = table.to_text(Some(width));
+            cut.left_out.is_empty() && text.lines().all(|line| line.chars().count() <= width)
+        });
+        if has_room || self.loops.is_empty() {
+            return vec![table];
+        }
+        vec![self.loops(Column::fixed("no"), |number, _| Cell::Count(number)), self.places()]
     }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::output::{Format, RecordOutputArgs, SampleDocument, raw_lines, status};
 use crate::page;
-use crate::records::{self, Found, check_places};
+use crate::records::{self, Found, check_places, without_sizes};
 
 /// Show raw records: prompt, reasoning, response, answer and reference, with the place of each.
 #[derive(Debug, Clone, clap::Args)]
@@ -93,6 +93,11 @@ pub(crate) fn run(args: &Args, common: &CommonArgs, ui: &mut Ui) -> Result<Exit,
     let source = Source::open(&args.dataset, common, ui)?;
     check_places(&source)?;
     selection::check(&source, &filters)?;
+    if args.sort == Sort::Ratio
+        && let Some(what) = without_sizes(&source)?
+    {
+        ui.warn(&format!("{what} there is no order by ratio"));
+    }
     let outcomes: Vec<Outcome> = args.status.iter().copied().map(Outcome::from).collect();
     let wanted = Wanted { filters, outcomes: &outcomes, repetitive: None, order: args.sort.into(), limit: args.limit };
     let found = samples::samples(&source.connection, &wanted).map_err(|error| source.error(error))?;

@@ -1,11 +1,12 @@
 //! Comparisons of two groups of trials (statistics.md, section 4).
 
 use super::proportion::{Interval, wilson};
-use super::quantile::{Confidence, Z_POWER_80, student_p};
+use super::quantile::{Confidence, Z_POWER_80, student_p, student_t};
 
 /// Exact two-sided McNemar test: the chance, if both were equally good, of discordant pairs split at least as unevenly
 /// as `only_first` against `only_second`; twice the binomial tail at one half, at most 1 (Q. McNemar, Psychometrika
-/// 12, 1947; exact form: Fay, The R Journal 2, 2010). 1 if there is no discordant pair.
+/// 12, 1947; exact form: Fay, The R Journal 2, 2010). 1 if there is no discordant pair. A chance too small for a number is
+/// the smallest there is, 2.2e-308: never 0.
 #[must_use]
 pub fn mcnemar_exact(only_first: u64, only_second: u64) -> f64 {
     let pairs = only_first + only_second;
@@ -20,23 +21,23 @@ pub fn mcnemar_exact(only_first: u64, only_second: u64) -> f64 {
         }
         tail += (log_choose + log_half).exp();
     }
-    (2.0 * tail).min(1.0)
+    (2.0 * tail).clamp(f64::MIN_POSITIVE, 1.0)
 }
 
-/// Newcombe's score interval of the difference p₁ − p₂ of two independent proportions, each (successes, trials):
-/// d − √((p₁−l₁)² + (u₂−p₂)²) .. d + √((u₁−p₁)² + (p₂−l₂)²) with the Wilson ends l, u (R. G. Newcombe, Statistics in
-/// Medicine 17, 1998, method 10). The ends lie within −1..=1. `None` unless both have trials.
-#[must_use]
-pub fn newcombe_difference(first: (f64, f64), second: (f64, f64), z: f64) -> Option<Interval> {
+/// Newcombe's score interval of the difference p₁ − p₂ of two proportions, each (successes, trials), which are correlated
+/// by φ, 0 if they are independent: the formula of [`newcombe_paired`]. The ends lie within −1..=1. `None` unless both have
+/// trials.
+fn newcombe(first: (f64, f64), second: (f64, f64), correlation: f64, z: f64) -> Option<Interval> {
     let ends = |(successes, trials): (f64, f64)| {
         let interval = wilson(successes, trials, z)?.interval();
         Some((successes / trials, interval))
     };
     let ((p1, first), (p2, second)) = (ends(first)?, ends(second)?);
-    let difference = p1 - p2;
+    // Rounding may leave a little less than nothing under the root.
+    let side = |x: f64, y: f64| (x * x - 2.0 * correlation * x * y + y * y).max(0.0).sqrt();
     Some(Interval {
-        lower: difference - (p1 - first.lower).hypot(second.upper - p2),
-        upper: difference + (first.upper - p1).hypot(p2 - second.lower),
+        lower: p1 - p2 - side(p1 - first.lower, second.upper - p2),
+        upper: p1 - p2 + side(first.upper - p1, p2 - second.lower),
     })
 }
 
@@ -62,18 +63,11 @@ pub struct PairTable {
 pub fn newcombe_paired(table: &PairTable, z: f64) -> Option<Interval> {
     let PairTable { both: a, only_first: b, only_second: c, neither: d } = *table;
     let n = a + b + c + d;
-    let (first, second) = (wilson(a + b, n, z)?.interval(), wilson(a + c, n, z)?.interval());
-    let (p1, p2) = ((a + b) / n, (a + c) / n);
     let root = ((a + b) * (c + d) * (a + c) * (b + d)).sqrt();
     let excess = a * d - b * c;
     let excess = if excess > 0.0 { (excess - n / 2.0).max(0.0) } else { excess };
     let correlation = if root > 0.0 { excess / root } else { 0.0 };
-    // Rounding may leave a little less than nothing under the root.
-    let side = |x: f64, y: f64| (x * x - 2.0 * correlation * x * y + y * y).max(0.0).sqrt();
-    Some(Interval {
-        lower: p1 - p2 - side(p1 - first.lower, second.upper - p2),
-        upper: p1 - p2 + side(first.upper - p1, p2 - second.lower),
-    })
+    newcombe((a + b, n), (a + c, n), correlation, z)
 }
 
 /// Whether each question was asked once of each evaluation, or several times.
@@ -82,7 +76,11 @@ pub enum Asked {
     /// Once: the pairs are right or wrong.
     Once,
     /// Several times: the pairs are shares of right answers.
-    Repeatedly,
+    Repeatedly {
+        /// The fewest times that one of them was asked one of the questions: 1/times is the least difference that a
+        /// question can show.
+        times: u64,
+    },
 }
 
 /// Two evaluations on the questions that both were asked.
@@ -102,7 +100,8 @@ pub struct PairedComparison {
     pub p: Option<f64>,
     /// How many questions were answered right by whom.
     pub table: PairTable,
-    /// The true difference that would be found significant with 80 % chance; `None` where it is not defined.
+    /// The true difference that would be found significant with 80 % chance; `None` where it is not defined, or where no
+    /// difference would be: shares differ by 1 at most.
     pub least_detectable: Option<f64>,
 }
 
@@ -110,9 +109,17 @@ pub struct PairedComparison {
 ///
 /// Asked once: [`newcombe_paired`], [`mcnemar_exact`], and for the least detectable difference (z + Φ⁻¹(0.8)) SE with the
 /// standard error of Bonett and Price (Journal of Educational and Behavioral Statistics 37, 2012), which adds one to both
-/// kinds of discordant pairs and so is never 0. Asked repeatedly: differences d_i have the mean d and SE = sd/√m; d ± z SE,
-/// Student's t test, and (z + Φ⁻¹(0.8)) SE (Miller, arXiv 2411.00640, section 4); where they are all the same, which leaves
-/// no SE, the interval is Newcombe's of the averaged table, and the two others are not defined. `None` without a pair.
+/// kinds of discordant pairs and so is never 0.
+///
+/// Asked repeatedly: differences d_i have the mean d and SE = sd/√m; the interval d ± t SE with Student's quantile of m − 1
+/// degrees of freedom, within −1..=1, its t test, and (z + Φ⁻¹(0.8)) SE (Miller, arXiv 2411.00640, section 4). All three
+/// take the same SE, so that the interval leaves out 0 where p is below 1 − level. Where nothing or next to nothing differs,
+/// sd is 0 by luck and would promise certainty. So SE is at least √2 s/(m + 2), with the least difference s = 1/times that
+/// a question can show: what Bonett and Price's standard error, in units of s, is without a discordant pair. No differences
+/// then give no wider interval than a few do. One question alone has no deviation: the interval is Newcombe's of the averaged
+/// table, and the two others are not defined.
+///
+/// `None` without a pair.
 #[must_use]
 pub fn compare_paired(pairs: &[(f64, f64)], asked: Asked, confidence: Confidence) -> Option<PairedComparison> {
     let z = confidence.z();
@@ -136,18 +143,21 @@ pub fn compare_paired(pairs: &[(f64, f64)], asked: Asked, confidence: Confidence
             let error = ((b + c - (b - c).powi(2)) / (m + 2.0)).sqrt();
             (newcombe, Some(p), Some((z + Z_POWER_80) * error))
         }
-        Asked::Repeatedly => {
+        Asked::Repeatedly { times } => {
             let squares: f64 = pairs.iter().map(|pair| (pair.0 - pair.1 - difference).powi(2)).sum();
-            let error = (squares / (m - 1.0) / m).sqrt();
-            // One question has no deviation (0/0), and equal differences have none but that of rounding.
-            if error > 1e-12 {
-                let interval = Interval { lower: difference - z * error, upper: difference + z * error };
-                (interval, student_p(difference / error, pairs.len()), Some((z + Z_POWER_80) * error))
-            } else {
-                (newcombe, None, None)
+            let least_error = std::f64::consts::SQRT_2 / times.max(1) as f64 / (m + 2.0);
+            let error = (squares / (m - 1.0) / m).sqrt().max(least_error);
+            match student_t(confidence, pairs.len()) {
+                Some(t) => {
+                    let (lower, upper) = (difference - t * error, difference + t * error);
+                    let interval = Interval { lower: lower.max(-1.0), upper: upper.min(1.0) };
+                    (interval, student_p(difference / error, pairs.len()), Some((z + Z_POWER_80) * error))
+                }
+                None => (newcombe, None, None),
             }
         }
     };
+    let least_detectable = least_detectable.filter(|least| *least <= 1.0);
     Some(PairedComparison { n_questions: pairs.len(), first, second, difference, interval, p, table, least_detectable })
 }
 
@@ -221,18 +231,47 @@ mod tests {
     #[test]
     fn asked_repeatedly() {
         let pairs = [(0.5, 0.25), (1.0, 0.5), (0.25, 0.5), (0.75, 0.25)];
-        let found = compare_paired(&pairs, Asked::Repeatedly, Confidence::default()).expect("defined");
+        let four_times = Asked::Repeatedly { times: 4 };
+        let found = compare_paired(&pairs, four_times, Confidence::default()).expect("defined");
         // Differences 0.25, 0.5, −0.25, 0.5: mean 0.25, sd² = 0.125, SE = √(0.125/4).
         assert!((found.difference - 0.25).abs() < 1e-12);
         let error = 0.125_f64.sqrt() / 2.0;
-        assert!((found.interval.upper - (0.25 + Z_95 * error)).abs() < 1e-12);
-        // scipy: `stats.ttest_1samp([0.25, 0.5, -0.25, 0.5], 0).pvalue`.
+        // scipy: `stats.t.ppf(0.975, 3)` and `stats.ttest_1samp([0.25, 0.5, -0.25, 0.5], 0).pvalue`.
+        assert!((found.interval.upper - (0.25 + 3.182_446_305_284 * error)).abs() < 1e-9, "{found:?}");
         assert!((found.p.expect("defined") - 0.252_215_496_4).abs() < 1e-9, "{found:?}");
-        for same in [&[(0.5, 0.5)][..], &[(0.5, 0.5), (1.0, 1.0)]] {
-            let found = compare_paired(same, Asked::Repeatedly, Confidence::default()).expect("defined");
-            assert_eq!((found.p, found.least_detectable, found.difference), (None, None, 0.0));
-            assert!(found.interval.lower < -0.3 && found.interval.upper > 0.3, "{found:?}");
-        }
+        let one = compare_paired(&[(0.5, 0.5)], four_times, Confidence::default()).expect("defined");
+        assert_eq!((one.p, one.least_detectable, one.difference), (None, None, 0.0));
+        assert!(one.interval.lower < -0.3 && one.interval.upper > 0.3, "{one:?}");
+    }
+
+    /// The width of the interval where the first `n_better` of 100 questions differ by the least that four repetitions can
+    /// show.
+    fn width(n_better: usize) -> f64 {
+        let pairs: Vec<(f64, f64)> = (0..100).map(|at| (1.0, if at < n_better { 0.75 } else { 1.0 })).collect();
+        let four_times = Asked::Repeatedly { times: 4 };
+        let found = compare_paired(&pairs, four_times, Confidence::default()).expect("defined");
+        let Interval { lower, upper } = found.interval;
+        let is_told = found.p.expect("defined") < 0.05;
+        assert_eq!(is_told, lower > 0.0 || upper < 0.0, "{n_better}: p and the interval say the same: {found:?}");
+        upper - lower
+    }
+
+    #[test]
+    fn no_difference_is_not_less_certain_than_a_few() {
+        let widths: Vec<f64> = [0, 1, 2, 5, 10, 20].map(width).into();
+        assert!(widths.windows(2).all(|pair| pair[0] <= pair[1] + 1e-12), "{widths:?}");
+        assert!(widths[0] > 0.01, "nor is it certain: {widths:?}");
+    }
+
+    #[test]
+    fn what_cannot_be() {
+        let one = compare_paired(&[(1.0, 0.0)], Asked::Once, Confidence::default()).expect("defined");
+        assert_eq!(one.least_detectable, None, "shares differ by 1 at most");
+        let sure = mcnemar_exact(0, 100_000);
+        assert!(sure > 0.0 && sure < 1e-300, "{sure}");
+        let always: Vec<(f64, f64)> = vec![(1.0, 0.0); 3];
+        let found = compare_paired(&always, Asked::Repeatedly { times: 2 }, Confidence::default()).expect("defined");
+        assert!(found.interval.upper <= 1.0 && found.interval.lower < 1.0, "{found:?}");
     }
 
     #[test]
@@ -249,9 +288,9 @@ mod tests {
 
     #[test]
     fn newcombe_vector() {
-        let interval = newcombe_difference((56.0, 70.0), (48.0, 80.0), Z_95).expect("defined");
+        let interval = newcombe((56.0, 70.0), (48.0, 80.0), 0.0, Z_95).expect("defined");
         assert!((interval.lower - 0.052_431_472_5).abs() < 1e-10, "{interval:?}");
         assert!((interval.upper - 0.333_872_654_0).abs() < 1e-10, "{interval:?}");
-        assert_eq!(newcombe_difference((0.0, 0.0), (1.0, 2.0), Z_95), None);
+        assert_eq!(newcombe((0.0, 0.0), (1.0, 2.0), 0.0, Z_95), None);
     }
 }

@@ -25,12 +25,15 @@ pub struct Wilson {
 }
 
 impl Wilson {
-    /// Centre ± margin, clamped to 0..=1.
+    /// Centre ± margin, clamped to 0..=1. An end that is as near to 0 or 1 as rounding leaves it is 0 or 1: for no success
+    /// centre and margin are the same but for their last digits.
     #[must_use]
     pub fn interval(self) -> Interval {
+        let noise = 8.0 * f64::EPSILON;
+        let (lower, upper) = (self.center - self.margin, self.center + self.margin);
         Interval {
-            lower: (self.center - self.margin).clamp(0.0, 1.0),
-            upper: (self.center + self.margin).clamp(0.0, 1.0),
+            lower: if lower <= noise * self.center { 0.0 } else { lower.min(1.0) },
+            upper: if upper >= 1.0 - noise { 1.0 } else { upper.max(0.0) },
         }
     }
 }
@@ -170,6 +173,18 @@ mod tests {
         check_ends(81.0, 263.0, 0.255_288_519_9, 0.366_209_577_0);
         check_ends(640.0, 1000.0, 0.609_766_237_4, 0.669_162_270_2);
         check_ends(999.0, 1000.0, 0.994_357_441_4, 0.999_823_453_6);
+    }
+
+    /// Of no success and of nothing else, at any number of trials.
+    #[test]
+    fn ends_at_0_and_1_are_0_and_1() {
+        for trials in 1..2000 {
+            for trials in [f64::from(trials), f64::from(trials) + 1.0 / 3.0] {
+                let ends = |successes: f64| wilson(successes, trials, Z_95).expect("trials > 0").interval();
+                assert_eq!((ends(0.0).lower, ends(trials).upper), (0.0, 1.0), "{trials}");
+                assert!(ends(0.01).lower > 0.0 && ends(trials - 0.01).upper < 1.0, "{trials}");
+            }
+        }
     }
 
     #[test]

@@ -67,12 +67,21 @@ fn standard_normal() -> Normal {
 pub(super) const Z_POWER_80: f64 = 0.841_621_233_572_914_3;
 
 /// Two-sided p of a mean that lies `t` standard errors from 0, over `n` independent differences (Student's t test with
-/// n − 1 degrees of freedom). `None` for fewer than two.
+/// n − 1 degrees of freedom). One too small for a number is the smallest there is: never 0. `None` for fewer than two.
 #[must_use]
 pub(super) fn student_p(t: f64, n: usize) -> Option<f64> {
     let freedom = n.checked_sub(1).filter(|freedom| *freedom > 0)?;
     let student = StudentsT::new(0.0, 1.0, freedom as f64).ok()?;
-    Some((2.0 * student.sf(t.abs())).min(1.0))
+    Some((2.0 * student.sf(t.abs())).clamp(f64::MIN_POSITIVE, 1.0))
+}
+
+/// The two-sided quantile of Student's t distribution with n − 1 degrees of freedom, for the mean of `n` independent
+/// differences. `None` for fewer than two.
+#[must_use]
+pub(super) fn student_t(confidence: Confidence, n: usize) -> Option<f64> {
+    let freedom = n.checked_sub(1).filter(|freedom| *freedom > 0)?;
+    let student = StudentsT::new(0.0, 1.0, freedom as f64).ok()?;
+    Some(student.inverse_cdf(f64::midpoint(1.0, confidence.level())))
 }
 
 #[cfg(test)]
@@ -97,5 +106,16 @@ mod tests {
     fn p_of_t() {
         assert!((student_p(2.5, 10).expect("defined") - 0.033_861_827_683).abs() < 1e-9);
         assert_eq!(student_p(1.0, 1), None);
+        let surest = student_p(1e12, 2000).expect("defined");
+        assert!(surest > 0.0 && surest < 1e-300, "{surest}");
+    }
+
+    /// scipy: `stats.t.ppf(0.975, n - 1)`.
+    #[test]
+    fn quantiles_of_t() {
+        for (n, t) in [(4, 3.182_446_305_284), (100, 1.984_216_951_586), (12_346, 1.960_156_167_600)] {
+            assert!((student_t(Confidence::default(), n).expect("defined") - t).abs() < 1e-8, "{n}");
+        }
+        assert_eq!(student_t(Confidence::default(), 1), None);
     }
 }

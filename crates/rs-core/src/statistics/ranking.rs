@@ -11,19 +11,24 @@ impl Interval {
     }
 }
 
-/// Rank tiers of intervals that stand in the order of their scores, best first: the leader and all after it whose
-/// intervals overlap the leader's are tier 1; the first one below leads tier 2, and so on. An interval between, which
-/// does not overlap its leader's though a later one does, ends the tier all the same: tiers follow the order.
+/// Rank tiers of intervals that stand in the order of their scores, best first (statistics.md, section 2): the leader and
+/// all whose intervals overlap the leader's are tier 1; the best of those left leads tier 2, which all of those left join
+/// whose intervals overlap its own; and so on. `None` is an interval that is not defined, which has no tier.
+///
+/// Tiers need not rise down the order: a wide interval far below the leader still overlaps it, and is in tier 1, though a
+/// narrow one between the two is not. The best in each tier stand in the order of the tiers.
 #[must_use]
-pub fn rank_tiers(best_first: &[Interval]) -> Vec<usize> {
-    let mut tiers = Vec::with_capacity(best_first.len());
-    let (mut tier, mut leader) = (0, None);
-    for interval in best_first {
-        if !leader.is_some_and(|leader: &Interval| leader.overlaps(interval)) {
-            tier += 1;
-            leader = Some(interval);
+pub fn rank_tiers(best_first: &[Option<Interval>]) -> Vec<Option<usize>> {
+    let mut tiers = vec![None; best_first.len()];
+    let mut tier = 0;
+    for (at, leader) in best_first.iter().enumerate() {
+        let Some(leader) = leader.filter(|_| tiers[at].is_none()) else { continue };
+        tier += 1;
+        for (place, interval) in tiers.iter_mut().zip(best_first).skip(at) {
+            if place.is_none() && interval.is_some_and(|interval| leader.overlaps(&interval)) {
+                *place = Some(tier);
+            }
         }
-        tiers.push(tier);
     }
     tiers
 }
@@ -83,7 +88,8 @@ mod tests {
 
     #[track_caller]
     fn check_tiers(ends: &[(f64, f64)], tiers: &[usize]) {
-        assert_eq!(rank_tiers(&intervals(ends)), tiers);
+        let intervals: Vec<Option<Interval>> = intervals(ends).into_iter().map(Some).collect();
+        assert_eq!(rank_tiers(&intervals), tiers.iter().copied().map(Some).collect::<Vec<_>>());
     }
 
     #[track_caller]
@@ -99,6 +105,14 @@ mod tests {
         // The third does not overlap the leader, only the second.
         check_tiers(&[(0.8, 0.9), (0.7, 0.8), (0.6, 0.75)], &[1, 1, 2]);
         check_tiers(&[(0.5, 0.5), (0.5, 0.5)], &[1, 1]);
+        // The last overlaps the leader, whoever stands between.
+        check_tiers(&[(687.0, 887.0), (300.0, 400.0), (10.0, 854.0), (10.0, 350.0)], &[1, 2, 1, 2]);
+    }
+
+    #[test]
+    fn without_an_interval_there_is_no_tier() {
+        let some = |lower, upper| Some(Interval { lower, upper });
+        assert_eq!(rank_tiers(&[None, some(0.5, 0.6), None, some(0.1, 0.2)]), [None, Some(1), None, Some(2)]);
     }
 
     #[test]
@@ -133,17 +147,23 @@ mod tests {
             prop_assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), by_force(&intervals));
         }
 
+        /// Both ways: all in a tier overlap its leader, and nobody who overlaps a leader and is in no better tier is left
+        /// to a worse one.
         #[test]
-        fn whoever_is_in_a_tier_overlaps_its_leader(ends in proptest::collection::vec((0_u8..50, 0_u8..9), 0..20)) {
+        fn a_tier_is_its_leader_and_all_who_overlap_it(ends in proptest::collection::vec((0_u8..50, 0_u8..30), 0..20)) {
             let mut ends: Vec<(f64, f64)> =
                 ends.iter().map(|(lower, width)| (f64::from(*lower), f64::from(lower + width))).collect();
             ends.sort_by(|a, b| (b.0 + b.1).total_cmp(&(a.0 + a.1)));
             let intervals = intervals(&ends);
-            let tiers = rank_tiers(&intervals);
-            prop_assert!(tiers.is_sorted());
+            let tiers = rank_tiers(&intervals.iter().copied().map(Some).collect::<Vec<_>>());
+            let tiers: Vec<usize> = tiers.into_iter().map(|tier| tier.expect("has an interval")).collect();
+            let leaders: Vec<usize> = (1..=tiers.iter().copied().max().unwrap_or(0))
+                .map(|tier| tiers.iter().position(|other| *other == tier).expect("no tier is empty"))
+                .collect();
+            prop_assert!(leaders.is_sorted());
             for (at, tier) in tiers.iter().enumerate() {
-                let leader = tiers.iter().position(|other| other == tier).expect("itself");
-                prop_assert!(intervals[leader].overlaps(&intervals[at]));
+                let first_overlapped = leaders.iter().position(|leader| intervals[*leader].overlaps(&intervals[at]));
+                prop_assert_eq!(first_overlapped.map(|place| place + 1), Some(*tier));
             }
         }
     }

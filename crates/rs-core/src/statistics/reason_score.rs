@@ -50,7 +50,7 @@ pub struct TaskTrials {
 pub struct ReasonScore {
     /// 10 to 1000.
     pub score: f64,
-    /// Its interval.
+    /// Its interval, which holds it.
     pub interval: Interval,
 }
 
@@ -58,6 +58,9 @@ pub struct ReasonScore {
 /// the same with each task's share from Beta(S + ½, N − S + ½), what Jeffreys' prior makes of S in N; the percentiles
 /// (1 ∓ level)/2 of them (percentile bootstrap: Efron and Tibshirani 1993; the prior: Brown, Cai and DasGupta, Statistical
 /// Science 16, 2001). The seed is [`SCORE_SEED`]. `None` without a task, or where a task has no trial.
+///
+/// The draws lie around the prior's means, a little nearer to one half than S/N. Where all or nothing is right all of them
+/// can lie on one side of the score: then the interval is widened as far as the score.
 #[must_use]
 pub fn reason_score(tasks: &[TaskTrials], confidence: Confidence) -> Option<ReasonScore> {
     if tasks.is_empty() {
@@ -86,7 +89,8 @@ pub fn reason_score(tasks: &[TaskTrials], confidence: Confidence) -> Option<Reas
         .collect();
     draws.sort_by(f64::total_cmp);
     let tail = (1.0 - confidence.level()) / 2.0;
-    let interval = Interval { lower: percentile(&draws, tail), upper: percentile(&draws, 1.0 - tail) };
+    let interval =
+        Interval { lower: percentile(&draws, tail).min(score), upper: percentile(&draws, 1.0 - tail).max(score) };
     Some(ReasonScore { score, interval })
 }
 
@@ -137,6 +141,7 @@ mod tests {
         assert!((below_chance.score - 10.0).abs() < 1e-9 && (below_chance.interval.lower - 10.0).abs() < 1e-9);
         let all_right = score(&[(8.0, 8.0)]).expect("defined");
         assert!((all_right.score - 1000.0).abs() < 1e-9 && all_right.interval.lower < 900.0);
+        assert_eq!(all_right.interval.upper, all_right.score, "the interval holds the score");
         let many = score(&[(0.0, 100.0); 400]).expect("defined");
         assert!((many.score - 10.0).abs() < 1e-9, "400 factors do not underflow: {many:?}");
         let wide = reason_score(&tasks(&[(50.0, 100.0)]), Confidence::new(0.99).expect("a level")).expect("defined");

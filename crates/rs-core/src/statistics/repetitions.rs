@@ -1,6 +1,6 @@
 //! Repetitions of one question are not independent trials: cluster-robust intervals (statistics.md, section 1).
 
-use super::proportion::{Counters, Wilson, Z_95, wilson};
+use super::proportion::{Counters, Wilson, wilson};
 
 /// Design effect of trials that come in clusters, one for each question: by how much the variance of the mean exceeds
 /// that of as many independent trials. Each question is given as (right answers, trials).
@@ -29,15 +29,16 @@ pub fn design_effect(questions: impl IntoIterator<Item = (u64, u64)> + Clone) ->
     Some((sum_of_squares / independent).clamp(1.0, most))
 }
 
-/// Wilson interval at 95 % of a group's adjusted accuracy with its effective number of trials: (S/d, N/d) for a
-/// design effect d ≥ 1. `None` for N ≤ 0.
+/// Wilson interval of a group's adjusted accuracy with its effective number of trials: (S/d, N/d) for a design effect
+/// d ≥ 1 (statistics.md, section 1; Miller, arXiv 2411.00640). `None` for N ≤ 0.
 #[must_use]
-pub fn wilson_clustered(counters: &Counters, design_effect: f64) -> Option<Wilson> {
-    wilson(counters.adjusted_successes() / design_effect, counters.adjusted_trials() / design_effect, Z_95)
+pub fn wilson_clustered(counters: &Counters, design_effect: f64, z: f64) -> Option<Wilson> {
+    wilson(counters.adjusted_successes() / design_effect, counters.adjusted_trials() / design_effect, z)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::proportion::Z_95;
     use super::*;
 
     #[track_caller]
@@ -69,7 +70,7 @@ mod tests {
     #[test]
     fn repetitions_widen_the_interval() {
         let counters = Counters { correct: 4, answered: 8, ..Counters::default() };
-        let clustered = wilson_clustered(&counters, 4.0).expect("defined");
+        let clustered = wilson_clustered(&counters, 4.0, Z_95).expect("defined");
         assert_eq!(Some(clustered), wilson(1.0, 2.0, Z_95));
         assert!(clustered.margin > counters.adjusted_wilson().expect("defined").margin);
     }

@@ -43,7 +43,7 @@ pub struct GroupSums {
     pub has_repetitions: bool,
 }
 
-/// How often a question was answered, by one evaluation in one group.
+/// Questions that were answered as often as each other, by one evaluation in one group.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QuestionSums {
     /// The evaluation.
@@ -56,6 +56,8 @@ pub struct QuestionSums {
     pub answered: u64,
     /// Answered and truncated trials.
     pub trials: u64,
+    /// Questions of which all that is true.
+    pub n_questions: u64,
 }
 
 /// Completion tokens of the answered trials of one evaluation in one group.
@@ -84,6 +86,17 @@ pub(super) fn key_sql(key: &Key) -> String {
 /// `, key AS g0, key AS g1`, to stand in a SELECT.
 fn select_keys(by: &[Key]) -> String {
     by.iter().enumerate().map(|(at, key)| format!(", {} AS g{at}", key_sql(key))).collect()
+}
+
+/// Points of one task and how they are grouped: a part of the question [`sums_of_parts`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskPart {
+    /// The task.
+    pub base_task: String,
+    /// Which of its points are meant.
+    pub filters: Filters,
+    /// What the groups are made by.
+    pub by: Vec<Key>,
 }
 
 /// `, g0, g1`, of such a SELECT.
@@ -162,28 +175,98 @@ pub fn sums(connection: &Connection, filters: &Filters, by: &[Key]) -> duckdb::R
         condition = points_condition(filters),
     );
     let mut statement = connection.prepare(&sql)?;
-    let n = by.len();
-    let rows = statement.query_map([], |row| {
-        Ok(GroupSums {
-            eval_id: row.get(0)?,
-            group: read_group(row, by)?,
-            n_points: row.get(n + 1)?,
-            counters: Counters {
-                correct: row.get(n + 2)?,
-                invalid: row.get(n + 3)?,
-                answered: row.get(n + 4)?,
-                truncated: row.get(n + 5)?,
-                guess_sum: row.get(n + 6)?,
-            },
-            tokens_sum: row.get(n + 7)?,
-            n_with_tokens: row.get(n + 8)?,
-            has_repetitions: row.get(n + 9)?,
-        })
-    })?;
+    let rows = statement.query_map([], |row| read_sums(row, by, by.len()))?;
     rows.collect()
 }
 
-/// How often each question was answered by these evaluations, in the order of [`sums`]. It opens all their lists: to be
+/// SQL that makes a row of each part that a point `p` is in: the part's number and the values of its `n` keys at most.
+fn unnest_parts(parts: &[TaskPart], n: usize) -> String {
+    let mut tasks: Vec<&str> = parts.iter().map(|part| part.base_task.as_str()).collect();
+    tasks.sort_unstable();
+    tasks.dedup();
+    let part = |(at, part): (usize, &TaskPart)| {
+        let key = |key: usize| {
+            let value = part.by.get(key).map_or_else(|| "NULL::VARCHAR".to_owned(), key_sql);
+            format!(", g{key}: {value}")
+        };
+        let keys: String = (0..n).map(key).collect();
+        format!("CASE WHEN {} THEN {{part: {at}{keys}}} END", points_condition(&part.filters))
+    };
+    let of_task = |task: &&str| {
+        let of_task = parts.iter().enumerate().filter(|(_, part)| part.base_task == **task);
+        let parts: Vec<String> = of_task.map(part).collect();
+        format!(" WHEN {} THEN [{}]", literal(task), parts.join(", "))
+    };
+    format!("unnest(CASE p.base_task{} ELSE [] END)", tasks.iter().map(of_task).collect::<String>())
+}
+
+/// `, part.g0 AS g0`, of such a row.
+fn keys_of_parts(n: usize) -> String {
+    (0..n).map(|at| format!(", part.g{at} AS g{at}")).collect()
+}
+
+/// `, g0`, of it.
+fn names_of_parts(n: usize) -> String {
+    (0..n).map(|at| format!(", g{at}")).collect()
+}
+
+/// What [`sums`] says of each of these parts of the points that the filters leave. The points are read once, however many
+/// parts there are: asking for each part costs some milliseconds of planning.
+///
+/// # Errors
+/// DuckDB refuses.
+pub fn sums_of_parts(
+    connection: &Connection,
+    filters: &Filters,
+    parts: &[TaskPart],
+) -> duckdb::Result<Vec<Vec<GroupSums>>> {
+    let mut found: Vec<Vec<GroupSums>> = parts.iter().map(|_| Vec::new()).collect();
+    let Some(n) = parts.iter().map(|part| part.by.len()).max() else { return Ok(found) };
+    let sql = format!(
+        "WITH meant AS (
+            SELECT p.eval_id, p.correct, p.invalid, p.total, p.truncated, p.guess_sum, p.completion_tokens_mean,
+                {n_with_tokens} AS n_with_tokens, list_max(p.sample_repeat_list) > 0 AS is_repeated,
+                {parts} AS part
+            FROM points p WHERE {condition})
+        SELECT eval_id{keys}, count(*), sum(correct)::BIGINT, sum(invalid)::BIGINT, sum(total)::BIGINT,
+            sum(truncated)::BIGINT, sum(guess_sum), sum(coalesce(completion_tokens_mean, 0) * n_with_tokens),
+            sum(n_with_tokens)::BIGINT, coalesce(bool_or(is_repeated), FALSE), part.part AS part_number
+        FROM meant WHERE part IS NOT NULL GROUP BY eval_id, part_number{names} ORDER BY eval_id, part_number{names}",
+        n_with_tokens = n_with_tokens_sql(),
+        parts = unnest_parts(parts, n),
+        condition = points_condition(filters),
+        keys = keys_of_parts(n),
+        names = names_of_parts(n),
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let part: usize = row.get(n + 10)?;
+        found[part].push(read_sums(row, &parts[part].by, n)?);
+    }
+    Ok(found)
+}
+
+/// The sums of a row: evaluation, `n` columns for the keys, then the counters.
+fn read_sums(row: &duckdb::Row<'_>, by: &[Key], n: usize) -> duckdb::Result<GroupSums> {
+    Ok(GroupSums {
+        eval_id: row.get(0)?,
+        group: read_group(row, by)?,
+        n_points: row.get(n + 1)?,
+        counters: Counters {
+            correct: row.get(n + 2)?,
+            invalid: row.get(n + 3)?,
+            answered: row.get(n + 4)?,
+            truncated: row.get(n + 5)?,
+            guess_sum: row.get(n + 6)?,
+        },
+        tokens_sum: row.get(n + 7)?,
+        n_with_tokens: row.get(n + 8)?,
+        has_repetitions: row.get(n + 9)?,
+    })
+}
+
+/// How often questions were answered by these evaluations, in the order of [`sums`]. It opens all their lists: to be
 /// asked of those only that have repetitions. Samples without an index are questions of their own.
 ///
 /// # Errors
@@ -192,37 +275,88 @@ pub fn questions(
     connection: &Connection,
     filters: &Filters,
     by: &[Key],
-    eval_ids: &[&str],
+    eval_ids: &[String],
 ) -> duckdb::Result<Vec<QuestionSums>> {
-    let ids: Vec<String> = eval_ids.iter().map(|id| literal(id)).collect();
     let sql = format!(
-        "WITH trials AS (
-            SELECT p.eval_id{keys}, p.base_task, p.params, unnest(p.sample_seed_list) AS seed,
-                unnest(p.sample_index_list) AS index, unnest(p.answer_status_list) AS status,
-                generate_subscripts(p.answer_status_list, 1) AS place
-            FROM points p WHERE {condition} AND p.eval_id IN ({ids}))
-        SELECT eval_id{names}, count(*) FILTER (status = {correct}), count(*) FILTER (status <> {truncated}), count(*)
-        FROM trials GROUP BY eval_id{names}, base_task, params, seed, index, CASE WHEN index IS NULL THEN place END
-        ORDER BY eval_id{names}",
+        "WITH meant AS (SELECT p.rowid AS point, p.eval_id{keys} FROM points p WHERE {condition}), {questions}
+        SELECT eval_id{names}, correct, answered, trials, count(*)
+        FROM meant JOIN questions USING (point) GROUP BY eval_id{names}, correct, answered, trials
+        ORDER BY eval_id{names}, correct, answered, trials",
         keys = select_keys(by),
         names = names_of_keys(by),
-        condition = points_condition(filters),
-        ids = ids.join(", "),
-        correct = Outcome::Correct as u8,
-        truncated = Outcome::Truncated as u8,
+        condition = of_evals(filters, eval_ids),
+        questions = questions_sql(),
     );
     let mut statement = connection.prepare(&sql)?;
-    let n = by.len();
-    let rows = statement.query_map([], |row| {
-        Ok(QuestionSums {
-            eval_id: row.get(0)?,
-            group: read_group(row, by)?,
-            correct: row.get(n + 1)?,
-            answered: row.get(n + 2)?,
-            trials: row.get(n + 3)?,
-        })
-    })?;
+    let rows = statement.query_map([], |row| read_questions(row, by, by.len()))?;
     rows.collect()
+}
+
+/// What [`questions`] says of each of these parts of the points that the filters leave.
+///
+/// # Errors
+/// DuckDB refuses.
+pub fn questions_of_parts(
+    connection: &Connection,
+    filters: &Filters,
+    parts: &[TaskPart],
+    eval_ids: &[String],
+) -> duckdb::Result<Vec<Vec<QuestionSums>>> {
+    let mut found: Vec<Vec<QuestionSums>> = parts.iter().map(|_| Vec::new()).collect();
+    let Some(n) = parts.iter().map(|part| part.by.len()).max() else { return Ok(found) };
+    let sql = format!(
+        "WITH meant AS (SELECT p.rowid AS point, p.eval_id, {parts} AS part FROM points p WHERE {condition}), {questions}
+        SELECT eval_id{keys}, correct, answered, trials, count(*), part.part AS part_number
+        FROM meant JOIN questions USING (point) WHERE part IS NOT NULL
+        GROUP BY eval_id, part_number{names}, correct, answered, trials
+        ORDER BY eval_id, part_number{names}, correct, answered, trials",
+        parts = unnest_parts(parts, n),
+        condition = of_evals(filters, eval_ids),
+        questions = questions_sql(),
+        keys = keys_of_parts(n),
+        names = names_of_parts(n),
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let part: usize = row.get(n + 5)?;
+        found[part].push(read_questions(row, &parts[part].by, n)?);
+    }
+    Ok(found)
+}
+
+/// The condition on the points that the filters leave of these evaluations.
+fn of_evals(filters: &Filters, eval_ids: &[String]) -> String {
+    let ids: Vec<String> = eval_ids.iter().map(|id| literal(id)).collect();
+    format!("{} AND p.eval_id IN ({})", points_condition(filters), ids.join(", "))
+}
+
+/// A table expression `questions` of the questions of the points in `meant`: no two points share one.
+fn questions_sql() -> String {
+    format!(
+        "samples AS (
+            SELECT p.rowid AS point, unnest(p.sample_seed_list) AS seed, unnest(p.sample_index_list) AS index,
+                unnest(p.answer_status_list) AS status, generate_subscripts(p.answer_status_list, 1) AS place
+            FROM points p WHERE p.rowid IN (SELECT point FROM meant)),
+        questions AS (
+            SELECT point, count(*) FILTER (status = {correct}) AS correct,
+                count(*) FILTER (status <> {truncated}) AS answered, count(*) AS trials
+            FROM samples GROUP BY point, seed, index, CASE WHEN index IS NULL THEN place END)",
+        correct = Outcome::Correct as u8,
+        truncated = Outcome::Truncated as u8,
+    )
+}
+
+/// The questions of a row: evaluation, `n` columns for the keys, then the counts.
+fn read_questions(row: &duckdb::Row<'_>, by: &[Key], n: usize) -> duckdb::Result<QuestionSums> {
+    Ok(QuestionSums {
+        eval_id: row.get(0)?,
+        group: read_group(row, by)?,
+        correct: row.get(n + 1)?,
+        answered: row.get(n + 2)?,
+        trials: row.get(n + 3)?,
+        n_questions: row.get(n + 4)?,
+    })
 }
 
 /// Mean and variance of the tokens of answered trials, in the order of [`sums`]; groups in which nobody tells them are left
