@@ -662,7 +662,7 @@ mod tests {
     fn evals(glob: &str) -> String {
         format!(
             r#"[{{"evaluate":{{"glob":"{glob}"}},"filters":{{"model":"m","template":"t","sampler":"s"}},
-               "label":"M","groups":["arch:moe","plain"],"odd":1}}]"#
+               "label":"M","groups":["arch:moe","size:8b"],"odd":1}}]"#
         )
     }
 
@@ -757,7 +757,7 @@ mod tests {
         assert!(cohort.warnings[0].contains("unknown key `[0].odd`"));
         assert!(cohort.warnings[1].contains("matches no raw file"));
         assert!(cohort.warnings[2].contains("are there"));
-        assert_eq!(cohort.evaluations[0].entry.facets(), BTreeMap::from([("arch", "moe")]));
+        assert_eq!(cohort.evaluations[0].entry.facets(), BTreeMap::from([("arch", "moe"), ("size", "8b")]));
     }
 
     #[test]

@@ -80,11 +80,11 @@ parquet = pandas.read_parquet("out/points.parquet").sort_values("eval_id", ignor
 csv = pandas.read_csv("out/points.csv").sort_values("eval_id", ignore_index=True)
 assert list(points.columns) == list(parquet.columns) == list(csv.columns), csv.columns
 for column in ["eval_id", "params", "correct", "total", "adjusted_center"]:
-    assert points[column].equals(parquet[column]) and points[column].equals(csv[column]), column
+    assert list(points[column]) == list(parquet[column]) == list(csv[column]), column
 assert [list(statuses) for statuses in parquet["answer_status_list"]] == [list(s) for s in points["answer_status_list"]]
-accuracy = database.sql("SELECT adjusted_accuracy(sum(correct), sum(total), sum(guess_sum)) FROM points").fetchone()[0]
+accuracy = database.sql("SELECT adjusted_accuracy(sum(correct), sum(total), sum(guess_sum)) FROM points").fetchall()[0][0]
 comment = database.sql("SELECT comment FROM duckdb_columns() WHERE table_name = 'points' AND column_name = 'guess_sum'")
-assert "guess" in comment.fetchone()[0]
+assert "guess" in comment.fetchall()[0][0]
 print(len(points), accuracy)
 "#;
 
@@ -96,7 +96,7 @@ fn people_open_it_in_python() {
     assert_eq!(run.code, Some(0), "{run}");
     let output = Command::new(python).args(["-c", PEOPLE]).current_dir(project.path("")).output().unwrap();
     let texts = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text).into_owned());
-    assert_eq!(texts, ["2 1.0\n".to_owned(), String::new()]);
+    assert_eq!(texts, ["1 1.0\n".to_owned(), String::new()]);
 }
 
 #[test]

@@ -216,7 +216,7 @@ fn wrong_input() {
     insta::assert_snapshot!(push(&["dataset", "data/set/M/evals.json"]), @"
     exit code 2
     ----- stderr
-    error: data/set/M/evals.json:1:1: `[0]`: invalid type: map, expected a string
+    error: `data/set/M/evals.json` is a cohort; expected a dataset file
     ");
     insta::assert_snapshot!(push(&["cohort", "data/set/M", "--remote", "orgin"]), @"
     exit code 2

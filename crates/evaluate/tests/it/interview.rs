@@ -101,7 +101,7 @@ fn the_summary() {
     ");
     project.write("a/one.ndjson", records(0..4));
     let run = project.evaluate("--interview a --db x.db --format json").succeeds();
-    assert_eq!(run.sources(), ["files", "database"]);
+    assert_eq!(run.sources(), ["files", "db"]);
 }
 
 #[test]
