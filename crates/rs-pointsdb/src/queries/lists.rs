@@ -45,8 +45,8 @@ impl<'a, T: ArrowPrimitiveType> Lists<'a, T> {
     }
 }
 
-/// Rows of a chunk: two row groups. The same on every machine, so that a sum of floating point numbers is always the same.
-const CHUNK_ROWS: usize = 32_768;
+/// Rows of a chunk: a row group. The same on every machine, so that a sum of floating point numbers is always the same.
+const CHUNK_ROWS: usize = 16_384;
 
 /// Sums that can be added up.
 pub(super) trait Sums: Default + Send {
