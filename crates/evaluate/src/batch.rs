@@ -13,7 +13,7 @@ use crate::run::stopped;
 
 /// Raw bytes collected at a time: bounds the memory that samples take before they are points, and lets one batch be
 /// written while the next is read.
-const BATCH_BYTES: u64 = 256 << 20;
+const BATCH_BYTES: u64 = 128 << 20;
 /// About how much larger compressed text is once unpacked.
 const TYPICAL_RATIO: u64 = 10;
 

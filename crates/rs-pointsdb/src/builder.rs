@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 
 use crate::columns;
 use crate::connection::{self, Limits, OLD, PointsDbError};
-use crate::schema::{finish_sql, tables_sql};
+use crate::schema::{INDEXES, tables_sql};
 
 /// Points in one Arrow batch: DuckDB takes vectors of 2,048 rows.
 const BATCH_POINTS: usize = 2048;
@@ -260,7 +260,7 @@ impl Builder {
         let rows: Vec<String> =
             meta.iter().map(|(key, value)| format!("('{key}', '{}')", value.replace('\'', "''"))).collect();
         let detach = if self.old == Old::Attached { format!("DETACH \"{OLD}\";") } else { String::new() };
-        self.run(&format!("INSERT INTO meta VALUES {}; {} COMMIT; {detach}", rows.join(", "), finish_sql()))?;
+        self.run(&format!("INSERT INTO meta VALUES {}; {INDEXES} COMMIT; {detach}", rows.join(", ")))?;
         if let Some(connection) = self.connection.take() {
             connection.close().map_err(|(_, source)| self.error(source))?;
         }

@@ -198,7 +198,7 @@ const TASK_SCORES: &[(&str, &str)] = &[
     ("total_tokens", "Prompt and completion tokens of all samples but errors"),
 ];
 
-/// SQL that makes the tables, commented, without index.
+/// SQL that makes tables, macros and views, all commented, without indexes.
 #[must_use]
 pub(crate) fn tables_sql() -> String {
     let mut sql = String::new();
@@ -212,22 +212,18 @@ pub(crate) fn tables_sql() -> String {
                 writeln!(sql, "COMMENT ON COLUMN {table}.{} IS '{}';", quoted_name(name), comment.replace('\'', "''"));
         }
     }
+    sql.push_str(MACROS);
+    sql.push_str(VIEWS);
+    for (name, comment) in TASK_SCORES {
+        let _ = writeln!(sql, "COMMENT ON COLUMN task_scores.{} IS '{comment}';", quoted_name(name));
+    }
     sql
 }
 
-/// SQL that makes what stands upon the filled tables.
-#[must_use]
-pub(crate) fn finish_sql() -> String {
-    let comments: String = TASK_SCORES
-        .iter()
-        .map(|(name, comment)| format!("COMMENT ON COLUMN task_scores.{} IS '{comment}';\n", quoted_name(name)))
-        .collect();
-    format!(
-        "{MACROS}{VIEWS}{comments}CREATE UNIQUE INDEX evals_key ON evals (eval_id);
-        CREATE UNIQUE INDEX points_key ON points (eval_id, base_task, params);
-        CREATE UNIQUE INDEX raw_files_key ON raw_files (eval_id, file);"
-    )
-}
+/// SQL that makes the indexes: of filled tables, because keys that come one by one take longer.
+pub(crate) const INDEXES: &str = "CREATE UNIQUE INDEX evals_key ON evals (eval_id);
+CREATE UNIQUE INDEX points_key ON points (eval_id, base_task, params);
+CREATE UNIQUE INDEX raw_files_key ON raw_files (eval_id, file);";
 
 /// `groups` is a word of SQL, so names are quoted.
 #[must_use]
