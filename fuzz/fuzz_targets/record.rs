@@ -3,24 +3,22 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rs_core::lexer::RawString;
-use rs_core::record::{self, Controls};
+use rs_core::block_index::for_each_line;
+use rs_core::lexer::{LexError, Lexer, RawString};
+use rs_core::record::{self, Record};
 use rs_core::shape::Shape;
 use serde_json::Value;
 
 fuzz_target!(|text: &str| {
     let mut shape = Shape::default();
-    for line in text.split('\n') {
-        let has_controls = line.bytes().any(|byte| byte < 0x20);
-        let remembered = record::parse(line.as_bytes(), Controls::Possible, &mut shape);
-        // What came before must make no difference, and nor must the way without controls.
-        let alone = record::parse(line.as_bytes(), Controls::Possible, &mut Shape::default());
-        assert_eq!(remembered.is_ok(), alone.is_ok(), "{line:?}");
-        if !has_controls {
-            let without = record::parse(line.as_bytes(), Controls::None, &mut Shape::default());
-            assert_eq!(without.is_ok(), alone.is_ok(), "{line:?}");
-        }
-        let (Ok(remembered), Ok(mut alone)) = (remembered, alone) else { continue };
+    for_each_line(text.as_bytes(), |indexed| {
+        let line = std::str::from_utf8(indexed.text).expect("part of a text");
+        let remembered = record::parse(indexed.lexer().expect("is UTF-8"), &mut shape);
+        // What came before must make no difference, and nor must what is known of the block.
+        let alone = record::parse(Lexer::new(line.as_bytes()), &mut Shape::default());
+        let error = |result: &Result<Record<'_>, LexError>| result.as_ref().err().cloned();
+        assert_eq!(error(&remembered), error(&alone), "{line:?}");
+        let (Ok(remembered), Ok(mut alone)) = (remembered, alone) else { return };
         alone.is_like_last = remembered.is_like_last;
         assert_eq!(remembered, alone, "{line:?}");
         // It knows no deep nesting, no numbers beyond doubles, and no halves of surrogate pairs, which JSON's grammar
@@ -29,7 +27,7 @@ fuzz_target!(|text: &str| {
             let error = serde_json::from_str::<Value>(line).unwrap_err().to_string();
             let is_known = ["recursion", "out of range", "surrogate", "hex escape"].iter().any(|what| error.contains(what));
             assert!(is_known, "{line:?}: {error}");
-            continue;
+            return;
         };
         let check = |key: &str, text: Option<RawString<'_>>| {
             let expected = value.get(key).and_then(Value::as_str);
@@ -54,5 +52,5 @@ fuzz_target!(|text: &str| {
         assert_eq!(remembered.invalid, flag("invalid"), "{line:?}");
         let params: Value = serde_json::from_slice(remembered.params).expect("it is JSON");
         assert_eq!(Some(&params), value.get("params"), "{line:?}");
-    }
+    });
 });

@@ -8,13 +8,14 @@ use rayon::prelude::*;
 use rs_cli::{CommandError, Ui};
 use rs_core::cohort::{Cohort, CohortError, RawFile};
 use rs_core::collect::Mark;
+use rs_core::lexer::Lexer;
 use rs_core::library::Libraries;
 use rs_core::lines::read_lines;
 use rs_core::origin::Origin;
 use rs_core::params::canonical_params;
 use rs_core::paths;
 use rs_core::reader::raw_file_name;
-use rs_core::record::{self, Controls, Record};
+use rs_core::record::{self, Record};
 use rs_core::shape::Shape;
 use rs_pointsdb::samples::{self, SampleRow};
 use rs_query::Source;
@@ -56,7 +57,7 @@ impl Found {
     /// The record. `raw` must be there.
     pub(crate) fn record(&self) -> Option<Record<'_>> {
         let raw = self.raw.as_ref().ok()?;
-        record::parse(raw.trim_ascii_end().as_bytes(), Controls::Possible, &mut Shape::default()).ok()
+        record::parse(Lexer::new(raw.trim_ascii_end().as_bytes()), &mut Shape::default()).ok()
     }
 
     /// `path:line`.
@@ -181,7 +182,7 @@ impl Task<'_> {
 fn check(line: &[u8], row: &SampleRow) -> Result<String, Problem> {
     let changed = |what: &str| Problem::Changed(what.to_owned());
     let text = std::str::from_utf8(line).map_err(|_| changed("this line is no UTF-8"))?;
-    let record = record::parse(text.trim_ascii_end().as_bytes(), Controls::Possible, &mut Shape::default())
+    let record = record::parse(Lexer::new(text.trim_ascii_end().as_bytes()), &mut Shape::default())
         .map_err(|error| changed(&format!("this line is no record: {}", error.what)))?;
     let names = [(&record.model, &row.model), (&record.template, &row.template), (&record.sampler, &row.sampler)];
     let is_same = names.iter().all(|(written, known)| written.decode() == known.as_str())

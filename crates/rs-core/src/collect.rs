@@ -20,6 +20,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::block_index::{Line, for_each_line};
 use crate::cohort::RawFile;
 use crate::diagnostic::{Diagnostic, Problem};
 use crate::eval_id::Identity;
@@ -31,7 +32,7 @@ use crate::pack::PackError;
 use crate::params::{canonical_json, canonical_params};
 use crate::point::{self, Attributes, Point};
 use crate::reader::{Block, BlockReader, Codec, MAX_LINE_BYTES};
-use crate::record::{self, Controls, Outcome, Record};
+use crate::record::{self, Outcome, Record};
 use crate::sample::Sample;
 use crate::shape::Shape;
 use blobs::{BlobInput, Scratch};
@@ -40,7 +41,7 @@ use cache::{Known, Wishes};
 /// Plain files are read in ranges of this many bytes, so that several threads work on a large one.
 const RANGE_BYTES: u64 = 16 << 20;
 /// Bytes of a plain file parsed at a time: small enough to stay in a core's cache between its passes.
-const PLAIN_BLOCK_BYTES: usize = 512 << 10;
+const PLAIN_BLOCK_BYTES: usize = 256 << 10;
 /// Bytes decoded from a compressed file before they are handed to another thread.
 const STREAM_BLOCK_BYTES: usize = 1 << 20;
 
@@ -931,14 +932,10 @@ impl Parser<'_> {
 
     /// Whole lines, each with its `\n`, that begin at an offset.
     fn lines(&mut self, block: &[u8], offset: u64) {
-        let controls = controls_in(block);
-        let is_utf8 = simdutf8::basic::from_utf8(block).is_ok();
-        let mut start = 0;
-        for end in memchr::memchr_iter(b'\n', block) {
-            self.begin_line(offset + start as u64);
-            self.line(&block[start..end], controls, is_utf8);
-            start = end + 1;
-        }
+        for_each_line(block, |line| {
+            self.begin_line(offset + line.start as u64);
+            self.line(line);
+        });
     }
 
     /// Counts a line.
@@ -955,8 +952,7 @@ impl Parser<'_> {
     fn last_line(&mut self, text: &[u8], offset: u64) {
         self.begin_line(offset);
         let n_diagnostics = self.part.diagnostics.len();
-        let is_utf8 = simdutf8::basic::from_utf8(text).is_ok();
-        self.line(text, controls_in(text), is_utf8);
+        self.line(&Line::new(text));
         if let Some(problem) = self.part.diagnostics.get_mut(n_diagnostics) {
             problem.problem = Problem::Torn;
             problem.what = format!("torn last line: no line end, and {}", problem.what);
@@ -1000,17 +996,13 @@ impl Parser<'_> {
     }
 
     #[inline]
-    fn line(&mut self, text: &[u8], controls: Controls, is_utf8: bool) {
-        if !is_utf8 && let Err(error) = std::str::from_utf8(text) {
-            self.problem(Some(error.valid_up_to() + 1), "invalid UTF-8".into());
+    fn line(&mut self, line: &Line<'_>) {
+        let is_blank = line.text.first() != Some(&b'{') && line.text.trim_ascii().is_empty();
+        if is_blank {
             return;
         }
-        let parsed = match text.first() {
-            Some(b'{') => record::parse(text, controls, &mut self.shape),
-            _ if text.trim_ascii().is_empty() => return,
-            _ => record::parse(text, controls, &mut self.shape),
-        };
-        if let Err(error) = parsed.and_then(|record| self.record(&record)) {
+        let record = line.lexer().and_then(|lexer| record::parse(lexer, &mut self.shape));
+        if let Err(error) = record.and_then(|record| self.record(&record)) {
             let LexError { at, what } = error;
             self.problem(Some(at + 1), what);
         }
@@ -1152,13 +1144,6 @@ impl Parser<'_> {
         self.by_coordinate.insert_unique(hash, at, |at| hash_of(&points[*at]));
         at
     }
-}
-
-/// Whether a block holds bytes below 0x20 other than `\n`; written so that the compiler makes vectors of it.
-fn controls_in(block: &[u8]) -> Controls {
-    let is_control = |byte: &u8| *byte < 0x20 && *byte != b'\n';
-    let found = block.chunks(1024).any(|chunk| chunk.iter().fold(false, |found, byte| found | is_control(byte)));
-    if found { Controls::Possible } else { Controls::None }
 }
 
 /// Several texts as one key: each followed by 0xFF, which is in no UTF-8 text.

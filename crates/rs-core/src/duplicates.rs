@@ -7,10 +7,10 @@
 use rayon::prelude::*;
 
 use crate::collect::Wanted;
-use crate::every_line::{self, Input, Line, Visited, Visitor};
+use crate::every_line::{self, Input, Line, Place, Visited, Visitor};
 use crate::monitor::Monitor;
 use crate::params::canonical_params;
-use crate::record::{self, Controls, Record};
+use crate::record::{self, Record};
 use crate::sample::{Sample, SampleKey};
 use crate::shape::Shape;
 
@@ -127,11 +127,8 @@ enum Belonging {
 }
 
 impl Visitor for Scan<'_> {
-    fn line(&mut self, line: Line<'_>) {
-        if line.text.trim_ascii().is_empty() || simdutf8::basic::from_utf8(line.text).is_err() {
-            return;
-        }
-        let Ok(record) = record::parse(line.text, Controls::Possible, &mut self.shape) else { return };
+    fn line(&mut self, line: &Line<'_>, place: Place) {
+        let Ok(record) = line.lexer().and_then(|lexer| record::parse(lexer, &mut self.shape)) else { return };
         let belonging = match self.last.take() {
             Some(last) if record.is_like_last => last,
             _ => match self.belonging(&record) {
@@ -147,7 +144,7 @@ impl Visitor for Scan<'_> {
         self.entries.push(Entry {
             key,
             timestamp: record.timestamp.unwrap_or(i64::MIN),
-            offset: line.offset,
+            offset: place.offset,
             n_bytes: u32::try_from(line.n_bytes).unwrap_or(u32::MAX),
             file: self.file,
             identity,

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use rayon::prelude::*;
 
+pub use crate::block_index::Line;
+use crate::block_index::for_each_line;
 use crate::monitor::Monitor;
 use crate::reader::{Block, BlockReader, Codec};
 
@@ -24,15 +26,11 @@ pub struct Input {
     pub size_bytes: u64,
 }
 
-/// A line and its place.
+/// Where a line is.
 #[derive(Debug, Clone, Copy)]
-pub struct Line<'a> {
+pub struct Place {
     /// Where it begins in the decoded file, in bytes.
     pub offset: u64,
-    /// Its bytes with its line end, if it has one.
-    pub n_bytes: usize,
-    /// The same without the line end.
-    pub text: &'a [u8],
     /// How many lines of the part come before it.
     pub before: u64,
 }
@@ -58,7 +56,7 @@ pub struct Visited<V> {
 /// What is made of a part of a file.
 pub trait Visitor: Send {
     /// A line comes; they come in order. Blank ones do, too.
-    fn line(&mut self, line: Line<'_>);
+    fn line(&mut self, line: &Line<'_>, place: Place);
 }
 
 /// Reads files and gives every line to the visitor of its part, which `visitor` makes for the file at a position. Stored
@@ -114,7 +112,7 @@ fn visit_range(
         codec => BlockReader::open(&file.path, codec, BLOCK_BYTES, progress)?,
     };
     while !monitor.is_cancelled() {
-        let mut offset = reader.offset();
+        let offset = reader.offset();
         if offset >= end {
             break;
         }
@@ -125,15 +123,13 @@ fn visit_range(
             }
             Some(Block::Lines(block) | Block::LastLine(block)) => block,
         };
-        let mut rest = block;
-        while !rest.is_empty() && offset < end {
-            let n_bytes = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
-            let text = rest[..n_bytes].strip_suffix(b"\n").unwrap_or(&rest[..n_bytes]);
-            visitor.line(Line { offset, n_bytes, text, before: *n_lines });
-            *n_lines += 1;
-            offset += n_bytes as u64;
-            rest = &rest[n_bytes..];
-        }
+        for_each_line(block, |line| {
+            let offset = offset + line.start as u64;
+            if offset < end {
+                visitor.line(line, Place { offset, before: *n_lines });
+                *n_lines += 1;
+            }
+        });
     }
     Ok(())
 }
@@ -146,8 +142,8 @@ mod tests {
     struct Keep(Vec<(u64, usize, Vec<u8>, u64)>);
 
     impl Visitor for Keep {
-        fn line(&mut self, line: Line<'_>) {
-            self.0.push((line.offset, line.n_bytes, line.text.to_vec(), line.before));
+        fn line(&mut self, line: &Line<'_>, place: Place) {
+            self.0.push((place.offset, line.n_bytes, line.text.to_vec(), place.before));
         }
     }
 

@@ -6,8 +6,7 @@
 
 use std::borrow::Cow;
 
-use wide::u8x16;
-
+use crate::block_index::{WORD_BYTES, Word, escapes_before};
 use crate::shape::Position;
 
 /// Deepest nesting of arrays and objects that is accepted, as in `serde_json`.
@@ -125,7 +124,11 @@ fn hex4(raw: &[u8], at: usize) -> Option<u32> {
 pub struct Lexer<'a> {
     line: &'a [u8],
     at: usize,
-    /// Whether strings must still be searched for control characters (the caller may know there are none).
+    /// What is known of the block that the line lies in; nothing, if there are no words.
+    words: &'a [Word],
+    /// Where the line begins in that block.
+    start: usize,
+    /// Whether strings must be searched for control characters: somebody may have seen that there are none.
     check_controls: bool,
 }
 
@@ -133,13 +136,13 @@ impl<'a> Lexer<'a> {
     /// A lexer at the start of `line`, which must be valid UTF-8 without its line end.
     #[must_use]
     pub fn new(line: &'a [u8]) -> Self {
-        Self { line, at: 0, check_controls: true }
+        Self { line, at: 0, words: &[], start: 0, check_controls: true }
     }
 
-    /// The same for a line that is known to hold no byte below 0x20.
-    #[must_use]
-    pub fn without_controls(line: &'a [u8]) -> Self {
-        Self { line, at: 0, check_controls: false }
+    /// The same for a line that begins at `start` of a block of which `words` tell.
+    #[inline]
+    pub(crate) fn indexed(line: &'a [u8], words: &'a [Word], start: usize, check_controls: bool) -> Self {
+        Self { line, at: 0, words, start, check_controls }
     }
 
     /// Offset of the next byte.
@@ -205,46 +208,71 @@ impl<'a> Lexer<'a> {
     pub fn string(&mut self) -> Result<RawString<'a>, LexError> {
         self.expect_quote()?;
         let start = self.at;
-        let mut saved = 0;
-        // Bytes before this one belong to an escape already seen.
-        let mut unread = start;
-        let mut block = start;
-        let at = 'end: loop {
-            // Most strings end within a few bytes, most bytes are in strings that go on for long.
-            let (mut marks, width) = marks_in(&self.line[block..], block > start);
-            while marks != 0 {
-                let at = block + marks.trailing_zeros() as usize;
-                marks &= marks - 1;
-                if at < unread {
-                    continue;
-                }
-                if self.line[at] == b'"' {
-                    break 'end at;
-                }
-                // One test for all: which of them it is nobody can predict.
-                if self.line.get(at + 1).is_some_and(|byte| IS_SHORT_ESCAPE[usize::from(*byte)]) {
-                    unread = at + 2;
-                    saved += 1;
-                    continue;
-                }
-                let (raw_bytes, decoded_bytes) = self.long_escape(at)?;
-                unread = at + raw_bytes;
-                saved += raw_bytes - decoded_bytes;
-            }
-            block += width;
-            if width == 0 {
-                return Err(LexError::new(start.saturating_sub(1), "string has no end"));
-            }
+        // What is wrong with a string is told by who searches it.
+        let (end, n_saved) = match self.indexed_end() {
+            Some(found) => found,
+            None => self.searched_end()?,
         };
-        let raw = &self.line[start..at];
+        let raw = &self.line[start..end];
         if self.check_controls
             && let Some(offset) = raw.iter().position(|byte| *byte < 0x20)
         {
             let byte = raw[offset];
             return Err(LexError::new(start + offset, format!("control character 0x{byte:02x} in a string")));
         }
-        self.at = at + 1;
-        Ok(RawString { raw, decoded_bytes: raw.len() - saved })
+        self.at = end + 1;
+        Ok(RawString { raw, decoded_bytes: raw.len() - n_saved })
+    }
+
+    /// Where the string ends whose first byte comes next, and how many bytes its escapes save, by what is known of the
+    /// block; `None` if that is nothing, or the string is no good.
+    #[inline]
+    fn indexed_end(&self) -> Option<(usize, usize)> {
+        let first = self.start + self.at;
+        let mut at = first / WORD_BYTES;
+        let mut stops = self.words.get(at)?.stops & (u64::MAX << (first % WORD_BYTES));
+        let mut n_saved = 0;
+        // Bytes before this one belong to an escape already seen.
+        let mut unread = 0;
+        let end = loop {
+            while stops == 0 {
+                at += 1;
+                stops = self.words.get(at)?.stops;
+            }
+            let stop = (at * WORD_BYTES + stops.trailing_zeros() as usize).checked_sub(self.start)?;
+            if *self.line.get(stop)? == b'"' {
+                break stop;
+            }
+            stops &= stops - 1;
+            if stop >= unread {
+                let (raw_bytes, decoded_bytes) = self.long_escape(stop - 1).ok()?;
+                unread = stop - 1 + raw_bytes;
+                // A byte for each of its backslashes is counted below.
+                n_saved += raw_bytes - decoded_bytes - raw_bytes / UNICODE_ESCAPE_BYTES;
+            }
+        };
+        let n_escapes = escapes_before(self.words, self.start + end) - escapes_before(self.words, first);
+        Some((end, n_saved + usize::try_from(n_escapes).ok()?))
+    }
+
+    /// The same by searching.
+    fn searched_end(&self) -> Result<(usize, usize), LexError> {
+        let (mut at, mut n_saved) = (self.at, 0);
+        loop {
+            let Some(step) = memchr::memchr2(b'"', b'\\', &self.line[at..]) else {
+                return Err(LexError::new(self.at.saturating_sub(1), "string has no end"));
+            };
+            at += step;
+            if self.line[at] == b'"' {
+                return Ok((at, n_saved));
+            }
+            let (raw_bytes, decoded_bytes) = match self.line.get(at + 1) {
+                Some(byte) if SHORT_ESCAPES.contains(byte) => (2, 1),
+                _ => self.long_escape(at)?,
+            };
+            at += raw_bytes;
+            n_saved += raw_bytes - decoded_bytes;
+        }
     }
 
     #[inline]
@@ -470,41 +498,11 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// Whether a byte after a backslash makes an escape of two bytes, which stands for one.
-static IS_SHORT_ESCAPE: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut at = 0;
-    while at < SHORT_ESCAPES.len() {
-        table[SHORT_ESCAPES[at] as usize] = true;
-        at += 1;
-    }
-    table
-};
-
+/// Second bytes of escapes of two bytes, which stand for one.
 const SHORT_ESCAPES: &[u8] = br#""\/bfnrt"#;
 
-/// Where `"` and `\\` stand in the next bytes, a bit for each byte, and how many bytes that are: 64 where so many are
-/// wanted and left, 16 where those are left, all that are left otherwise.
-#[inline]
-fn marks_in(bytes: &[u8], is_long: bool) -> (u64, usize) {
-    let marks = |bytes: [u8; 16]| {
-        let bytes = u8x16::new(bytes);
-        let is_mark = bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\'));
-        u64::from(is_mark.to_bitmask())
-    };
-    if is_long && let Some((parts, [])) = bytes.first_chunk::<64>().map(|block| block.as_chunks::<16>()) {
-        let joined = parts.iter().rev().fold(0, |joined, part| joined << 16 | marks(*part));
-        return (joined, 64);
-    }
-    match bytes.first_chunk::<16>() {
-        Some(block) => (marks(*block), 16),
-        None => {
-            let mut block = [0; 16];
-            block[..bytes.len()].copy_from_slice(bytes);
-            (marks(block), bytes.len())
-        }
-    }
-}
+/// Bytes of a `\u` escape; a pair of surrogates takes two of them.
+const UNICODE_ESCAPE_BYTES: usize = 6;
 
 /// What stands at `at`, for a message.
 fn describe(line: &[u8], at: usize) -> String {

@@ -7,6 +7,7 @@
 
 pub mod answer;
 pub mod atomic_file;
+pub mod block_index;
 pub mod cohort;
 pub mod collect;
 pub mod config;

@@ -242,7 +242,8 @@ fn hazard(samples: &[PointSample], context_tokens: Option<u32>) -> Option<Hazard
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Controls, parse};
+    use crate::lexer::Lexer;
+    use crate::record::parse;
     use crate::shape::Shape;
 
     fn point(records: &[&str], context_tokens: Option<u32>) -> (Point, u64) {
@@ -254,7 +255,7 @@ mod tests {
                     format!(r#"{{"model":"m","template":"t","sampler":"s","base_task":"b","params":{{}},{members}}}"#);
                 let attributes = u32::try_from(position).expect("small");
                 Sample::new(
-                    &parse(line.as_bytes(), Controls::Possible, &mut Shape::default()).expect("is valid"),
+                    &parse(Lexer::new(line.as_bytes()), &mut Shape::default()).expect("is valid"),
                     attributes,
                     NonZeroU32::new(attributes + 1),
                 )

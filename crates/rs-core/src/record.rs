@@ -117,16 +117,11 @@ impl Record<'_> {
     }
 }
 
-/// Reads one line, known to be valid UTF-8 without its line end. `controls` says whether it may hold bytes below 0x20;
-/// `shape` is what the lines before it were like.
+/// Reads the line that a lexer stands at the start of; `shape` is what the lines before it were like.
 ///
 /// # Errors
 /// The line is not a JSON object, lacks a required key, or a key has the wrong type: where, and what would be right.
-pub fn parse<'a>(line: &'a [u8], controls: Controls, shape: &mut Shape) -> Result<Record<'a>, LexError> {
-    let mut lexer = match controls {
-        Controls::Possible => Lexer::new(line),
-        Controls::None => Lexer::without_controls(line),
-    };
+pub fn parse<'a>(mut lexer: Lexer<'a>, shape: &mut Shape) -> Result<Record<'a>, LexError> {
     if lexer.peek() != Some(b'{') {
         return Err(lexer.unexpected("a JSON object"));
     }
@@ -140,15 +135,6 @@ pub fn parse<'a>(line: &'a [u8], controls: Controls, shape: &mut Shape) -> Resul
     let mut record = fields.finish(end)?;
     record.is_like_last = shape.end(&progress);
     Ok(record)
-}
-
-/// Whether a line may hold control characters, which JSON forbids inside strings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Controls {
-    /// It may: every string is searched.
-    Possible,
-    /// It does not: somebody looked.
-    None,
 }
 
 /// What has been read of a record so far.
@@ -402,6 +388,7 @@ fn timestamp(lexer: &mut Lexer<'_>) -> Result<Option<i64>, LexError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::block_index::for_each_line;
     use proptest::prelude::*;
 
     const MINIMAL: &str = r#"{"model":"m","template":"t","sampler":"s","base_task":"b","params":{},"correct":true}"#;
@@ -412,19 +399,19 @@ mod tests {
     }
 
     /// A line read as the first of its file.
-    fn parse_one(line: &str, controls: Controls) -> Result<Record<'_>, LexError> {
-        parse(line.as_bytes(), controls, &mut Shape::default())
+    fn parse_one(line: &str) -> Result<Record<'_>, LexError> {
+        parse(Lexer::new(line.as_bytes()), &mut Shape::default())
     }
 
     #[track_caller]
     fn check_error(line: &str, what: &str) {
-        let error = parse_one(line, Controls::Possible).expect_err("is malformed");
+        let error = parse_one(line).expect_err("is malformed");
         assert_eq!(error.what, what);
     }
 
     #[test]
     fn defaults() {
-        let record = parse_one(MINIMAL, Controls::Possible).expect("is valid");
+        let record = parse_one(MINIMAL).expect("is valid");
         assert_eq!((record.guess_chance, record.repeat, record.trace_bytes()), (0.0, 0, 0));
         assert_eq!(record.outcome(None), Outcome::Correct);
         assert_eq!(record.index, None);
@@ -436,8 +423,8 @@ mod tests {
             r#""seed":null,"index":null,"repeat":null,"response":null,"reasoning":null,"error":null,
             "score":null,"guess_chance":null,"manifold":null,"prompt":null,"truncated":null,"timestamp":null,"id":null"#,
         );
-        let minimal = parse_one(MINIMAL, Controls::Possible);
-        assert_eq!(parse_one(&line, Controls::Possible), minimal);
+        let minimal = parse_one(MINIMAL);
+        assert_eq!(parse_one(&line), minimal);
     }
 
     #[test]
@@ -474,7 +461,7 @@ mod tests {
     #[track_caller]
     fn check_outcome(members: &str, context_tokens: Option<u32>, outcome: Outcome) {
         let line = with(members);
-        let record = parse_one(&line, Controls::None).expect("is valid");
+        let record = parse_one(&line).expect("is valid");
         assert_eq!(record.outcome(context_tokens), outcome, "{members}");
     }
 
@@ -492,13 +479,13 @@ mod tests {
     #[test]
     fn trace_bytes_are_decoded() {
         let line = with(r#""reasoning":"a\n\u00e9","response":"\ud83d\ude00""#);
-        assert_eq!(parse_one(&line, Controls::None).expect("is valid").trace_bytes(), "a\né😀".len());
+        assert_eq!(parse_one(&line).expect("is valid").trace_bytes(), "a\né😀".len());
     }
 
     #[test]
     fn rounding_errors_are_no_errors() {
         let line = with(r#""score":1.0000000000000002,"guess_chance":-1e-17"#);
-        let record = parse_one(&line, Controls::None).expect("is valid");
+        let record = parse_one(&line).expect("is valid");
         assert_eq!((record.score, record.guess_chance), (Some(1.0), 0.0));
         check_error(&with(r#""score":1.001"#), "`score`: expected a number from 0 to 1, found 1.001");
     }
@@ -506,21 +493,51 @@ mod tests {
     #[test]
     fn escaped_keys_and_whole_floats() {
         let line = with(r#""\u0069ndex":3.0,"seed":1e3"#);
-        let record = parse_one(&line, Controls::None).expect("is valid");
+        let record = parse_one(&line).expect("is valid");
         assert_eq!((record.index, record.seed), (Some(3), Some(1000)));
     }
 
     proptest! {
+        /// What is known of a block changes nothing, not even what is said of errors.
+        #[test]
+        fn lines_of_a_block_are_read_as_they_are_alone(
+            lines in prop::collection::vec(
+                (
+                    prop::collection::vec(
+                        prop::sample::select(vec![
+                            "a", "long enough for another word of the index, or nearly", "\\n", "\\\\", "\\\"", "\\u00e9", "\\ud83d",
+                            "\\ude00", "\\u12", "\\x", "\\", "\"", "é", "\t", "{", ":", ",",
+                        ]),
+                        0..8,
+                    ),
+                    any::<bool>(),
+                ),
+                1..6,
+            ),
+        ) {
+            let line = |(pieces, is_whole): &(Vec<&str>, bool)| {
+                let text = pieces.concat();
+                if *is_whole { with(&format!("\"response\":\"{text}\",\"{text}\":1")) } else { text }
+            };
+            let block: Vec<String> = lines.iter().map(line).collect();
+            let mut alone = block.iter();
+            for_each_line(block.join("\n").as_bytes(), |line| {
+                let alone = alone.next().expect("no more lines than there are");
+                let lexer = line.lexer().expect("is UTF-8");
+                assert_eq!(parse(lexer, &mut Shape::default()), parse_one(alone), "{alone}");
+            });
+        }
+
         #[test]
         fn never_panics(line in "\\PC{0,80}", members in "[\\x20-\\x7e]{0,60}") {
-            let _ = parse_one(&line, Controls::Possible);
-            let _ = parse_one(&with(&members), Controls::None);
+            let _ = parse_one(&line);
+            let _ = parse_one(&with(&members));
         }
 
         #[test]
         fn accepts_no_line_that_is_not_json(members in "[\\x00-\\x7f]{0,30}") {
             let line = with(&members);
-            if parse_one(&line, Controls::Possible).is_ok() {
+            if parse_one(&line).is_ok() {
                 prop_assert!(serde_json::from_str::<serde_json::Value>(&line).is_ok(), "{}", line);
             }
         }

@@ -118,14 +118,15 @@ fn value(text: Option<&str>) -> Result<Value, LexError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Controls, parse};
+    use crate::lexer::Lexer;
+    use crate::record::parse;
     use crate::shape::Shape;
 
     const START: &str = r#"{"model":"m","template":"t","sampler":"s","base_task":"b","params":{},"#;
 
     fn rescored(members: &str) -> Result<Rescored, LeftAlone> {
         let line = format!("{START}{members}}}");
-        let record = parse(line.as_bytes(), Controls::Possible, &mut Shape::default()).expect("is a record");
+        let record = parse(Lexer::new(line.as_bytes()), &mut Shape::default()).expect("is a record");
         let regexes = [AnswerRegex::new(r"(?s)<a>(.*?)</a>").expect("is right")];
         rescore(&line, &record, &regexes).expect("is JSON")
     }

@@ -171,7 +171,8 @@ pub fn settle(samples: &mut Vec<Sample>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Controls, parse};
+    use crate::lexer::Lexer;
+    use crate::record::parse;
     use crate::shape::Shape;
     use proptest::prelude::*;
 
@@ -179,7 +180,7 @@ mod tests {
         let line = format!(
             r#"{{"model":"m","template":"t","sampler":"s","base_task":"b","params":{{}},"correct":true,{members}}}"#
         );
-        Sample::new(&parse(line.as_bytes(), Controls::Possible, &mut Shape::default()).expect("is valid"), 0, None)
+        Sample::new(&parse(Lexer::new(line.as_bytes()), &mut Shape::default()).expect("is valid"), 0, None)
     }
 
     /// The completion tokens of what is left, as a name for each record.

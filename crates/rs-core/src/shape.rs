@@ -1,8 +1,6 @@
 //! What the lines of a file have in common: most records have the keys of the record before, in its order, and many of
 //! its values. Expecting them is much cheaper than reading them anew; the result is the same either way.
 
-use wide::u8x16;
-
 use crate::lexer::{LexError, Lexer, RawString};
 
 /// Longest text before a value that is expected: `, "completion_tokens": ` and some.
@@ -82,9 +80,9 @@ impl Key {
 /// The text from the end of one value to the beginning of the next: `, "model": `.
 #[derive(Debug)]
 struct Lead {
-    halves: [u8x16; 2],
-    /// A bit for each byte that counts.
-    mask: u32,
+    halves: [u128; 2],
+    /// Ones where bytes count.
+    masks: [u128; 2],
     length: usize,
     /// Whether it opens the object: what goes on with one must not be taken for the other.
     position: Position,
@@ -105,22 +103,23 @@ impl Lead {
     fn new(text: &[u8], position: Position, key: Key) -> Option<Self> {
         let mut bytes = [0; MAX_LEAD_BYTES];
         bytes.get_mut(..text.len())?.copy_from_slice(text);
-        let mask = u32::try_from((1_u64 << text.len()) - 1).ok()?;
-        Some(Self { halves: halves(&bytes), mask, length: text.len(), position, key })
+        let mut mask = [0; MAX_LEAD_BYTES];
+        mask[..text.len()].fill(u8::MAX);
+        Some(Self { halves: halves(&bytes), masks: halves(&mask), length: text.len(), position, key })
     }
 
     /// Whether a line goes on with it. `window` is the line's next bytes.
     #[inline]
-    fn is_at(&self, window: [u8x16; 2], position: Position) -> bool {
-        let equal = |half: usize| self.halves[half].simd_eq(window[half]).to_bitmask();
-        (equal(0) | equal(1) << 16) & self.mask == self.mask && self.position == position
+    fn is_at(&self, window: [u128; 2], position: Position) -> bool {
+        let differing = |half: usize| (self.halves[half] ^ window[half]) & self.masks[half];
+        differing(0) | differing(1) == 0 && self.position == position
     }
 }
 
 #[inline]
-fn halves(bytes: &[u8; MAX_LEAD_BYTES]) -> [u8x16; 2] {
+fn halves(bytes: &[u8; MAX_LEAD_BYTES]) -> [u128; 2] {
     let (parts, _) = bytes.as_chunks::<16>();
-    [u8x16::new(parts[0]), u8x16::new(parts[1])]
+    [u128::from_ne_bytes(parts[0]), u128::from_ne_bytes(parts[1])]
 }
 
 /// Texts that a record shares with all others of its point and identity, in no particular order.
@@ -265,14 +264,14 @@ fn slot(key: Key) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Controls, Record, parse};
+    use crate::record::{Record, parse};
     use proptest::prelude::*;
 
     const START: &str = r#""model":"m","template":"t","sampler":"s","base_task":"b","params":{"n":1}"#;
 
     /// The record in a line whatever stands before it.
     fn alone(line: &str) -> Option<Record<'_>> {
-        parse(line.as_bytes(), Controls::Possible, &mut Shape::default()).ok()
+        parse(Lexer::new(line.as_bytes()), &mut Shape::default()).ok()
     }
 
     /// Every line gives the same record after the lines before it as alone. Returns which were like the one before.
@@ -282,7 +281,7 @@ mod tests {
         let mut likeness = Vec::new();
         let mut before: Option<Record<'_>> = None;
         for line in lines {
-            let found = parse(line.as_bytes(), Controls::Possible, &mut shape).ok();
+            let found = parse(Lexer::new(line.as_bytes()), &mut shape).ok();
             let is_like_last = found.as_ref().is_some_and(|record| record.is_like_last);
             let plain = found.map(|record| Record { is_like_last: false, ..record });
             assert_eq!(plain, alone(line), "{line}\nafter {lines:?}");
@@ -341,7 +340,7 @@ mod tests {
         let mut shape = Shape::default();
         for number in 0..1000 {
             let line = format!("{{{START},\"correct\":true,\"x{number}\":1}}");
-            assert!(parse(line.as_bytes(), Controls::Possible, &mut shape).is_ok());
+            assert!(parse(Lexer::new(line.as_bytes()), &mut shape).is_ok());
             assert!(shape.leads.len() <= MAX_MEMBERS);
         }
     }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use rs_cli::{CommandError, Ui};
 use rs_core::cohort::Cohort;
 use rs_core::config::Config;
-use rs_core::every_line::{self, Input, Line, Part, Visitor};
+use rs_core::every_line::{self, Input, Line, Part, Place, Visitor};
 use rs_core::monitor::Monitor;
 use rs_core::paths;
-use rs_core::record::{self, Controls, Record};
+use rs_core::record::{self, Record};
 use rs_core::rescore::{LeftAlone, Rescored, Verdict, rescore};
 use rs_core::rewrite::{Splice, Target};
 use rs_core::shape::Shape;
@@ -204,10 +204,9 @@ impl<'a> Scan<'a> {
 }
 
 impl Visitor for Scan<'_> {
-    fn line(&mut self, line: Line<'_>) {
+    fn line(&mut self, line: &Line<'_>, place: Place) {
         // What is no record stays as it is; `cohort validate` tells of it.
-        let Ok(text) = std::str::from_utf8(line.text) else { return };
-        let Ok(record) = record::parse(line.text, Controls::Possible, &mut self.shape) else { return };
+        let Ok(record) = line.lexer().and_then(|lexer| record::parse(lexer, &mut self.shape)) else { return };
         self.n_records += 1;
         let base_task = record.base_task.decode();
         let Some(task) = self.config.task(&base_task).filter(|task| !task.answer_regex.is_empty()) else { return };
@@ -215,6 +214,7 @@ impl Visitor for Scan<'_> {
         if claimants.is_empty() {
             return;
         }
+        let Ok(text) = std::str::from_utf8(line.text) else { return };
         let Ok(result) = rescore(text, &record, &task.answer_regex) else { return };
         for evaluation in claimants {
             self.tallies.entry((evaluation, task.name.clone())).or_default().add(&result);
@@ -224,12 +224,12 @@ impl Visitor for Scan<'_> {
             return;
         }
         self.splices.extend(rescored.edits.iter().map(|edit| Splice {
-            offset: line.offset + edit.range.start as u64,
+            offset: place.offset + edit.range.start as u64,
             n_bytes: edit.range.len() as u64,
             new: edit.text.as_bytes().into(),
         }));
         if self.examples.len() < MAX_EXAMPLES {
-            self.examples.push((line.before, rescored));
+            self.examples.push((place.before, rescored));
         }
     }
 }
