@@ -1,6 +1,6 @@
 //! What will be done: which evaluations, from which files, into which database.
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -83,22 +83,22 @@ impl Plan {
 
     fn of_dataset(path: &Path, arguments: &Arguments, ui: &mut Ui) -> Result<Self, CommandError> {
         let dataset = Dataset::open(path)?;
-        let config = match &dataset.config {
-            Some(config) if !config.exists() => return Err(no_config(config, path)),
-            Some(path) => {
-                let config = Config::read(path)?;
-                config.warnings.iter().for_each(|warning| ui.warn(warning));
-                Some((path.clone(), config))
-            }
-            None => None,
-        };
-        let selection = dataset.select()?;
+        if let Some(config) = dataset.config.as_ref().filter(|config| !config.exists()) {
+            return Err(no_config(config, path));
+        }
+        // Both read many small things.
+        let read_config = || dataset.config.as_deref().map(Config::read).transpose();
+        let (config, selection) = rayon::join(read_config, || dataset.select());
+        let (config, selection) = (dataset.config.clone().zip(config?), selection?);
+        if let Some((_, config)) = &config {
+            config.warnings.iter().for_each(|warning| ui.warn(warning));
+        }
         selection.warnings.iter().for_each(|warning| ui.warn(warning));
         let db = arguments.db.clone().unwrap_or_else(|| dataset.db.clone());
         check_place(&db).map_err(db_error)?;
         let is_absent = |cohort: &&Cohort| !cohort.absent.is_empty();
         let absent = selection.cohorts.iter().filter(is_absent).map(|cohort| cohort.folder.clone()).collect();
-        let (evaluations, files) = of_selection(&dataset, selection, arguments.context);
+        let (evaluations, files) = of_selection(&dataset, &selection, arguments.context);
         if evaluations.is_empty() {
             return Err(CommandError::input(format!("dataset `{}` selects no evaluation", path.display())));
         }
@@ -209,20 +209,18 @@ pub(crate) fn tokenizer_folder(arguments: &Arguments, dataset: &Path) -> PathBuf
 }
 
 /// The evaluations of a dataset, every file once.
-fn of_selection(dataset: &Dataset, selection: Selection, context: Option<u32>) -> (Vec<PlannedEval>, Vec<RawFile>) {
-    let mut by_path: BTreeMap<PathBuf, (String, RawFile)> = BTreeMap::new();
+fn of_selection(dataset: &Dataset, selection: &Selection, context: Option<u32>) -> (Vec<PlannedEval>, Vec<RawFile>) {
+    let mut known = HashSet::new();
+    let mut ordered: Vec<(usize, &RawFile)> = Vec::new();
     for (position, cohort) in selection.cohorts.iter().enumerate() {
-        for file in &cohort.files {
-            // Order by cohort, then by logical name: the same however the files are packed.
-            by_path
-                .entry(file.path.clone())
-                .or_insert_with(|| (format!("{position:06}/{}", file.logical), file.clone()));
-        }
+        ordered.extend(cohort.files.iter().filter(|file| known.insert(&file.path)).map(|file| (position, file)));
     }
-    let mut ordered: Vec<(String, RawFile)> = by_path.into_values().collect();
-    ordered.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.path.cmp(&b.1.path)));
-    let files: Vec<RawFile> = ordered.into_iter().map(|(_, file)| file).collect();
-    let positions: BTreeMap<&PathBuf, usize> = files.iter().enumerate().map(|(at, file)| (&file.path, at)).collect();
+    // By cohort, then by logical name: the same however the files are packed.
+    ordered.sort_by(|(a, file), (b, other)| {
+        a.cmp(b).then_with(|| file.logical.cmp(&other.logical)).then_with(|| file.path.cmp(&other.path))
+    });
+    let files: Vec<RawFile> = ordered.into_iter().map(|(_, file)| file.clone()).collect();
+    let positions: HashMap<&PathBuf, usize> = files.iter().enumerate().map(|(at, file)| (&file.path, at)).collect();
     let folder = dataset.file.parent().unwrap_or(Path::new(""));
     let evaluations = selection
         .evaluations

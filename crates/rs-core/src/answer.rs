@@ -9,7 +9,7 @@ pub struct AnswerRegex(Regex);
 
 impl PartialEq for AnswerRegex {
     fn eq(&self, other: &Self) -> bool {
-        self.0.as_str() == other.0.as_str()
+        self.text() == other.text()
     }
 }
 
@@ -25,6 +25,12 @@ impl AnswerRegex {
             let what = text.lines().last().unwrap_or_default();
             what.strip_prefix("error: ").unwrap_or(what).to_owned()
         })
+    }
+
+    /// The text it was made of.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.0.as_str()
     }
 
     /// The answer of its last match in `text`, without blanks around it; `None` if it matches nowhere.

@@ -239,7 +239,7 @@ impl Config {
                 what: what.lines().next().unwrap_or_default().split(" at line ").next().unwrap_or_default().to_owned(),
             }
         })?;
-        let checker = Checker { path };
+        let mut checker = Checker { path, answer_regexes: Vec::new() };
         let mut tasks: Vec<Task> = Vec::new();
         for (position, task) in file.tasks.into_iter().enumerate() {
             let name = &task.value.name;
@@ -267,6 +267,8 @@ impl Config {
 /// Checks what YAML cannot.
 struct Checker<'a> {
     path: &'a Path,
+    /// Those of the tasks before.
+    answer_regexes: Vec<AnswerRegex>,
 }
 
 impl Checker<'_> {
@@ -275,7 +277,7 @@ impl Checker<'_> {
         ConfigError::Yaml { path: self.path.to_owned(), line, column, key, what }
     }
 
-    fn task(&self, position: usize, spanned: Spanned<TaskFile>) -> Result<Task, ConfigError> {
+    fn task(&mut self, position: usize, spanned: Spanned<TaskFile>) -> Result<Task, ConfigError> {
         let here = Spanned { value: (), referenced: spanned.referenced, defined: spanned.defined };
         let task = spanned.value;
         let key = |name: &str| format!("tasks[{position}].{name}");
@@ -304,10 +306,15 @@ impl Checker<'_> {
         };
         let mut answer_regex = Vec::new();
         for (at, text) in task.answer_regex.iter().enumerate() {
-            let regex = AnswerRegex::new(&text.value).map_err(|what| {
-                let what = format!("`{}` is no regular expression: {what}", text.value);
-                self.error(text, key(&format!("answer_regex[{at}]")), what)
-            })?;
+            // Tasks share most of theirs, and making one takes longer than reading the task.
+            let regex = match self.answer_regexes.iter().find(|known| known.text() == text.value) {
+                Some(known) => known.clone(),
+                None => AnswerRegex::new(&text.value).map_err(|what| {
+                    let what = format!("`{}` is no regular expression: {what}", text.value);
+                    self.error(text, key(&format!("answer_regex[{at}]")), what)
+                })?,
+            };
+            self.answer_regexes.push(regex.clone());
             answer_regex.push(regex);
         }
         let mut views: Vec<View> = Vec::new();
