@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rs_cli::{CommandError, Kind};
+use rs_core::cohort::RawFile;
 use rs_core::collect::{self, Cache, CollectError, Collection, How, Input, Keep, Monitor, OnMalformed, Wanted};
 use rs_core::forensics::Examiner;
 use rs_core::reader::Codec;
@@ -17,15 +18,17 @@ const BATCH_BYTES: u64 = 128 << 20;
 /// About how much larger compressed text is once unpacked.
 const TYPICAL_RATIO: u64 = 10;
 
+/// About how many bytes a raw file has once decoded.
+pub(crate) fn decoded_bytes(file: &RawFile) -> u64 {
+    match file.codec {
+        Codec::Plain => file.size_bytes,
+        Codec::Zstd | Codec::Gzip => file.size_bytes.saturating_mul(TYPICAL_RATIO),
+    }
+}
+
 /// Evaluations that share files are collected together, so that a file is read once; small ones share a batch.
 pub(crate) fn batches<'a>(plan: &Plan, wanted: &[&'a PlannedEval]) -> Vec<Vec<&'a PlannedEval>> {
-    let cost = |files: &BTreeSet<usize>| {
-        let cost = |file: &rs_core::cohort::RawFile| match file.codec {
-            Codec::Plain => file.size_bytes,
-            Codec::Zstd | Codec::Gzip => file.size_bytes * TYPICAL_RATIO,
-        };
-        files.iter().map(|at| cost(&plan.files[*at])).sum::<u64>()
-    };
+    let cost = |files: &BTreeSet<usize>| files.iter().map(|at| decoded_bytes(&plan.files[*at])).sum::<u64>();
     let mut groups: Vec<(BTreeSet<usize>, Vec<&PlannedEval>)> = Vec::new();
     for evaluation in wanted {
         let mut group = (BTreeSet::from_iter(evaluation.files.iter().copied()), vec![*evaluation]);

@@ -16,12 +16,12 @@ use rs_core::{suggest, timestamp};
 use rs_forensics::compression::COMPRESSOR;
 use rs_pointsdb::PointsDbError;
 use rs_pointsdb::builder::{Builder, EvalRow, Old, RawFileRow};
-use rs_pointsdb::connection::Limits;
+use rs_pointsdb::connection::{Blocks, Limits};
 use rs_pointsdb::queries::EvalSummary;
 use rs_pointsdb::schema::SCHEMA_VERSION;
 
 use crate::arguments::Arguments;
-use crate::batch::{batches, collect_batch, count_cached};
+use crate::batch::{batches, collect_batch, count_cached, decoded_bytes};
 use crate::explain::explain;
 use crate::old::{OldDatabase, Way, Ways, ids, is_lessened, reads_all, unusable, ways};
 use crate::plan::{Plan, PlannedEval};
@@ -142,6 +142,7 @@ fn build<'a>(
     }
     let on_malformed = if arguments.strict { OnMalformed::Stop } else { OnMalformed::Continue };
     let batches = batches(plan, &wanted);
+    let blocks = Blocks::for_raw_bytes(plan.files.iter().map(decoded_bytes).sum());
     let to_read: BTreeSet<usize> = wanted.iter().flat_map(|evaluation| evaluation.files.iter().copied()).collect();
     let progress = ui.watch("evaluating", to_read.iter().map(|at| plan.files[*at].size_bytes).sum(), monitor);
     let mut rows = BTreeMap::new();
@@ -152,7 +153,7 @@ fn build<'a>(
     let (sender, receiver) = sync_channel::<(Vec<EvalRow>, Vec<Collected>)>(0);
     let builder = std::thread::scope(|scope| -> Result<Builder, CommandError> {
         let writer = scope.spawn(|| {
-            let written = write(&plan.db, old, limits, &reused, receiver, monitor);
+            let written = write(&plan.db, old, limits, blocks, &reused, receiver, monitor);
             // Without a database there is nothing to read for.
             monitor.cancel.fetch_or(written.is_err(), Ordering::Relaxed);
             written
@@ -213,11 +214,12 @@ fn write(
     target: &Path,
     old: Old,
     limits: Limits,
+    blocks: Blocks,
     reused: &[EvalId],
     batches: Receiver<(Vec<EvalRow>, Vec<Collected>)>,
     monitor: &Arc<Monitor>,
 ) -> Result<Builder, CommandError> {
-    let mut builder = Builder::create(target, old, limits).map_err(db_error)?;
+    let mut builder = Builder::create(target, old, limits, blocks).map_err(db_error)?;
     builder.stop_with(monitor);
     builder.reuse(reused).map_err(unusable)?;
     for (rows, collected) in batches {

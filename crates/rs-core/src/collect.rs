@@ -1131,7 +1131,9 @@ impl Parser<'_> {
     fn point(&mut self, identity: usize, base_task: String, params: String) -> usize {
         let hasher = &self.context.hasher;
         let hash_of = |point: &PartPoint| hasher.hash_one((point.identity, &point.base_task, &point.params));
-        let new = PartPoint { identity, base_task, params, samples: Vec::new() };
+        // Points of a file have about as many samples each.
+        let n_samples = self.part.points.last().map_or(0, |point| point.samples.len());
+        let new = PartPoint { identity, base_task, params, samples: Vec::with_capacity(n_samples) };
         let is_new = |point: &PartPoint| {
             (point.identity, &point.base_task, &point.params) == (new.identity, &new.base_task, &new.params)
         };

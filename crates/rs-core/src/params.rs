@@ -1,6 +1,6 @@
 //! Canonical JSON of a point's coordinates: keys sorted, no blanks, so that one point has one text.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use crate::lexer::{LexError, Lexer};
 
@@ -67,14 +67,18 @@ fn write_value(lexer: &mut Lexer<'_>, dropped: &[&str], out: &mut String) -> Res
 }
 
 fn write_object(lexer: &mut Lexer<'_>, dropped: &[&str], out: &mut String) -> Result<(), LexError> {
-    let mut members = BTreeMap::new();
+    let mut members: Vec<(Cow<'_, str>, &[u8])> = Vec::new();
     lexer.members(|lexer, key| {
-        let key = key.decode().into_owned();
+        let key = key.decode();
         let raw = lexer.value()?;
-        members.insert(key, raw);
+        // Of a key that stands twice the last counts.
+        members.retain(|(known, _)| *known != key);
+        if !dropped.contains(&key.as_ref()) {
+            members.push((key, raw));
+        }
         Ok(())
     })?;
-    members.retain(|key, _| !dropped.contains(&key.as_str()));
+    members.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     out.push('{');
     for (position, (key, raw)) in members.into_iter().enumerate() {
         if position > 0 {
@@ -89,17 +93,22 @@ fn write_object(lexer: &mut Lexer<'_>, dropped: &[&str], out: &mut String) -> Re
 }
 
 fn write_string(text: &str, out: &mut String) {
-    // Serialising a string cannot fail.
-    out.push_str(&serde_json::to_string(text).unwrap_or_default());
+    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        // Serialising a string cannot fail.
+        out.push_str(&serde_json::to_string(text).unwrap_or_default());
+        return;
+    }
+    out.push('"');
+    out.push_str(text);
+    out.push('"');
 }
 
 fn write_number(text: &str, out: &mut String) {
     let is_integer = !text.contains(['.', 'e', 'E']);
-    match text.parse::<f64>() {
-        Ok(number) if !is_integer && number.is_finite() => {
-            out.push_str(&serde_json::to_string(&number).unwrap_or_default());
-        }
-        _ => out.push_str(text),
+    let shortest = || text.parse::<f64>().ok().filter(|number| number.is_finite());
+    match if is_integer { None } else { shortest() } {
+        Some(number) => out.push_str(&serde_json::to_string(&number).unwrap_or_default()),
+        None => out.push_str(text),
     }
 }
 

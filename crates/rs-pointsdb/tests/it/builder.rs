@@ -3,7 +3,7 @@
 use rs_core::eval_id::EvalId;
 use rs_pointsdb::PointsDbError;
 use rs_pointsdb::builder::{Builder, Old};
-use rs_pointsdb::connection::open_to_read;
+use rs_pointsdb::connection::{Blocks, open_to_read};
 
 use crate::database::{Database, LIMITS, eval_row, identity, texts};
 
@@ -23,7 +23,7 @@ fn database() -> Database {
 fn a_builder_that_is_dropped_leaves_everything_as_it_was() {
     let database = database();
     let before = texts(&database.open(), POINTS);
-    let mut builder = Builder::create(&database.path(), Old::Ignored, LIMITS).unwrap();
+    let mut builder = Builder::create(&database.path(), Old::Ignored, LIMITS, Blocks::Small).unwrap();
     builder.append([(&eval_row("x"), database.collected[0].points.as_slice())]).unwrap();
     drop(builder);
     assert_eq!(database.files(), ["a.ndjson", "x.db"]);
@@ -38,7 +38,7 @@ fn rows_are_taken_over_as_they_are() {
     let raw_files = texts(&database.open(), RAW_FILES);
     assert_eq!(raw_files.concat()[1..5], ["0", "a.ndjson", "[1]", "[0]"]);
     let ids = ["m", "n"].map(|model| EvalId::new(&identity(model), None));
-    let mut builder = Builder::create(&database.path(), Old::Attached, LIMITS).unwrap();
+    let mut builder = Builder::create(&database.path(), Old::Attached, LIMITS, Blocks::Large).unwrap();
     builder.reuse(&ids).unwrap();
     builder.finish(&[("schema_version", "1".to_owned()), ("dataset", "it's".to_owned())]).unwrap();
     assert_eq!(texts(&database.open(), POINTS), before);
@@ -46,12 +46,16 @@ fn rows_are_taken_over_as_they_are() {
     assert_eq!(texts(&database.open(), RAW_FILES), raw_files);
     assert_eq!(texts(&database.open(), "SELECT value FROM meta WHERE key = 'dataset'"), [["it's"]]);
     assert_eq!(database.files(), ["a.ndjson", "x.db"]);
+    assert_eq!(texts(&database.open(), BLOCK_SIZE), [["262144"]]);
 
-    let mut builder = Builder::create(&database.path(), Old::Attached, LIMITS).unwrap();
+    let mut builder = Builder::create(&database.path(), Old::Attached, LIMITS, Blocks::Small).unwrap();
     builder.reuse(&ids[..1]).unwrap();
     builder.finish(&[("schema_version", "1".to_owned())]).unwrap();
     assert_eq!(texts(&database.open(), "SELECT DISTINCT model FROM points UNION SELECT model FROM evals"), [["m"]]);
+    assert_eq!(texts(&database.open(), BLOCK_SIZE), [["65536"]]);
 }
+
+const BLOCK_SIZE: &str = "SELECT block_size FROM pragma_database_size()";
 
 /// DuckDB calls a database as its file, and some names are its own.
 #[test]
@@ -61,7 +65,7 @@ fn a_database_may_have_any_name() {
     for name in ["old.db", "system.db", "temp.db", "main.db", "memory.db", "it's \"x\".db"] {
         let path = database.path().with_file_name(name);
         fs_err::copy(database.path(), &path).unwrap();
-        let mut builder = Builder::create(&path, Old::Attached, LIMITS).unwrap();
+        let mut builder = Builder::create(&path, Old::Attached, LIMITS, Blocks::Small).unwrap();
         builder.reuse(&ids).unwrap();
         builder.finish(&[("schema_version", "1".to_owned())]).unwrap();
         let found = texts(&open_to_read(&path, LIMITS).unwrap(), POINTS);
@@ -82,7 +86,7 @@ fn rows_without_places_are_taken_over_without_them() {
             ALTER TABLE points DROP sample_line_list",
         )
         .unwrap();
-    let mut builder = Builder::create(&database.path(), Old::Attached, LIMITS).unwrap();
+    let mut builder = Builder::create(&database.path(), Old::Attached, LIMITS, Blocks::Small).unwrap();
     builder.reuse(&["m", "n"].map(|model| EvalId::new(&identity(model), None))).unwrap();
     builder.finish(&[("schema_version", "1".to_owned())]).unwrap();
     assert_eq!(texts(&database.open(), counters), before);
@@ -94,8 +98,8 @@ fn rows_without_places_are_taken_over_without_them() {
 #[test]
 fn one_builder_at_a_time() {
     let database = database();
-    let builder = Builder::create(&database.path(), Old::Ignored, LIMITS).unwrap();
-    match Builder::create(&database.path(), Old::Ignored, LIMITS) {
+    let builder = Builder::create(&database.path(), Old::Ignored, LIMITS, Blocks::Small).unwrap();
+    match Builder::create(&database.path(), Old::Ignored, LIMITS, Blocks::Small) {
         Err(PointsDbError::Locked { path, holder }) => {
             assert_eq!((path, holder), (database.path(), Some(std::process::id())));
         }
@@ -103,7 +107,7 @@ fn one_builder_at_a_time() {
         Ok(_) => panic!("both build"),
     }
     drop(builder);
-    drop(Builder::create(&database.path(), Old::Ignored, LIMITS).unwrap());
+    drop(Builder::create(&database.path(), Old::Ignored, LIMITS, Blocks::Small).unwrap());
 }
 
 /// The same evaluation twice is a mistake of the caller that must not reach the file.
@@ -111,7 +115,7 @@ fn one_builder_at_a_time() {
 fn one_row_for_each_evaluation() {
     let database = database();
     let before = texts(&database.open(), POINTS);
-    let mut builder = Builder::create(&database.path(), Old::Ignored, LIMITS).unwrap();
+    let mut builder = Builder::create(&database.path(), Old::Ignored, LIMITS, Blocks::Small).unwrap();
     builder.append([(&eval_row("x"), &[] as &[_])]).unwrap();
     builder.append([(&eval_row("x"), &[] as &[_])]).unwrap();
     let error = builder.finish(&[("schema_version", "1".to_owned())]).unwrap_err();
