@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use crate::block_index::{WORD_BYTES, Word, escapes_before};
 use crate::shape::Position;
+use crate::unescape::{UNICODE_ESCAPE_BYTES, has_four_digits, unescape_into, unicode_escape};
 
 /// Deepest nesting of arrays and objects that is accepted, as in `serde_json`.
 pub const MAX_DEPTH: usize = 128;
@@ -58,65 +59,15 @@ impl<'a> RawString<'a> {
     #[must_use]
     pub fn decode(&self) -> Cow<'a, str> {
         if self.has_escapes() {
-            Cow::Owned(unescape(self.raw, self.decoded_bytes))
+            let mut out = Vec::with_capacity(self.decoded_bytes);
+            unescape_into(self.raw, &mut out);
+            Cow::Owned(
+                String::from_utf8(out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
+            )
         } else {
             String::from_utf8_lossy(self.raw)
         }
     }
-}
-
-/// Decodes the escapes of a string that [`Lexer::string`] has accepted.
-fn unescape(raw: &[u8], decoded_bytes: usize) -> String {
-    let mut out = Vec::with_capacity(decoded_bytes);
-    unescape_into(raw, &mut out);
-    String::from_utf8(out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
-}
-
-fn unescape_into(raw: &[u8], out: &mut Vec<u8>) {
-    let mut at = 0;
-    while let Some(step) = memchr::memchr(b'\\', &raw[at..]) {
-        out.extend_from_slice(&raw[at..at + step]);
-        at += step + 1;
-        let escape = raw[at];
-        at += 1;
-        let plain = match escape {
-            b'b' => 0x08,
-            b'f' => 0x0C,
-            b'n' => b'\n',
-            b'r' => b'\r',
-            b't' => b'\t',
-            b'u' => {
-                let (unit, used) = unicode_escape(raw, at);
-                at += used;
-                let character = char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER);
-                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-                continue;
-            }
-            other => other,
-        };
-        out.push(plain);
-    }
-    out.extend_from_slice(&raw[at..]);
-}
-
-/// The scalar value of a `\u` escape whose digits begin at `at`, and the bytes it takes after the `u`
-/// (4, or 10 with the second half of a surrogate pair). A lone surrogate is returned as it is.
-fn unicode_escape(raw: &[u8], at: usize) -> (u32, usize) {
-    let Some(first) = hex4(raw, at) else { return (0xFFFD, 4) };
-    if (0xD800..0xDC00).contains(&first)
-        && raw.get(at + 4) == Some(&b'\\')
-        && raw.get(at + 5) == Some(&b'u')
-        && let Some(second) = hex4(raw, at + 6)
-        && (0xDC00..0xE000).contains(&second)
-    {
-        return (0x1_0000 + ((first - 0xD800) << 10) + (second - 0xDC00), 10);
-    }
-    (first, 4)
-}
-
-fn hex4(raw: &[u8], at: usize) -> Option<u32> {
-    let digits = raw.get(at..at + 4)?;
-    digits.iter().try_fold(0, |value, digit| Some(value << 4 | char::from(*digit).to_digit(16)?))
 }
 
 /// A position in one line.
@@ -289,7 +240,7 @@ impl<'a> Lexer<'a> {
     fn long_escape(&self, at: usize) -> Result<(usize, usize), LexError> {
         match self.line.get(at + 1) {
             Some(b'u') => {
-                if hex4(self.line, at + 2).is_none() {
+                if !has_four_digits(self.line, at + 2) {
                     return Err(LexError::new(at, "`\\u` without four hex digits"));
                 }
                 let (scalar, used) = unicode_escape(self.line, at + 2);
@@ -500,9 +451,6 @@ impl<'a> Lexer<'a> {
 
 /// Second bytes of escapes of two bytes, which stand for one.
 const SHORT_ESCAPES: &[u8] = br#""\/bfnrt"#;
-
-/// Bytes of a `\u` escape; a pair of surrogates takes two of them.
-const UNICODE_ESCAPE_BYTES: usize = 6;
 
 /// What stands at `at`, for a message.
 fn describe(line: &[u8], at: usize) -> String {

@@ -44,4 +44,5 @@ pub mod statistics;
 pub mod store;
 pub mod suggest;
 pub mod timestamp;
+mod unescape;
 pub mod zstd_frames;
