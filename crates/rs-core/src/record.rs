@@ -374,6 +374,7 @@ fn whole_number(text: &[u8]) -> Option<i64> {
 }
 
 fn timestamp(lexer: &mut Lexer<'_>) -> Result<Option<i64>, LexError> {
+    lexer.peek();
     let at = lexer.position();
     let Some(text) = string(lexer, "timestamp")? else { return Ok(None) };
     match timestamp::parse(text.raw) {

@@ -269,22 +269,23 @@ mod tests {
 
     const START: &str = r#""model":"m","template":"t","sampler":"s","base_task":"b","params":{"n":1}"#;
 
-    /// The record in a line whatever stands before it.
-    fn alone(line: &str) -> Option<Record<'_>> {
-        parse(Lexer::new(line.as_bytes()), &mut Shape::default()).ok()
+    /// The record in a line whatever stands before it, or what is wrong with it.
+    fn alone(line: &str) -> Result<Record<'_>, LexError> {
+        parse(Lexer::new(line.as_bytes()), &mut Shape::default())
     }
 
-    /// Every line gives the same record after the lines before it as alone. Returns which were like the one before.
+    /// Every line gives the same record or error after the lines before it as alone. Returns which were like the one before.
     #[track_caller]
     fn check(lines: &[String]) -> Vec<bool> {
         let mut shape = Shape::default();
         let mut likeness = Vec::new();
         let mut before: Option<Record<'_>> = None;
         for line in lines {
-            let found = parse(Lexer::new(line.as_bytes()), &mut shape).ok();
-            let is_like_last = found.as_ref().is_some_and(|record| record.is_like_last);
+            let found = parse(Lexer::new(line.as_bytes()), &mut shape);
+            let is_like_last = found.as_ref().is_ok_and(|record| record.is_like_last);
             let plain = found.map(|record| Record { is_like_last: false, ..record });
             assert_eq!(plain, alone(line), "{line}\nafter {lines:?}");
+            let plain = plain.ok();
             if is_like_last {
                 let constants = |record: &Option<Record<'_>>| {
                     let texts = |record: &Record<'_>| {
@@ -330,8 +331,19 @@ mod tests {
             format!("{{{START},\"correct\":true,\"model\":\"m\"\"}}"),
             first.replace("{\"n\":1}", "{\"n\":1}}"),
         ] {
-            assert_eq!(alone(&line), None, "{line}");
+            assert!(alone(&line).is_err(), "{line}");
             check(&[first.clone(), line.clone(), first.clone(), line, first.clone()]);
+        }
+    }
+
+    #[test]
+    fn errors_stand_at_the_value_however_it_is_found() {
+        for value in ["\"x\"", "1", "true", "01", "null"] {
+            for key in ["timestamp", "score", "index", "params", "correct", "prompt", "model"] {
+                // Long enough for the key to be expected.
+                let line = |colon: &str| format!("{{{START},\"{key}\"{colon}{value},\"x\":\"{:32}\"}}", "");
+                check(&[line(":"), line(": "), line(":  ")]);
+            }
         }
     }
 
@@ -353,13 +365,14 @@ mod tests {
                     (
                         prop::sample::select(vec![
                             "model", "template", "sampler", "base_task", "params", "correct", "task", "category",
-                            "manifold", "index", "seed", "score", "response", "x", "a_key_that_is_too_long_to_expect_it",
+                            "manifold", "timestamp", "index", "seed", "score", "response", "x", "a_key_that_is_too_long_to_expect_it",
                         ]),
                         prop::sample::select(vec![
                             "\"a\"", "\"b\"", "\"a\\\"\"", "{}", "{\"a\":1}", "{\"a\":1.0}", "true", "false", "null", "0", "1",
                             "0.5", "12", "[]", "\"\\u00e9\"", "1e2", "01", "1.", "\"", "}",
                         ]),
                         prop::sample::select(vec![",", ", ", ",", "{", ""]),
+                        prop::sample::select(vec![":", ":", ": "]),
                     ),
                     0..9,
                 ),
@@ -371,9 +384,9 @@ mod tests {
                 .iter()
                 .map(|members| {
                     let mut line = if start { format!("{{{START},\"correct\":true") } else { "{".to_owned() };
-                    for (position, (key, value, separator)) in members.iter().enumerate() {
+                    for (position, (key, value, separator, colon)) in members.iter().enumerate() {
                         let separator = if position == 0 && !start { "" } else { separator };
-                        line.push_str(&format!("{separator}\"{key}\":{value}"));
+                        line.push_str(&format!("{separator}\"{key}\"{colon}{value}"));
                     }
                     line.push('}');
                     line
