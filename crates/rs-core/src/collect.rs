@@ -2,41 +2,36 @@
 //!
 //! Files are cut into ranges (plain) or read as streams (compressed) whose blocks other threads may parse. What a range
 //! or block gives is kept apart and put together in (path, line) order, so that the result depends on nothing else.
-//! Files in blobs are read frame by frame (`blobs`).
+//! Files in blobs are read frame by frame (`blobs`). `parser` makes a part of a range or block, `gather` points of parts.
 
 mod blobs;
 mod cache;
+mod gather;
+mod parser;
 
 use std::collections::BTreeMap;
-use std::hash::BuildHasher;
 use std::io;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use cache::{Cache, UseOfEntries};
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::DefaultHashBuilder;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::block_index::{Line, for_each_line};
 use crate::cohort::RawFile;
 use crate::diagnostic::{Diagnostic, Problem};
 use crate::eval_id::Identity;
-use crate::forensics::{Examiner, Spectrum, prompt_text};
-use crate::lexer::{LexError, RawString};
+use crate::forensics::{Examiner, Spectrum};
 pub use crate::monitor::Monitor;
 use crate::origin::Origin;
-use crate::pack::PackError;
-use crate::params::{canonical_json, canonical_params};
-use crate::point::{self, Attributes, Point};
-use crate::reader::{Block, BlockReader, Codec, MAX_LINE_BYTES};
-use crate::record::{self, Outcome, Record};
+use crate::point::{Attributes, Point};
+use crate::reader::{Block, BlockReader, Codec};
 use crate::sample::Sample;
-use crate::shape::Shape;
 use blobs::{BlobInput, Scratch};
 use cache::{Known, Wishes};
+use parser::Parser;
 
 /// Plain files are read in ranges of this many bytes, so that several threads work on a large one.
 const RANGE_BYTES: u64 = 16 << 20;
@@ -398,9 +393,6 @@ struct Unreadable {
     is_damaged_blob: bool,
 }
 
-/// An evaluation, a task, and params: what a point is found by.
-type Coordinate<'a> = (usize, &'a str, &'a str);
-
 /// Samples of one coordinate, in line order; their attributes and spectra are positions in [`Part::attributes`] and
 /// [`Part::spectra`].
 #[derive(Clone, Serialize, Deserialize)]
@@ -624,214 +616,10 @@ impl<'a> Context<'a> {
         });
     }
 
-    fn parser(&self, file: usize, offset: u64) -> Parser<'_> {
-        Parser {
-            context: self,
-            part: Part {
-                file,
-                offset,
-                identities: Vec::new(),
-                points: Vec::new(),
-                attributes: Vec::new(),
-                spectra: Vec::new(),
-                n_malformed: 0,
-                diagnostics: Vec::new(),
-                n_lines: 0,
-                marks: Vec::new(),
-                unreadable: None,
-            },
-            next_mark: 0,
-            identity_keys: Vec::new(),
-            spellings: Vec::new(),
-            by_raw_key: HashTable::new(),
-            by_coordinate: HashTable::new(),
-            raw_key: Vec::new(),
-            shape: Shape::default(),
-            trace: Vec::new(),
-            last_prompt: None,
-            last: None,
-        }
-    }
-
     /// Whether any evaluation of the file wants records of `identity`.
     fn claimants(&self, file: usize, identity: &Identity) -> Vec<usize> {
         let evaluations = self.files[file].evaluations.iter().copied();
         evaluations.filter(|evaluation| self.wanted[*evaluation].identity == *identity).collect()
-    }
-
-    fn put_together(&self, mut parts: Vec<Part>) -> Collection {
-        let mut collection = Collection {
-            evaluations: vec![Collected::default(); self.wanted.len()],
-            files: vec![FileFindings::default(); self.files.len()],
-            ..Collection::default()
-        };
-        let first_lines = first_lines(&parts);
-        let mut diagnostics = Diagnostics { kept: Vec::new(), n_more: 0, files: self.files };
-        let mut unreadable_file = None;
-        for (part, first_line) in parts.iter_mut().zip(&first_lines) {
-            diagnostics.take(part, *first_line);
-            let findings = &mut collection.files[part.file];
-            findings.n_malformed += part.n_malformed;
-            // A file that is damaged at several places is one file that cannot be read.
-            if let Some(unreadable) = part.unreadable.take().filter(|_| unreadable_file != Some(part.file)) {
-                unreadable_file = Some(part.file);
-                findings.n_malformed += 1;
-                collection.n_in_damaged_blobs += u64::from(unreadable.is_damaged_blob);
-                diagnostics.take_unreadable(part.file, unreadable);
-            }
-            for (identity, tally) in &part.identities {
-                findings.identities.entry(identity.clone()).or_default().merge(*tally);
-            }
-        }
-        (collection.diagnostics, collection.n_more_diagnostics) = (diagnostics.kept, diagnostics.n_more);
-        for (input, findings) in self.files.iter().zip(&collection.files) {
-            for &evaluation in &input.evaluations {
-                let collected = &mut collection.evaluations[evaluation];
-                collected.n_malformed += findings.n_malformed;
-                for (identity, tally) in &findings.identities {
-                    if *identity == self.wanted[evaluation].identity {
-                        collected.tally.merge(*tally);
-                    } else {
-                        collected.n_foreign += tally.n_records;
-                    }
-                }
-            }
-        }
-        if self.keep == Keep::Points {
-            self.make_points(&parts, &first_lines, &mut collection.evaluations);
-        }
-        collection
-    }
-
-    fn make_points(&self, parts: &[Part], first_lines: &[Option<u64>], evaluations: &mut [Collected]) {
-        let all_attributes: Vec<&Attributes> = parts.iter().flat_map(|part| &part.attributes).collect();
-        let all_spectra: Vec<&Spectrum> = parts.iter().flat_map(|part| &part.spectra).collect();
-        let marks = marks(parts, first_lines);
-        // Pieces of each point of each evaluation in (path, line) order, with where their part's attributes begin.
-        let mut gathered: BTreeMap<Coordinate<'_>, Vec<(&PartPoint, Firsts)>> = BTreeMap::new();
-        let (mut n_attributes, mut n_spectra) = (0_usize, 0_usize);
-        for (part, first_line) in parts.iter().zip(first_lines) {
-            let claimants: Vec<Vec<usize>> =
-                part.identities.iter().map(|(identity, _)| self.claimants(part.file, identity)).collect();
-            let first = |count| u32::try_from(count).unwrap_or(u32::MAX);
-            let firsts = Firsts {
-                attributes: first(n_attributes),
-                spectra: first(n_spectra),
-                file: part.file,
-                line: *first_line,
-            };
-            for piece in &part.points {
-                for &evaluation in &claimants[piece.identity] {
-                    gathered.entry((evaluation, &piece.base_task, &piece.params)).or_default().push((piece, firsts));
-                }
-            }
-            n_attributes += part.attributes.len();
-            n_spectra += part.spectra.len();
-        }
-        let places = self.places(&gathered);
-        let gathered: Vec<(Coordinate<'_>, Vec<(&PartPoint, Firsts)>)> = gathered.into_iter().collect();
-        let counted: Vec<(usize, Point, u64)> = gathered
-            .into_par_iter()
-            .map(|((evaluation, base_task, params), pieces)| {
-                let mut samples = Vec::with_capacity(pieces.iter().map(|(piece, _)| piece.samples.len()).sum());
-                for (piece, firsts) in &pieces {
-                    samples.extend(piece.samples.iter().map(|sample| firsts.placed(sample)));
-                }
-                let context_tokens = self.wanted[evaluation].context_tokens;
-                // Parts are of one file each, and what samples carry tells their parts.
-                let file = |attributes: u32| {
-                    let piece = pieces.partition_point(|(_, firsts)| firsts.attributes <= attributes) - 1;
-                    places[evaluation][&pieces[piece].1.file]
-                };
-                let beside = point::Beside {
-                    attributes: |at: u32| all_attributes[at as usize].clone(),
-                    file,
-                    spectrum: |at: u32| all_spectra.get(at as usize).copied(),
-                };
-                let (base_task, params) = (base_task.to_owned(), params.to_owned());
-                let (point, n_duplicates) = point::count(base_task, params, samples, context_tokens, beside);
-                (evaluation, point, n_duplicates)
-            })
-            .collect();
-        for (evaluation, point, n_duplicates) in counted {
-            let collected = &mut evaluations[evaluation];
-            collected.n_duplicates += n_duplicates;
-            collected.n_errors += point.errors;
-            collected.points.push(point);
-        }
-        for (collected, places) in evaluations.iter_mut().zip(places) {
-            let file = |(input, file)| SampleFile { input, file, marks: marks[&input].clone() };
-            collected.files = places.into_iter().map(file).collect();
-        }
-    }
-
-    /// The files that hold samples of each evaluation, and their positions among all that its glob matches.
-    fn places(&self, gathered: &BTreeMap<Coordinate<'_>, Vec<(&PartPoint, Firsts)>>) -> Vec<BTreeMap<usize, u32>> {
-        let mut places = vec![BTreeMap::new(); self.wanted.len()];
-        for ((evaluation, ..), pieces) in gathered {
-            places[*evaluation].extend(pieces.iter().map(|(_, firsts)| (firsts.file, 0)));
-        }
-        let mut n_matched = vec![0; self.wanted.len()];
-        for (at, input) in self.files.iter().enumerate() {
-            for &evaluation in &input.evaluations {
-                if let Some(position) = places[evaluation].get_mut(&at) {
-                    *position = n_matched[evaluation];
-                }
-                n_matched[evaluation] += 1;
-            }
-        }
-        places
-    }
-}
-
-/// The number of the first line of each part, from 1; `None` behind a place where its file could not be read.
-fn first_lines(parts: &[Part]) -> Vec<Option<u64>> {
-    let (mut file, mut next) = (None, None);
-    let first_line = |part: &Part| {
-        if file != Some(part.file) {
-            (file, next) = (Some(part.file), Some(1));
-        }
-        let first = next;
-        next = next.filter(|_| part.unreadable.is_none()).map(|line| line + part.n_lines);
-        first
-    };
-    parts.iter().map(first_line).collect()
-}
-
-/// The marks of each file: those of its parts, of which the first in each piece counts.
-fn marks(parts: &[Part], first_lines: &[Option<u64>]) -> BTreeMap<usize, Vec<Mark>> {
-    let mut marks: BTreeMap<usize, Vec<Mark>> = BTreeMap::new();
-    for (part, first_line) in parts.iter().zip(first_lines) {
-        let marks = marks.entry(part.file).or_default();
-        let Some(first_line) = first_line else { continue };
-        for mark in &part.marks {
-            if marks.last().is_none_or(|last| last.offset / MARK_BYTES < mark.offset / MARK_BYTES) {
-                marks.push(Mark { line: first_line + mark.line, offset: mark.offset });
-            }
-        }
-    }
-    marks
-}
-
-/// What positions and lines of a part count from, and its file.
-#[derive(Clone, Copy)]
-struct Firsts {
-    attributes: u32,
-    spectra: u32,
-    file: usize,
-    line: Option<u64>,
-}
-
-impl Firsts {
-    /// A sample of the part as one of all parts.
-    fn placed(&self, sample: &Sample) -> Sample {
-        let line = self.line.zip(sample.line).map(|(first, line)| first - 1 + u64::from(line.get()));
-        Sample {
-            attributes: self.attributes + sample.attributes,
-            spectrum: sample.spectrum.map(|at| at.saturating_add(self.spectra)),
-            line: line.and_then(|line| u32::try_from(line).ok()).and_then(NonZeroU32::new),
-            ..*sample
-        }
     }
 }
 
@@ -865,343 +653,6 @@ impl Shared<'_> {
 /// What a lock holds; a thread that panicked over it has ended the work anyway.
 fn unpoisoned<T>(result: Result<T, std::sync::PoisonError<T>>) -> T {
     result.unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-/// Parses the lines of one range or block.
-struct Parser<'a> {
-    context: &'a Context<'a>,
-    part: Part,
-    /// Beside [`Part::identities`].
-    identity_keys: Vec<IdentityKey>,
-    /// Everything that was written for a coordinate and its attributes; beside [`Part::attributes`].
-    spellings: Vec<Spelling>,
-    /// Positions in `spellings` by raw key.
-    by_raw_key: HashTable<usize>,
-    /// Positions in [`Part::points`] by coordinate.
-    by_coordinate: HashTable<usize>,
-    raw_key: Vec<u8>,
-    shape: Shape,
-    /// The trace at hand, decoded.
-    trace: Vec<u8>,
-    /// Repetitions have one prompt.
-    last_prompt: Option<LastPrompt>,
-    /// The next line that begins here or behind gets a mark.
-    next_mark: u64,
-    /// Where the record before belongs: most records follow one of their own point.
-    last: Option<Belonging>,
-}
-
-/// An identity met in a range or block.
-struct IdentityKey {
-    /// Its raw texts.
-    key: Vec<u8>,
-    /// The first evaluation that wants its records, if any does.
-    wanted_by: Option<usize>,
-}
-
-/// The prompt whose spectrum was found last.
-struct LastPrompt {
-    identity: usize,
-    /// As it is written.
-    text: Vec<u8>,
-    /// Position in [`Part::spectra`], counted from 1; `None` if it has no spectrum.
-    spectrum: Option<NonZeroU32>,
-}
-
-/// Where a record belongs.
-#[derive(Clone, Copy)]
-struct Belonging {
-    /// Position of its identity in the part.
-    identity: usize,
-    /// Position of its spelling; `None` if nobody wants its samples.
-    spelling: Option<usize>,
-}
-
-/// One way in which a coordinate and its attributes are written.
-struct Spelling {
-    /// The raw texts one after another, for a look-up without decoding.
-    raw_key: Vec<u8>,
-    /// Position in [`Part::points`].
-    point: usize,
-}
-
-impl Parser<'_> {
-    fn finish(self) -> Part {
-        self.part
-    }
-
-    /// Whole lines, each with its `\n`, that begin at an offset.
-    fn lines(&mut self, block: &[u8], offset: u64) {
-        for_each_line(block, |line| {
-            self.begin_line(offset + line.start as u64);
-            self.line(line);
-        });
-    }
-
-    /// Counts a line.
-    #[inline]
-    fn begin_line(&mut self, offset: u64) {
-        if offset >= self.next_mark {
-            self.part.marks.push(Mark { line: self.part.n_lines, offset });
-            self.next_mark = (offset / MARK_BYTES + 1) * MARK_BYTES;
-        }
-        self.part.n_lines += 1;
-    }
-
-    /// The last line of a file, which has no line end: it may be cut off.
-    fn last_line(&mut self, text: &[u8], offset: u64) {
-        self.begin_line(offset);
-        let n_diagnostics = self.part.diagnostics.len();
-        self.line(&Line::new(text));
-        if let Some(problem) = self.part.diagnostics.get_mut(n_diagnostics) {
-            problem.problem = Problem::Torn;
-            problem.what = format!("torn last line: no line end, and {}", problem.what);
-        }
-    }
-
-    fn oversized(&mut self, offset: u64) {
-        self.begin_line(offset);
-        let what = format!("line is longer than {} MiB", MAX_LINE_BYTES >> 20);
-        self.problem(None, what);
-    }
-
-    fn unreadable(&mut self, error: &io::Error) {
-        let of_blob = error.get_ref().and_then(|inner| inner.downcast_ref::<PackError>());
-        let what = match self.context.files[self.part.file].codec {
-            Codec::Zstd if of_blob.is_none() => {
-                format!("cannot be read to its end, the zstd data is damaged or cut off: {error}")
-            }
-            Codec::Gzip if of_blob.is_none() => {
-                format!("cannot be read to its end, the gzip data is damaged or cut off: {error}")
-            }
-            _ => format!("cannot be read to its end: {error}"),
-        };
-        let is_damaged_blob = of_blob.is_some_and(|error| !matches!(error, PackError::Io(_)));
-        self.part.unreadable = Some(Unreadable { what, is_damaged_blob });
-    }
-
-    /// The file's blob cannot be opened.
-    fn unusable(&mut self, what: &str) {
-        let what = format!("cannot be read: {what}");
-        self.part.unreadable = Some(Unreadable { what, is_damaged_blob: true });
-    }
-
-    /// The line begun last is malformed.
-    fn problem(&mut self, column: Option<usize>, what: String) {
-        self.part.n_malformed += 1;
-        if self.part.diagnostics.len() < MAX_DIAGNOSTICS {
-            let line = self.part.n_lines - 1;
-            self.part.diagnostics.push(PlacedProblem { line, column, problem: Problem::Malformed, what });
-        }
-    }
-
-    #[inline]
-    fn line(&mut self, line: &Line<'_>) {
-        let is_blank = line.text.first() != Some(&b'{') && line.text.trim_ascii().is_empty();
-        if is_blank {
-            return;
-        }
-        let record = line.lexer().and_then(|lexer| record::parse(lexer, &mut self.shape));
-        if let Err(error) = record.and_then(|record| self.record(&record)) {
-            let LexError { at, what } = error;
-            self.problem(Some(at + 1), what);
-        }
-    }
-
-    #[inline]
-    fn record(&mut self, record: &Record<'_>) -> Result<(), LexError> {
-        let belonging = match self.last.take() {
-            Some(last) if record.is_like_last => last,
-            _ => self.belonging(record)?,
-        };
-        self.last = Some(belonging);
-        self.part.identities[belonging.identity].1.add(record.timestamp);
-        if let Some(spelling) = belonging.spelling {
-            let point = self.spellings[spelling].point;
-            let attributes = u32::try_from(spelling).unwrap_or(u32::MAX);
-            // The record's line has been counted: its number from 1 in the part.
-            let line = u32::try_from(self.part.n_lines).ok().and_then(NonZeroU32::new);
-            let mut sample = Sample::new(record, attributes, line);
-            if let Some(examiner) = self.context.examiner {
-                self.examine(examiner, belonging.identity, record, &mut sample);
-            }
-            self.part.points[point].samples.push(sample);
-        }
-        Ok(())
-    }
-
-    /// Looks at the texts of a record. Errors are no samples: nobody asks what they look like.
-    fn examine(&mut self, examiner: &dyn Examiner, identity: usize, record: &Record<'_>, sample: &mut Sample) {
-        if sample.outcome == Outcome::Error {
-            return;
-        }
-        self.trace.clear();
-        for text in [record.reasoning, record.response].into_iter().flatten() {
-            text.decode_into(&mut self.trace);
-        }
-        sample.compressed_bytes = Some(examiner.compressed_bytes(&self.trace));
-        let wanted_by = self.identity_keys[identity].wanted_by.filter(|evaluation| examiner.has_spectra(*evaluation));
-        let Some((evaluation, prompt)) = wanted_by.zip(record.prompt) else { return };
-        if let Some(last) = &self.last_prompt
-            && last.identity == identity
-            && last.text == prompt
-        {
-            sample.spectrum = last.spectrum;
-            return;
-        }
-        if let Some(spectrum) = prompt_text(prompt).and_then(|text| examiner.spectrum(evaluation, &text)) {
-            self.part.spectra.push(spectrum);
-            sample.spectrum = u32::try_from(self.part.spectra.len()).ok().and_then(NonZeroU32::new);
-        }
-        self.last_prompt = Some(LastPrompt { identity, text: prompt.to_vec(), spectrum: sample.spectrum });
-    }
-
-    fn belonging(&mut self, record: &Record<'_>) -> Result<Belonging, LexError> {
-        let identity = self.identity(record);
-        let is_kept = self.context.keep == Keep::Points && self.identity_keys[identity].wanted_by.is_some();
-        let spelling = if is_kept { Some(self.spelling(identity, record)?) } else { None };
-        Ok(Belonging { identity, spelling })
-    }
-
-    /// Position of the record's identity in the part.
-    #[inline]
-    fn identity(&mut self, record: &Record<'_>) -> usize {
-        let names = [record.model.raw, record.template.raw, record.sampler.raw];
-        let found = self.identity_keys.iter().position(|known| key_equals(&known.key, &names));
-        found.unwrap_or_else(|| {
-            let identity = Identity {
-                model: record.model.decode().into_owned(),
-                template: record.template.decode().into_owned(),
-                sampler: record.sampler.decode().into_owned(),
-            };
-            let wanted_by = self.context.claimants(self.part.file, &identity).first().copied();
-            self.identity_keys.push(IdentityKey { key: key_of(&names), wanted_by });
-            self.part.identities.push((identity, Tally::default()));
-            self.part.identities.len() - 1
-        })
-    }
-
-    /// Position of what the record writes for its coordinate and attributes, found by the raw texts.
-    #[inline]
-    fn spelling(&mut self, identity: usize, record: &Record<'_>) -> Result<usize, LexError> {
-        let identity_text = u32::try_from(identity).unwrap_or(u32::MAX).to_le_bytes();
-        let names: [Option<&[u8]>; 5] = [
-            Some(record.base_task.raw),
-            Some(record.params),
-            record.task.map(|text| text.raw),
-            record.category.map(|text| text.raw),
-            record.manifold,
-        ];
-        self.raw_key.clear();
-        self.raw_key.extend_from_slice(&identity_text);
-        for name in names {
-            // Neither byte is in any UTF-8 text: 0xFE marks absence, 0xFF parts the texts.
-            match name {
-                Some(name) => self.raw_key.extend_from_slice(name),
-                None => self.raw_key.push(0xFE),
-            }
-            self.raw_key.push(0xFF);
-        }
-        let hasher = &self.context.hasher;
-        let hash = hasher.hash_one(self.raw_key.as_slice());
-        match self.by_raw_key.find(hash, |at| self.spellings[*at].raw_key == self.raw_key) {
-            Some(at) => Ok(*at),
-            None => self.new_spelling(hash, identity, record),
-        }
-    }
-
-    /// Adds `self.raw_key`, whose hash is `hash`.
-    fn new_spelling(&mut self, hash: u64, identity: usize, record: &Record<'_>) -> Result<usize, LexError> {
-        let text = |text: Option<RawString<'_>>| text.map(|text| text.decode().into_owned());
-        let attributes = Attributes {
-            task: text(record.task),
-            category: text(record.category),
-            manifold: record.manifold.map(canonical_json).transpose()?,
-        };
-        let point = self.point(identity, record.base_task.decode().into_owned(), canonical_params(record.params)?);
-        let at = self.spellings.len();
-        self.part.attributes.push(attributes);
-        self.spellings.push(Spelling { raw_key: self.raw_key.clone(), point });
-        let (hasher, spellings) = (&self.context.hasher, &self.spellings);
-        self.by_raw_key.insert_unique(hash, at, |at| hasher.hash_one(spellings[*at].raw_key.as_slice()));
-        Ok(at)
-    }
-
-    /// Position of a coordinate's point in the part: two spellings of one coordinate are one point.
-    fn point(&mut self, identity: usize, base_task: String, params: String) -> usize {
-        let hasher = &self.context.hasher;
-        let hash_of = |point: &PartPoint| hasher.hash_one((point.identity, &point.base_task, &point.params));
-        // Points of a file have about as many samples each.
-        let n_samples = self.part.points.last().map_or(0, |point| point.samples.len());
-        let new = PartPoint { identity, base_task, params, samples: Vec::with_capacity(n_samples) };
-        let is_new = |point: &PartPoint| {
-            (point.identity, &point.base_task, &point.params) == (new.identity, &new.base_task, &new.params)
-        };
-        let points = &mut self.part.points;
-        if let Some(at) = self.by_coordinate.find(hash_of(&new), |at| is_new(&points[*at])) {
-            return *at;
-        }
-        let (hash, at) = (hash_of(&new), points.len());
-        points.push(new);
-        self.by_coordinate.insert_unique(hash, at, |at| hash_of(&points[*at]));
-        at
-    }
-}
-
-/// Several texts as one key: each followed by 0xFF, which is in no UTF-8 text.
-fn key_of(texts: &[&[u8]]) -> Vec<u8> {
-    texts.iter().flat_map(|text| text.iter().copied().chain([0xFF])).collect()
-}
-
-#[inline]
-fn key_equals(key: &[u8], texts: &[&[u8]]) -> bool {
-    let mut rest = key;
-    for text in texts {
-        match rest.strip_prefix(*text).and_then(|rest| rest.strip_prefix(&[0xFF])) {
-            Some(after) => rest = after,
-            None => return false,
-        }
-    }
-    rest.is_empty()
-}
-
-/// Diagnostics put in order, with their line numbers.
-struct Diagnostics<'a> {
-    kept: Vec<Diagnostic>,
-    n_more: u64,
-    files: &'a [Input],
-}
-
-impl Diagnostics<'_> {
-    fn take(&mut self, part: &mut Part, first_line: Option<u64>) {
-        let path = &self.files[part.file].path;
-        let n_room = MAX_DIAGNOSTICS - self.kept.len();
-        let n_problems = part.n_malformed;
-        let taken = part.diagnostics.drain(..).take(n_room).map(|problem| Diagnostic {
-            path: crate::paths::show(path),
-            line: first_line.map(|first| first + problem.line),
-            column: problem.column.map(|column| column as u64),
-            problem: problem.problem,
-            what: problem.what,
-        });
-        let n_before = self.kept.len();
-        self.kept.extend(taken);
-        self.n_more += n_problems - (self.kept.len() - n_before) as u64;
-    }
-
-    fn take_unreadable(&mut self, file: usize, unreadable: Unreadable) {
-        if self.kept.len() >= MAX_DIAGNOSTICS {
-            self.n_more += 1;
-            return;
-        }
-        self.kept.push(Diagnostic {
-            path: crate::paths::show(&self.files[file].path),
-            line: None,
-            column: None,
-            problem: Problem::Unreadable,
-            what: unreadable.what,
-        });
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use proptest::sample::Index;
 use super::*;
 use crate::origin::InBlob;
 use crate::pack::{self, Pack};
+use crate::reader::MAX_LINE_BYTES;
 
 /// Raw files in a temporary folder.
 struct Files {
