@@ -165,7 +165,9 @@ impl<'a> Lexer<'a> {
             None => self.searched_end()?,
         };
         let raw = &self.line[start..end];
+        // Looking at all of them, the compiler makes vectors of it, which it does not of a search.
         if self.check_controls
+            && raw.iter().fold(false, |found, byte| found | (*byte < 0x20))
             && let Some(offset) = raw.iter().position(|byte| *byte < 0x20)
         {
             let byte = raw[offset];
