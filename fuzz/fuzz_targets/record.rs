@@ -3,16 +3,22 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rs_core::block_index::for_each_line;
+use rs_core::block_lines::for_each_line;
 use rs_core::lexer::{LexError, Lexer, RawString};
 use rs_core::record::{self, Record};
 use rs_core::shape::Shape;
 use serde_json::Value;
 
-fuzz_target!(|text: &str| {
+fuzz_target!(|block: &[u8]| {
     let mut shape = Shape::default();
-    for_each_line(text.as_bytes(), |indexed| {
-        let line = std::str::from_utf8(indexed.text).expect("part of a text");
+    for_each_line(block, |indexed| {
+        let line = match std::str::from_utf8(indexed.text) {
+            Ok(line) => line,
+            Err(error) => {
+                assert_eq!(indexed.lexer().err().map(|found| found.at), Some(error.valid_up_to()));
+                return;
+            }
+        };
         let remembered = record::parse(indexed.lexer().expect("is UTF-8"), &mut shape);
         // What came before must make no difference, and nor must what is known of the block.
         let alone = record::parse(Lexer::new(line.as_bytes()), &mut Shape::default());

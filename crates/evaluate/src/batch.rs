@@ -28,7 +28,8 @@ pub(crate) fn decoded_bytes(file: &RawFile) -> u64 {
 
 /// Evaluations that share files are collected together, so that a file is read once; small ones share a batch.
 pub(crate) fn batches<'a>(plan: &Plan, wanted: &[&'a PlannedEval]) -> Vec<Vec<&'a PlannedEval>> {
-    let cost = |files: &BTreeSet<usize>| files.iter().map(|at| decoded_bytes(&plan.files[*at])).sum::<u64>();
+    let cost =
+        |files: &BTreeSet<usize>| files.iter().map(|at| decoded_bytes(&plan.files[*at])).fold(0, u64::saturating_add);
     let mut groups: Vec<(BTreeSet<usize>, Vec<&PlannedEval>)> = Vec::new();
     for evaluation in wanted {
         let mut group = (BTreeSet::from_iter(evaluation.files.iter().copied()), vec![*evaluation]);
@@ -44,7 +45,7 @@ pub(crate) fn batches<'a>(plan: &Plan, wanted: &[&'a PlannedEval]) -> Vec<Vec<&'
     for (files, evaluations) in groups {
         let bytes = cost(&files);
         match batches.last_mut() {
-            Some((sum, batch)) if *sum + bytes <= BATCH_BYTES => {
+            Some((sum, batch)) if sum.saturating_add(bytes) <= BATCH_BYTES => {
                 *sum += bytes;
                 batch.extend(evaluations);
             }

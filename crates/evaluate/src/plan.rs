@@ -89,10 +89,11 @@ impl Plan {
         // Both read many small things.
         let read_config = || dataset.config.as_deref().map(Config::read).transpose();
         let (config, selection) = rayon::join(read_config, || dataset.select());
-        let (config, selection) = (dataset.config.clone().zip(config?), selection?);
+        let config = dataset.config.clone().zip(config?);
         if let Some((_, config)) = &config {
             config.warnings.iter().for_each(|warning| ui.warn(warning));
         }
+        let selection = selection?;
         selection.warnings.iter().for_each(|warning| ui.warn(warning));
         let db = arguments.db.clone().unwrap_or_else(|| dataset.db.clone());
         check_place(&db).map_err(db_error)?;

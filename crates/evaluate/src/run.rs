@@ -142,7 +142,7 @@ fn build<'a>(
     }
     let on_malformed = if arguments.strict { OnMalformed::Stop } else { OnMalformed::Continue };
     let batches = batches(plan, &wanted);
-    let blocks = Blocks::for_raw_bytes(plan.files.iter().map(decoded_bytes).sum());
+    let blocks = Blocks::for_raw_bytes(plan.files.iter().map(decoded_bytes).fold(0, u64::saturating_add));
     let to_read: BTreeSet<usize> = wanted.iter().flat_map(|evaluation| evaluation.files.iter().copied()).collect();
     let progress = ui.watch("evaluating", to_read.iter().map(|at| plan.files[*at].size_bytes).sum(), monitor);
     let mut rows = BTreeMap::new();

@@ -1,15 +1,7 @@
-//! One look at a block of lines, 64 bytes at a time with the widest vectors of the processor: where its lines and the
+//! One look at a piece of raw data, 64 bytes at a time with the widest vectors of the processor: where its lines and the
 //! strings in them end, how many escapes come before, and whether there is anything that must be looked for at all.
-//! A [`Lexer`] that knows this need not search.
-
-use std::cell::Cell;
 
 use fearless_simd::{Level, Simd, dispatch, i8x64, prelude::*, u8x16, u8x64};
-
-use crate::lexer::{LexError, Lexer};
-
-/// Bytes looked at before their lines are read: with what is found they stay in a core's cache.
-const PIECE_BYTES: usize = 256 << 10;
 
 /// What is known of 64 bytes of a block, a bit for each byte.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,105 +14,25 @@ pub(crate) struct Word {
     pub(crate) n_before: u64,
 }
 
-/// A line of a block.
-#[derive(Debug, Clone)]
-pub struct Line<'a> {
-    /// Where it begins in the block, in bytes.
-    pub start: usize,
-    /// Its bytes with its line end, if it has one.
-    pub n_bytes: usize,
-    /// The same without the line end.
-    pub text: &'a [u8],
-    lexer: Lexer<'a>,
-    /// Whether all of the piece that the line lies in is UTF-8.
-    is_utf8: bool,
-}
-
-impl<'a> Line<'a> {
-    /// A line that stands alone, with its line end if it has one.
-    #[must_use]
-    pub fn new(bytes: &'a [u8]) -> Self {
-        let text = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-        Self { start: 0, n_bytes: bytes.len(), text, lexer: Lexer::new(text), is_utf8: false }
-    }
-
-    /// A lexer at its start.
-    ///
-    /// # Errors
-    /// The line is not UTF-8.
-    #[inline]
-    pub fn lexer(&self) -> Result<Lexer<'a>, LexError> {
-        if !self.is_utf8
-            && let Err(error) = simdutf8::compat::from_utf8(self.text)
-        {
-            return Err(LexError::new(error.valid_up_to(), "invalid UTF-8"));
-        }
-        Ok(self.lexer.clone())
-    }
-}
-
-/// Gives the lines of a block in their order. The block begins with a line, and may end without a line end.
-#[inline]
-pub fn for_each_line(block: &[u8], mut take: impl FnMut(&Line<'_>)) {
-    let mut index = SPARE.take();
-    let mut start = 0;
-    while start < block.len() {
-        let piece = &block[start..piece_end(block, start)];
-        index.look_at(piece);
-        let is_utf8 = !index.rare.has_non_ascii || simdutf8::basic::from_utf8(piece).is_ok();
-        let mut at = 0;
-        let unended = (piece.last() != Some(&b'\n')).then_some(piece.len());
-        for end in index.rare.line_ends.iter().map(|end| *end as usize).chain(unended) {
-            let text = &piece[at..end];
-            let next = piece.len().min(end + 1);
-            let lexer = Lexer::indexed(text, &index.words, at, index.rare.has_controls);
-            take(&Line { start: start + at, n_bytes: next - at, text, lexer, is_utf8 });
-            at = next;
-        }
-        start += piece.len();
-    }
-    // What a long line has grown is not kept.
-    if index.words.len() <= 2 * PIECE_BYTES / WORD_BYTES {
-        SPARE.set(index);
-    }
-}
-
-/// Where the piece of whole lines that begins at `start` ends.
-fn piece_end(block: &[u8], start: usize) -> usize {
-    let most = block.len().min(start + PIECE_BYTES);
-    if most == block.len() {
-        return most;
-    }
-    match memchr::memrchr(b'\n', &block[start..most]) {
-        Some(last) => start + last + 1,
-        None => memchr::memchr(b'\n', &block[most..]).map_or(block.len(), |end| most + end + 1),
-    }
-}
-
-thread_local! {
-    /// The index of the block before.
-    static SPARE: Cell<BlockIndex> = const { Cell::new(BlockIndex::new()) };
-}
-
 /// Bytes that a [`Word`] tells of.
 pub(crate) const WORD_BYTES: usize = 64;
 
 /// What has been found in a piece.
 #[derive(Debug, Default)]
-struct BlockIndex {
+pub(crate) struct BlockIndex {
     /// At least one for each 64 bytes; those behind are of pieces before.
-    words: Vec<Word>,
-    rare: Rare,
+    pub(crate) words: Vec<Word>,
+    pub(crate) rare: Rare,
 }
 
 /// Bytes that few words hold.
 #[derive(Debug, Default)]
-struct Rare {
+pub(crate) struct Rare {
     /// Where each `\n` stands.
-    line_ends: Vec<u32>,
+    pub(crate) line_ends: Vec<usize>,
     /// Whether there are bytes below 0x20 other than `\n`.
-    has_controls: bool,
-    has_non_ascii: bool,
+    pub(crate) has_controls: bool,
+    pub(crate) has_non_ascii: bool,
 }
 
 impl Rare {
@@ -134,20 +46,19 @@ impl Rare {
     fn note(&mut self, start: usize, all: u64, controls: u64, mut line_ends: u64) {
         self.has_controls |= line_ends != controls;
         self.has_non_ascii |= controls != all;
-        // Lines are longer than 64 bytes, so that there are few; a block has less than 4 GiB.
         while line_ends != 0 {
-            self.line_ends.push(u32::try_from(start).unwrap_or(u32::MAX) + line_ends.trailing_zeros());
+            self.line_ends.push(start + line_ends.trailing_zeros() as usize);
             line_ends &= line_ends - 1;
         }
     }
 }
 
 impl BlockIndex {
-    const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { words: Vec::new(), rare: Rare::new() }
     }
 
-    fn look_at(&mut self, piece: &[u8]) {
+    pub(crate) fn look_at(&mut self, piece: &[u8]) {
         dispatch!(Level::new(), simd => self.look_with(simd, piece));
     }
 
@@ -222,7 +133,9 @@ impl<S: Simd> Pass<S> {
         let escaped = code ^ (backslashes | self.is_escaped);
         let escapes = code & backslashes;
         self.is_escaped = escapes >> 63;
-        let halves = self.lower.swizzle_dyn_within_blocks(bytes) & self.upper.swizzle_dyn_within_blocks(bytes >> 4);
+        // What an index above 15 gives differs between processors.
+        let halves =
+            self.lower.swizzle_dyn_within_blocks(bytes & 0x0F) & self.upper.swizzle_dyn_within_blocks(bytes >> 4);
         let is_long = halves.simd_eq(0).to_bitmask();
         let n_before = self.n_escapes;
         self.n_escapes += u64::from(escapes.count_ones());
@@ -240,7 +153,7 @@ pub(crate) fn escapes_before(words: &[Word], at: usize) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
@@ -263,7 +176,7 @@ mod tests {
     }
 
     /// All levels that this machine has.
-    fn levels() -> Vec<Level> {
+    pub(crate) fn levels() -> Vec<Level> {
         let level = Level::new();
         let mut levels = vec![level];
         #[cfg(target_arch = "x86_64")]
@@ -287,37 +200,11 @@ mod tests {
                 let mut index = BlockIndex::new();
                 dispatch!(level, simd => index.look_with(simd, &piece));
                 prop_assert_eq!(&index.words, &slowly(&piece), "{:?}", level);
-                let ends: Vec<u32> = (0..).zip(&piece).filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at).collect();
+                let ends: Vec<usize> = (0..).zip(&piece).filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at).collect();
                 prop_assert_eq!(&index.rare.line_ends, &ends);
                 prop_assert_eq!(index.rare.has_non_ascii, !piece.is_ascii());
                 prop_assert_eq!(index.rare.has_controls, piece.iter().any(|byte| *byte < 0x20 && *byte != b'\n'));
             }
         }
-
-        #[test]
-        fn every_line_once_with_its_place(lengths in prop::collection::vec(0_usize..200_000, 0..12), has_end in any::<bool>()) {
-            let mut block: Vec<u8> = lengths.iter().flat_map(|length| [vec![b'x'; *length], vec![b'\n']].concat()).collect();
-            if !has_end {
-                block.pop();
-            }
-            let mut found = Vec::new();
-            for_each_line(&block, |line| {
-                assert_eq!(line.start, found.len());
-                assert_eq!(line.text, block[line.start..line.start + line.n_bytes].trim_ascii_end());
-                found.extend_from_slice(&block[line.start..line.start + line.n_bytes]);
-            });
-            prop_assert_eq!(found, block);
-        }
-    }
-
-    #[test]
-    fn what_is_no_utf8_is_an_error_of_its_line_alone() {
-        let mut found = Vec::new();
-        for_each_line(b"\"a\"\n\"\xC3\xA9\"\n\"b\xFF\"\n\"c\"", |line| {
-            found.push(
-                line.lexer().map(|mut lexer| lexer.string().unwrap().decode().into_owned()).map_err(|error| error.at),
-            );
-        });
-        assert_eq!(found, [Ok("a".to_owned()), Ok("é".to_owned()), Err(2), Ok("c".to_owned())]);
     }
 }

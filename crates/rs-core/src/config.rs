@@ -267,7 +267,7 @@ impl Config {
 /// Checks what YAML cannot.
 struct Checker<'a> {
     path: &'a Path,
-    /// Those of the tasks before.
+    /// Those met so far, each once.
     answer_regexes: Vec<AnswerRegex>,
 }
 
@@ -307,14 +307,18 @@ impl Checker<'_> {
         let mut answer_regex = Vec::new();
         for (at, text) in task.answer_regex.iter().enumerate() {
             // Tasks share most of theirs, and making one takes longer than reading the task.
-            let regex = match self.answer_regexes.iter().find(|known| known.text() == text.value) {
-                Some(known) => known.clone(),
-                None => AnswerRegex::new(&text.value).map_err(|what| {
-                    let what = format!("`{}` is no regular expression: {what}", text.value);
-                    self.error(text, key(&format!("answer_regex[{at}]")), what)
-                })?,
+            let known = self.answer_regexes.iter().find(|known| known.text() == text.value).cloned();
+            let regex = match known {
+                Some(known) => known,
+                None => {
+                    let regex = AnswerRegex::new(&text.value).map_err(|what| {
+                        let what = format!("`{}` is no regular expression: {what}", text.value);
+                        self.error(text, key(&format!("answer_regex[{at}]")), what)
+                    })?;
+                    self.answer_regexes.push(regex.clone());
+                    regex
+                }
             };
-            self.answer_regexes.push(regex.clone());
             answer_regex.push(regex);
         }
         let mut views: Vec<View> = Vec::new();

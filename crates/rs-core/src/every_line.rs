@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use rayon::prelude::*;
 
-pub use crate::block_index::Line;
-use crate::block_index::for_each_line;
+pub use crate::block_lines::Line;
+use crate::block_lines::for_each_line;
 use crate::monitor::Monitor;
 use crate::reader::{Block, BlockReader, Codec};
 

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::block_index::{WORD_BYTES, Word, escapes_before};
+use crate::block_index::{BlockIndex, WORD_BYTES, Word, escapes_before};
 use crate::shape::Position;
 use crate::unescape::{UNICODE_ESCAPE_BYTES, has_four_digits, unescape_into, unicode_escape};
 
@@ -49,6 +49,7 @@ impl<'a> RawString<'a> {
     /// Adds the decoded text to a buffer.
     pub fn decode_into(&self, out: &mut Vec<u8>) {
         if self.has_escapes() {
+            out.reserve(self.decoded_bytes);
             unescape_into(self.raw, out);
         } else {
             out.extend_from_slice(self.raw);
@@ -90,10 +91,10 @@ impl<'a> Lexer<'a> {
         Self { line, at: 0, words: &[], start: 0, check_controls: true }
     }
 
-    /// The same for a line that begins at `start` of a block of which `words` tell.
+    /// The same for a line that begins at `start` of the piece that `index` tells of.
     #[inline]
-    pub(crate) fn indexed(line: &'a [u8], words: &'a [Word], start: usize, check_controls: bool) -> Self {
-        Self { line, at: 0, words, start, check_controls }
+    pub(crate) fn indexed(line: &'a [u8], index: &'a BlockIndex, start: usize) -> Self {
+        Self { line, at: 0, words: &index.words, start, check_controls: index.rare.has_controls }
     }
 
     /// Offset of the next byte.

@@ -7,7 +7,8 @@
 
 pub mod answer;
 pub mod atomic_file;
-pub mod block_index;
+mod block_index;
+pub mod block_lines;
 pub mod cohort;
 pub mod collect;
 pub mod config;

@@ -389,7 +389,7 @@ fn timestamp(lexer: &mut Lexer<'_>) -> Result<Option<i64>, LexError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::block_index::for_each_line;
+    use crate::block_lines::for_each_line;
     use proptest::prelude::*;
 
     const MINIMAL: &str = r#"{"model":"m","template":"t","sampler":"s","base_task":"b","params":{},"correct":true}"#;

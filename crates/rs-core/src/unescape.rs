@@ -10,7 +10,6 @@ const CHUNK_BYTES: usize = 64;
 
 /// Adds the decoded text of a string that [`Lexer::string`](crate::lexer::Lexer::string) has accepted.
 pub(crate) fn unescape_into(raw: &[u8], out: &mut Vec<u8>) {
-    out.reserve(raw.len());
     dispatch!(Level::new(), simd => unescape_with(simd, raw, out));
 }
 
@@ -92,6 +91,8 @@ fn hex4(raw: &[u8], at: usize) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::block_index::tests::levels;
     use crate::lexer::Lexer;
     use proptest::prelude::*;
 
@@ -109,7 +110,13 @@ mod tests {
             let json = format!("\"{}\"", pieces.concat());
             let expected: String = serde_json::from_str(&json).expect("is JSON");
             let found = Lexer::new(json.as_bytes()).string().expect("is a string");
-            prop_assert_eq!(found.decode(), expected);
+            prop_assert_eq!(found.decode(), expected.as_str());
+            prop_assert_eq!(found.decoded_bytes, expected.len());
+            for level in levels() {
+                let mut out = Vec::new();
+                dispatch!(level, simd => unescape_with(simd, found.raw, &mut out));
+                prop_assert_eq!(&out, expected.as_bytes(), "{:?}", level);
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 use hashbrown::HashTable;
 
 use super::{Context, Keep, MARK_BYTES, MAX_DIAGNOSTICS, Mark, Part, PartPoint, PlacedProblem, Tally, Unreadable};
-use crate::block_index::{Line, for_each_line};
+use crate::block_lines::{Line, for_each_line};
 use crate::diagnostic::Problem;
 use crate::eval_id::Identity;
 use crate::forensics::{Examiner, prompt_text};
