@@ -175,6 +175,19 @@ fn a_missing_cohort_lists_the_near_ones() {
     ");
 }
 
+/// The two are read side by side; what is told is what was told one after the other.
+#[test]
+fn warnings_of_a_config_come_before_what_is_wrong_with_cohorts() {
+    let project = with_config(CONFIG.to_owned() + "colour: red\n");
+    project.write("data/set/M/evals.json", "{");
+    insta::assert_snapshot!(refusal(&project), @"
+    exit code 2
+    ----- stderr
+    warning: configs/x.yaml: unknown key `colour` is ignored
+    error: data/set/M/evals.json:1:1: invalid type: map, expected a sequence
+    ");
+}
+
 #[test]
 fn broken_evals() {
     insta::assert_snapshot!(refusal(&with_evals("[\n  {\"evaluate\": }\n]")), @"
