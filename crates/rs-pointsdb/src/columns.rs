@@ -55,7 +55,8 @@ fn text_lists<'a>(values: impl Iterator<Item = &'a [String]>) -> ArrayRef {
 macro_rules! sample_lists {
     ($points:expr, $builder:ty, $value:expr) => {{
         let value: fn(&PointSample) -> _ = $value;
-        let mut builder = ListBuilder::new(<$builder>::new());
+        let n_samples = $points.iter().map(|point| point.samples.len()).sum();
+        let mut builder = ListBuilder::with_capacity(<$builder>::with_capacity(n_samples), $points.len());
         for point in $points {
             for sample in &point.samples {
                 builder.values().append_option(value(sample));

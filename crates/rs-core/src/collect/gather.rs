@@ -15,7 +15,13 @@ use crate::point::{self, Attributes, Point};
 use crate::sample::Sample;
 
 /// An evaluation, a task, and params: what a point is found by.
-type Coordinate<'a> = (usize, &'a str, &'a str);
+type Coordinate = (usize, String, String);
+
+/// What one part holds of one point.
+struct Piece {
+    samples: Vec<Sample>,
+    firsts: Firsts,
+}
 
 impl Context<'_> {
     pub(super) fn put_together(&self, mut parts: Vec<Part>) -> Collection {
@@ -57,57 +63,33 @@ impl Context<'_> {
             }
         }
         if self.keep == Keep::Points {
-            self.make_points(&parts, &first_lines, &mut collection.evaluations);
+            self.make_points(parts, &first_lines, &mut collection.evaluations);
         }
         collection
     }
 
-    fn make_points(&self, parts: &[Part], first_lines: &[Option<u64>], evaluations: &mut [Collected]) {
+    fn make_points(&self, mut parts: Vec<Part>, first_lines: &[Option<u64>], evaluations: &mut [Collected]) {
+        let marks = marks(&parts, first_lines);
+        let gathered = self.gather(&mut parts, first_lines);
         let all_attributes: Vec<&Attributes> = parts.iter().flat_map(|part| &part.attributes).collect();
         let all_spectra: Vec<&Spectrum> = parts.iter().flat_map(|part| &part.spectra).collect();
-        let marks = marks(parts, first_lines);
-        // Pieces of each point of each evaluation in (path, line) order, with where their part's attributes begin.
-        let mut gathered: BTreeMap<Coordinate<'_>, Vec<(&PartPoint, Firsts)>> = BTreeMap::new();
-        let (mut n_attributes, mut n_spectra) = (0_usize, 0_usize);
-        for (part, first_line) in parts.iter().zip(first_lines) {
-            let claimants: Vec<Vec<usize>> =
-                part.identities.iter().map(|(identity, _)| self.claimants(part.file, identity)).collect();
-            let first = |count| u32::try_from(count).unwrap_or(u32::MAX);
-            let firsts = Firsts {
-                attributes: first(n_attributes),
-                spectra: first(n_spectra),
-                file: part.file,
-                line: *first_line,
-            };
-            for piece in &part.points {
-                for &evaluation in &claimants[piece.identity] {
-                    gathered.entry((evaluation, &piece.base_task, &piece.params)).or_default().push((piece, firsts));
-                }
-            }
-            n_attributes += part.attributes.len();
-            n_spectra += part.spectra.len();
-        }
         let places = self.places(&gathered);
-        let gathered: Vec<(Coordinate<'_>, Vec<(&PartPoint, Firsts)>)> = gathered.into_iter().collect();
+        let gathered: Vec<(Coordinate, Vec<Piece>)> = gathered.into_iter().collect();
         let counted: Vec<(usize, Point, u64)> = gathered
             .into_par_iter()
-            .map(|((evaluation, base_task, params), pieces)| {
-                let mut samples = Vec::with_capacity(pieces.iter().map(|(piece, _)| piece.samples.len()).sum());
-                for (piece, firsts) in &pieces {
-                    samples.extend(piece.samples.iter().map(|sample| firsts.placed(sample)));
-                }
+            .map(|((evaluation, base_task, params), mut pieces)| {
+                let samples = joined(&mut pieces);
                 let context_tokens = self.wanted[evaluation].context_tokens;
                 // Parts are of one file each, and what samples carry tells their parts.
                 let file = |attributes: u32| {
-                    let piece = pieces.partition_point(|(_, firsts)| firsts.attributes <= attributes) - 1;
-                    places[evaluation][&pieces[piece].1.file]
+                    let piece = pieces.partition_point(|piece| piece.firsts.attributes <= attributes) - 1;
+                    places[evaluation][&pieces[piece].firsts.file]
                 };
                 let beside = point::Beside {
                     attributes: |at: u32| all_attributes[at as usize].clone(),
                     file,
                     spectrum: |at: u32| all_spectra.get(at as usize).copied(),
                 };
-                let (base_task, params) = (base_task.to_owned(), params.to_owned());
                 let (point, n_duplicates) = point::count(base_task, params, samples, context_tokens, beside);
                 (evaluation, point, n_duplicates)
             })
@@ -124,11 +106,39 @@ impl Context<'_> {
         }
     }
 
+    /// Takes the points out of the parts: pieces of each point of each evaluation, in (path, line) order.
+    fn gather(&self, parts: &mut [Part], first_lines: &[Option<u64>]) -> BTreeMap<Coordinate, Vec<Piece>> {
+        let mut gathered: BTreeMap<Coordinate, Vec<Piece>> = BTreeMap::new();
+        let (mut n_attributes, mut n_spectra) = (0_usize, 0_usize);
+        for (part, first_line) in parts.iter_mut().zip(first_lines) {
+            let claimants: Vec<Vec<usize>> =
+                part.identities.iter().map(|(identity, _)| self.claimants(part.file, identity)).collect();
+            let first = |count| u32::try_from(count).unwrap_or(u32::MAX);
+            let firsts = Firsts {
+                attributes: first(n_attributes),
+                spectra: first(n_spectra),
+                file: part.file,
+                line: *first_line,
+            };
+            for PartPoint { identity, base_task, params, samples } in std::mem::take(&mut part.points) {
+                let Some((last, others)) = claimants[identity].split_last() else { continue };
+                for &evaluation in others {
+                    let piece = Piece { samples: samples.clone(), firsts };
+                    gathered.entry((evaluation, base_task.clone(), params.clone())).or_default().push(piece);
+                }
+                gathered.entry((*last, base_task, params)).or_default().push(Piece { samples, firsts });
+            }
+            n_attributes += part.attributes.len();
+            n_spectra += part.spectra.len();
+        }
+        gathered
+    }
+
     /// The files that hold samples of each evaluation, and their positions among all that its glob matches.
-    fn places(&self, gathered: &BTreeMap<Coordinate<'_>, Vec<(&PartPoint, Firsts)>>) -> Vec<BTreeMap<usize, u32>> {
+    fn places(&self, gathered: &BTreeMap<Coordinate, Vec<Piece>>) -> Vec<BTreeMap<usize, u32>> {
         let mut places = vec![BTreeMap::new(); self.wanted.len()];
         for ((evaluation, ..), pieces) in gathered {
-            places[*evaluation].extend(pieces.iter().map(|(_, firsts)| (firsts.file, 0)));
+            places[*evaluation].extend(pieces.iter().map(|piece| (piece.firsts.file, 0)));
         }
         let mut n_matched = vec![0; self.wanted.len()];
         for (at, input) in self.files.iter().enumerate() {
@@ -182,16 +192,27 @@ struct Firsts {
 }
 
 impl Firsts {
-    /// A sample of the part as one of all parts.
-    fn placed(&self, sample: &Sample) -> Sample {
+    /// Makes a sample of the part one of all parts.
+    fn place(&self, sample: &mut Sample) {
         let line = self.line.zip(sample.line).map(|(first, line)| first - 1 + u64::from(line.get()));
-        Sample {
-            attributes: self.attributes + sample.attributes,
-            spectrum: sample.spectrum.map(|at| at.saturating_add(self.spectra)),
-            line: line.and_then(|line| u32::try_from(line).ok()).and_then(NonZeroU32::new),
-            ..*sample
+        sample.attributes += self.attributes;
+        sample.spectrum = sample.spectrum.map(|at| at.saturating_add(self.spectra));
+        sample.line = line.and_then(|line| u32::try_from(line).ok()).and_then(NonZeroU32::new);
+    }
+}
+
+/// Takes the samples of all pieces, in their order. Most points have one piece, whose samples stay where they are.
+fn joined(pieces: &mut [Piece]) -> Vec<Sample> {
+    let mut samples = Vec::new();
+    for piece in pieces {
+        piece.samples.iter_mut().for_each(|sample| piece.firsts.place(sample));
+        if samples.is_empty() {
+            samples = std::mem::take(&mut piece.samples);
+        } else {
+            samples.append(&mut piece.samples);
         }
     }
+    samples
 }
 
 /// Diagnostics put in order, with their line numbers.
