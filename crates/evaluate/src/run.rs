@@ -16,7 +16,7 @@ use rs_core::{suggest, timestamp};
 use rs_forensics::compression::COMPRESSOR;
 use rs_pointsdb::PointsDbError;
 use rs_pointsdb::builder::{Builder, EvalRow, Old, RawFileRow};
-use rs_pointsdb::connection::{Blocks, Limits};
+use rs_pointsdb::connection::{Limits, Size};
 use rs_pointsdb::queries::EvalSummary;
 use rs_pointsdb::schema::SCHEMA_VERSION;
 
@@ -142,7 +142,7 @@ fn build<'a>(
     }
     let on_malformed = if arguments.strict { OnMalformed::Stop } else { OnMalformed::Continue };
     let batches = batches(plan, &wanted);
-    let blocks = Blocks::for_raw_bytes(plan.files.iter().map(decoded_bytes).fold(0, u64::saturating_add));
+    let size = Size::for_raw_bytes(plan.files.iter().map(decoded_bytes).fold(0, u64::saturating_add));
     let to_read: BTreeSet<usize> = wanted.iter().flat_map(|evaluation| evaluation.files.iter().copied()).collect();
     let progress = ui.watch("evaluating", to_read.iter().map(|at| plan.files[*at].size_bytes).sum(), monitor);
     let mut rows = BTreeMap::new();
@@ -153,7 +153,7 @@ fn build<'a>(
     let (sender, receiver) = sync_channel::<(Vec<EvalRow>, Vec<Collected>)>(0);
     let builder = std::thread::scope(|scope| -> Result<Builder, CommandError> {
         let writer = scope.spawn(|| {
-            let written = write(&plan.db, old, limits, blocks, &reused, receiver, monitor);
+            let written = write(&plan.db, old, limits, size, &reused, receiver, monitor);
             // Without a database there is nothing to read for.
             monitor.cancel.fetch_or(written.is_err(), Ordering::Relaxed);
             written
@@ -214,12 +214,12 @@ fn write(
     target: &Path,
     old: Old,
     limits: Limits,
-    blocks: Blocks,
+    size: Size,
     reused: &[EvalId],
     batches: Receiver<(Vec<EvalRow>, Vec<Collected>)>,
     monitor: &Arc<Monitor>,
 ) -> Result<Builder, CommandError> {
-    let mut builder = Builder::create(target, old, limits, blocks).map_err(db_error)?;
+    let mut builder = Builder::create(target, old, limits, size).map_err(db_error)?;
     builder.stop_with(monitor);
     builder.reuse(reused).map_err(unusable)?;
     for (rows, collected) in batches {

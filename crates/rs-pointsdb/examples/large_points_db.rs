@@ -17,7 +17,7 @@ use rs_core::point::{Attributes, HAZARD_BIN_TOKENS, Hazard, Point, PointSample};
 use rs_core::record::Outcome;
 use rs_core::statistics::Counters;
 use rs_pointsdb::builder::{Builder, EvalRow, Old, RawFileRow};
-use rs_pointsdb::connection::{Blocks, Limits};
+use rs_pointsdb::connection::{Limits, Size};
 use rs_pointsdb::schema::SCHEMA_VERSION;
 
 /// Tasks; the points are dealt out to them in turn.
@@ -76,7 +76,7 @@ fn make(
     n_samples: u32,
 ) -> Result<Duration, rs_pointsdb::connection::PointsDbError> {
     let began = Instant::now();
-    let mut builder = Builder::create(out, Old::Ignored, Limits { threads: 0 }, Blocks::Large)?;
+    let mut builder = Builder::create(out, Old::Ignored, Limits { threads: 0 }, Size::Large)?;
     let mut took = began.elapsed();
     let numbers: Vec<u32> = (0..n_evaluations).collect();
     // As `evaluate` does it: the evaluations of a cohort together.

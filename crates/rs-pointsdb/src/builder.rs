@@ -3,12 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use duckdb::Connection;
-use duckdb::arrow::array::RecordBatch;
-use duckdb::arrow::error::ArrowError;
 use rs_core::atomic_file::{beside, folder_of, resolve_link, sync_folder};
 use rs_core::collect::Mark;
 use rs_core::eval_id::{EvalId, Identity};
@@ -17,12 +14,12 @@ use rs_core::monitor::Monitor;
 use rs_core::point::Point;
 use serde_json::{Map, Value};
 
-use crate::columns;
-use crate::connection::{self, Blocks, Limits, OLD, PointsDbError};
+use crate::append;
+use crate::connection::{self, Limits, OLD, PointsDbError, Size};
 use crate::schema::{INDEXES, tables_sql};
 
-/// Points in one Arrow batch: DuckDB takes vectors of 2,048 rows.
-const BATCH_POINTS: usize = 2048;
+/// Connections through which the points of a large database are appended at the same time.
+const LANES: usize = 2;
 
 /// How often it is asked whether the work is to stop.
 const WATCH_INTERVAL: Duration = Duration::from_millis(20);
@@ -99,6 +96,9 @@ impl EvalRow {
 pub struct Builder {
     /// Only `None` while finishing.
     connection: Option<Connection>,
+    /// Rows go through these, each in a transaction of its own, so that several threads pack them; where there is none,
+    /// through that one: more commits cost a small database more than it gains.
+    lanes: Vec<Connection>,
     /// The database as the user would type it.
     target: PathBuf,
     /// Where it really lies.
@@ -149,6 +149,8 @@ pub fn check_place(target: &Path) -> Result<(), PointsDbError> {
     Ok(())
 }
 
+const OPEN: &str = "the connection is there until `finish` takes it";
+
 impl Builder {
     /// Begins a new database that is to stand at `target`, whose folder must exist. Whether that place can be written
     /// is found here, before any work. With [`Old::Attached`] rows can be taken over from the database that stands
@@ -156,7 +158,7 @@ impl Builder {
     ///
     /// # Errors
     /// The folder cannot be written, another process is at it, or what stands there cannot be replaced.
-    pub fn create(target: &Path, old: Old, limits: Limits, blocks: Blocks) -> Result<Self, PointsDbError> {
+    pub fn create(target: &Path, old: Old, limits: Limits, size: Size) -> Result<Self, PointsDbError> {
         let _span = tracing::info_span!("create").entered();
         check_place(target)?;
         // A link stays one: the database lies where it leads.
@@ -168,9 +170,17 @@ impl Builder {
         })?;
         let building = beside(&place, ".building");
         remove_database(&building)?;
-        let connection = Some(connection::open_new(&building, limits, blocks)?);
-        let builder =
-            Self { connection, target: target.to_owned(), place, building, old, is_over: Arc::default(), _lock: lock };
+        let connection = Some(connection::open_new(&building, limits, size)?);
+        let mut builder = Self {
+            connection,
+            lanes: Vec::new(),
+            target: target.to_owned(),
+            place,
+            building,
+            old,
+            is_over: Arc::default(),
+            _lock: lock,
+        };
         if old == Old::Attached || old == Old::Unchecked && builder.place.exists() {
             connection::check_is_duckdb(&builder.place)?;
             let path = builder.place.to_string_lossy().replace('\'', "''");
@@ -188,18 +198,32 @@ impl Builder {
         )?;
         // Eighty comments, none of which gets better by being optimised.
         builder.run(&format!("PRAGMA disable_optimizer; BEGIN; {} PRAGMA enable_optimizer;", tables_sql()))?;
+        if size == Size::Large {
+            // Other transactions see only what is committed.
+            builder.run("COMMIT")?;
+            builder.lanes = (0..LANES).map(|_| builder.lane()).collect::<Result<_, _>>()?;
+        }
         Ok(builder)
+    }
+
+    fn lane(&self) -> Result<Connection, PointsDbError> {
+        let open = || -> duckdb::Result<Connection> {
+            let lane = connection::another(self.connection())?;
+            lane.execute_batch("BEGIN")?;
+            Ok(lane)
+        };
+        open().map_err(|source| self.error(source))
     }
 
     /// Stops DuckDB, whatever it does, once the monitor is cancelled: the call that it was at fails.
     pub fn stop_with(&self, monitor: &Arc<Monitor>) {
-        let handle = self.connection().interrupt_handle();
+        let handles: Vec<_> = self.lanes.iter().chain(&self.connection).map(Connection::interrupt_handle).collect();
         let (monitor, is_over) = (Arc::clone(monitor), Arc::clone(&self.is_over));
         std::thread::spawn(move || {
             while !is_over.load(Ordering::Relaxed) {
                 // What begins after one request needs another.
                 if monitor.is_cancelled() {
-                    handle.interrupt();
+                    handles.iter().for_each(|handle| handle.interrupt());
                 }
                 std::thread::sleep(WATCH_INTERVAL);
             }
@@ -240,18 +264,14 @@ impl Builder {
         evaluations: impl IntoIterator<Item = (&'a EvalRow, &'a [Point])>,
     ) -> Result<(), PointsDbError> {
         let _span = tracing::info_span!("append").entered();
-        let evaluations: Vec<(&EvalRow, &[Point])> = evaluations.into_iter().collect();
-        let append = || -> duckdb::Result<()> {
-            let mut appender = self.connection().appender("points")?;
-            for_each_batch(&evaluations, |batch| appender.append_record_batch(batch))?;
-            appender.flush()?;
+        let evaluations: Vec<append::Evaluated<'_>> = evaluations.into_iter().collect();
+        let mut append = || {
+            match self.lanes.as_mut_slice() {
+                [] => append::points(self.connection.as_ref().expect(OPEN), &evaluations)?,
+                lanes => append::points_side_by_side(lanes, &evaluations)?,
+            }
             let rows: Vec<&EvalRow> = evaluations.iter().map(|(row, _)| *row).collect();
-            let mut appender = self.connection().appender("evals")?;
-            appender.append_record_batch(columns::evals(&rows).map_err(arrow_error)?)?;
-            appender.flush()?;
-            let mut appender = self.connection().appender("raw_files")?;
-            appender.append_record_batch(columns::raw_files(&rows).map_err(arrow_error)?)?;
-            appender.flush()
+            append::evaluations(self.lanes.first().unwrap_or(self.connection()), &rows)
         };
         append().map_err(|source| self.error(source))
     }
@@ -265,6 +285,7 @@ impl Builder {
         let rows: Vec<String> =
             meta.iter().map(|(key, value)| format!("('{key}', '{}')", value.replace('\'', "''"))).collect();
         let detach = if self.old == Old::Attached { format!("DETACH \"{OLD}\";") } else { String::new() };
+        self.commit_lanes()?;
         self.run(&format!("INSERT INTO meta VALUES {}; {INDEXES} COMMIT; {detach}", rows.join(", ")))?;
         if let Some(connection) = self.connection.take() {
             connection.close().map_err(|(_, source)| self.error(source))?;
@@ -275,8 +296,19 @@ impl Builder {
         Ok(())
     }
 
+    /// Goes on as if all rows had been appended through the one connection.
+    fn commit_lanes(&mut self) -> Result<(), PointsDbError> {
+        if self.lanes.is_empty() {
+            return Ok(());
+        }
+        for lane in std::mem::take(&mut self.lanes) {
+            lane.execute_batch("COMMIT").map_err(|source| self.error(source))?;
+        }
+        self.run("BEGIN")
+    }
+
     fn connection(&self) -> &Connection {
-        self.connection.as_ref().expect("the connection is there until `finish` takes it")
+        self.connection.as_ref().expect(OPEN)
     }
 
     fn run(&self, sql: &str) -> Result<(), PointsDbError> {
@@ -291,35 +323,11 @@ impl Builder {
 impl Drop for Builder {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
+        self.lanes.clear();
         drop(self.connection.take());
         // After `finish` there is nothing left to remove.
         let _ = remove_database(&self.building);
     }
-}
-
-/// Makes the batches of all points, in their order, each while the one before is taken.
-fn for_each_batch(
-    evaluations: &[(&EvalRow, &[Point])],
-    mut take: impl FnMut(RecordBatch) -> duckdb::Result<()>,
-) -> duckdb::Result<()> {
-    let chunks =
-        || evaluations.iter().flat_map(|(row, points)| points.chunks(BATCH_POINTS).map(move |part| (*row, part)));
-    let (sender, receiver) = sync_channel(1);
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            for (row, points) in chunks() {
-                // Who takes no more has failed, and says so.
-                if sender.send(columns::points(row, points)).is_err() {
-                    break;
-                }
-            }
-        });
-        receiver.into_iter().try_for_each(|batch| take(batch.map_err(arrow_error)?))
-    })
-}
-
-fn arrow_error(error: ArrowError) -> duckdb::Error {
-    duckdb::Error::ToSqlConversionFailure(Box::new(error))
 }
 
 /// Removes a database that was being built, its write-ahead log, and what DuckDB put on disk for want of memory.

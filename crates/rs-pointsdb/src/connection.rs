@@ -90,38 +90,40 @@ fn config(limits: Limits) -> duckdb::Result<Config> {
 /// times as long.
 const ROW_GROUP_SIZE: u32 = 16_384;
 
-/// How large the blocks of a new database are. Readers (DuckDB from 1.1 on) take either.
+/// How much a new database is to hold: what suits a large one wastes space and time in others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Blocks {
-    /// 64 KiB: most columns of few points fill less, so that files are a tenth to two fifths smaller, and written faster.
-    Small,
-    /// 256 KiB, DuckDB's own choice, without which it packs no floats: of 160,500 points with spectra the file is a
-    /// tenth smaller.
+pub enum Size {
+    /// Blocks of 64 KiB: most columns of few points fill less, so that files are a tenth to two fifths smaller, and written
+    /// faster.
+    Usual,
+    /// Blocks of 256 KiB, DuckDB's own choice, without which it packs no floats: of 160,500 points with spectra the file is
+    /// a tenth smaller. Several threads append.
     Large,
 }
 
-/// Decoded bytes of raw data from which large blocks pay: about 50,000 points of 100 samples.
+/// Decoded bytes of raw data from which a database is large: about 50,000 points of 100 samples.
 const MANY_RAW_BYTES: u64 = 32 << 30;
 
-impl Blocks {
-    /// Those of a database that is made of so many bytes of decoded raw data.
+impl Size {
+    /// That of a database that is made of so many bytes of decoded raw data.
     #[must_use]
     pub fn for_raw_bytes(raw_bytes: u64) -> Self {
-        if raw_bytes < MANY_RAW_BYTES { Self::Small } else { Self::Large }
+        if raw_bytes < MANY_RAW_BYTES { Self::Usual } else { Self::Large }
     }
 
-    fn bytes(self) -> u32 {
+    /// Readers (DuckDB from 1.1 on) take either.
+    fn block_bytes(self) -> u32 {
         match self {
-            Self::Small => 64 << 10,
+            Self::Usual => 64 << 10,
             Self::Large => 256 << 10,
         }
     }
 }
 
 /// Opens a new file for writing. It must not be open in this process.
-pub(crate) fn open_new(path: &Path, limits: Limits, blocks: Blocks) -> Result<Connection, PointsDbError> {
+pub(crate) fn open_new(path: &Path, limits: Limits, size: Size) -> Result<Connection, PointsDbError> {
     let quoted = path.to_string_lossy().replace('\'', "''");
-    let block_bytes = blocks.bytes();
+    let block_bytes = size.block_bytes();
     let open = || {
         // Only what is attached can be told its row groups and blocks.
         let connection = Connection::open_in_memory_with_flags(config(limits)?)?;
@@ -132,6 +134,13 @@ pub(crate) fn open_new(path: &Path, limits: Limits, blocks: Blocks) -> Result<Co
         Ok(connection)
     };
     open().map_err(|source| PointsDbError::DuckDb { path: path.to_owned(), source })
+}
+
+/// Another connection to a database that [`open_new`] has opened.
+pub(crate) fn another(connection: &Connection) -> duckdb::Result<Connection> {
+    let connection = connection.try_clone()?;
+    connection.execute_batch(&format!("USE \"{NEW}\""))?;
+    Ok(connection)
 }
 
 /// What stands at this place of every DuckDB file.

@@ -1,9 +1,10 @@
 //! Building beside the old database: what is put in its place, and what is left where nothing was.
 
 use rs_core::eval_id::EvalId;
+use rs_core::point::Point;
 use rs_pointsdb::PointsDbError;
-use rs_pointsdb::builder::{Builder, Old};
-use rs_pointsdb::connection::{Blocks, open_to_read};
+use rs_pointsdb::builder::{Builder, EvalRow, Old};
+use rs_pointsdb::connection::{Size, open_to_read};
 
 use crate::database::{Database, LIMITS, eval_row, identity, texts};
 
@@ -23,7 +24,7 @@ fn database() -> Database {
 fn a_builder_that_is_dropped_leaves_everything_as_it_was() {
     let database = database();
     let before = texts(&database.open(), POINTS);
-    let mut builder = Builder::create(&database.path(), Old::Ignored, LIMITS, Blocks::Small).unwrap();
+    let mut builder = Builder::create(&database.path(), Old::Ignored, LIMITS, Size::Usual).unwrap();
     builder.append([(&eval_row("x"), database.collected[0].points.as_slice())]).unwrap();
     drop(builder);
     assert_eq!(database.files(), ["a.ndjson", "x.db"]);
@@ -38,7 +39,7 @@ fn rows_are_taken_over_as_they_are() {
     let raw_files = texts(&database.open(), RAW_FILES);
     assert_eq!(raw_files.concat()[1..5], ["0", "a.ndjson", "[1]", "[0]"]);
     let ids = ["m", "n"].map(|model| EvalId::new(&identity(model), None));
-    let mut builder = Builder::create(&database.path(), Old::Attached, LIMITS, Blocks::Large).unwrap();
+    let mut builder = Builder::create(&database.path(), Old::Attached, LIMITS, Size::Large).unwrap();
     builder.reuse(&ids).unwrap();
     builder.finish(&[("schema_version", "1".to_owned()), ("dataset", "it's".to_owned())]).unwrap();
     assert_eq!(texts(&database.open(), POINTS), before);
@@ -48,7 +49,7 @@ fn rows_are_taken_over_as_they_are() {
     assert_eq!(database.files(), ["a.ndjson", "x.db"]);
     assert_eq!(texts(&database.open(), BLOCK_SIZE), [["262144"]]);
 
-    let mut builder = Builder::create(&database.path(), Old::Attached, LIMITS, Blocks::Small).unwrap();
+    let mut builder = Builder::create(&database.path(), Old::Attached, LIMITS, Size::Usual).unwrap();
     builder.reuse(&ids[..1]).unwrap();
     builder.finish(&[("schema_version", "1".to_owned())]).unwrap();
     assert_eq!(texts(&database.open(), "SELECT DISTINCT model FROM points UNION SELECT model FROM evals"), [["m"]]);
@@ -65,7 +66,7 @@ fn a_database_may_have_any_name() {
     for name in ["old.db", "system.db", "temp.db", "main.db", "memory.db", "it's \"x\".db"] {
         let path = database.path().with_file_name(name);
         fs_err::copy(database.path(), &path).unwrap();
-        let mut builder = Builder::create(&path, Old::Attached, LIMITS, Blocks::Small).unwrap();
+        let mut builder = Builder::create(&path, Old::Attached, LIMITS, Size::Usual).unwrap();
         builder.reuse(&ids).unwrap();
         builder.finish(&[("schema_version", "1".to_owned())]).unwrap();
         let found = texts(&open_to_read(&path, LIMITS).unwrap(), POINTS);
@@ -86,7 +87,7 @@ fn rows_without_places_are_taken_over_without_them() {
             ALTER TABLE points DROP sample_line_list",
         )
         .unwrap();
-    let mut builder = Builder::create(&database.path(), Old::Attached, LIMITS, Blocks::Small).unwrap();
+    let mut builder = Builder::create(&database.path(), Old::Attached, LIMITS, Size::Usual).unwrap();
     builder.reuse(&["m", "n"].map(|model| EvalId::new(&identity(model), None))).unwrap();
     builder.finish(&[("schema_version", "1".to_owned())]).unwrap();
     assert_eq!(texts(&database.open(), counters), before);
@@ -98,8 +99,8 @@ fn rows_without_places_are_taken_over_without_them() {
 #[test]
 fn one_builder_at_a_time() {
     let database = database();
-    let builder = Builder::create(&database.path(), Old::Ignored, LIMITS, Blocks::Small).unwrap();
-    match Builder::create(&database.path(), Old::Ignored, LIMITS, Blocks::Small) {
+    let builder = Builder::create(&database.path(), Old::Ignored, LIMITS, Size::Usual).unwrap();
+    match Builder::create(&database.path(), Old::Ignored, LIMITS, Size::Usual) {
         Err(PointsDbError::Locked { path, holder }) => {
             assert_eq!((path, holder), (database.path(), Some(std::process::id())));
         }
@@ -107,7 +108,39 @@ fn one_builder_at_a_time() {
         Ok(_) => panic!("both build"),
     }
     drop(builder);
-    drop(Builder::create(&database.path(), Old::Ignored, LIMITS, Blocks::Small).unwrap());
+    drop(Builder::create(&database.path(), Old::Ignored, LIMITS, Size::Usual).unwrap());
+}
+
+/// However points are appended: several evaluations at once or one at a time, whole row groups or less.
+#[test]
+fn a_large_database_has_the_same_rows() {
+    let database = database();
+    let many = |model: usize, n_points: usize| -> Vec<Point> {
+        let original = &database.collected[model].points[0];
+        (0..n_points).map(|x| Point { params: format!("{{\"x\":{x}}}"), ..original.clone() }).collect()
+    };
+    let batches = [
+        vec![("x", many(0, 40_000)), ("y", many(1, 1)), ("z", many(1, 3))],
+        vec![("v", Vec::new())],
+        vec![("w", many(0, 1))],
+    ];
+    let contents = |size: Size| {
+        let mut builder = Builder::create(&database.path(), Old::Attached, LIMITS, size).unwrap();
+        builder.reuse(&["m", "n"].map(|model| EvalId::new(&identity(model), None))).unwrap();
+        for batch in &batches {
+            let rows: Vec<EvalRow> = batch.iter().map(|(model, _)| eval_row(model)).collect();
+            builder.append(rows.iter().zip(batch.iter().map(|(_, points)| points.as_slice()))).unwrap();
+        }
+        builder.finish(&[("schema_version", "1".to_owned())]).unwrap();
+        assert_eq!(database.files(), ["a.ndjson", "x.db"]);
+        let connection = database.open();
+        let points = "SELECT eval_id, count(*), bit_xor(hash(points)) FROM points GROUP BY eval_id ORDER BY eval_id";
+        [points, "FROM evals ORDER BY eval_id", RAW_FILES].map(|query| texts(&connection, query))
+    };
+    let usual = contents(Size::Usual);
+    let n_points: usize = usual[0].iter().map(|row| row[1].parse::<usize>().unwrap()).sum();
+    assert_eq!((n_points, usual[1].len()), (3 + 40_000 + 1 + 3 + 1, 2 + 5));
+    assert_eq!(contents(Size::Large), usual);
 }
 
 /// The same evaluation twice is a mistake of the caller that must not reach the file.
@@ -115,13 +148,15 @@ fn one_builder_at_a_time() {
 fn one_row_for_each_evaluation() {
     let database = database();
     let before = texts(&database.open(), POINTS);
-    let mut builder = Builder::create(&database.path(), Old::Ignored, LIMITS, Blocks::Small).unwrap();
-    builder.append([(&eval_row("x"), &[] as &[_])]).unwrap();
-    builder.append([(&eval_row("x"), &[] as &[_])]).unwrap();
-    let error = builder.finish(&[("schema_version", "1".to_owned())]).unwrap_err();
-    assert!(error.to_string().contains("duplicate"), "{error}");
-    assert_eq!(texts(&database.open(), POINTS), before);
-    assert_eq!(database.files(), ["a.ndjson", "x.db"]);
+    for size in [Size::Usual, Size::Large] {
+        let mut builder = Builder::create(&database.path(), Old::Ignored, LIMITS, size).unwrap();
+        builder.append([(&eval_row("x"), &[] as &[_])]).unwrap();
+        builder.append([(&eval_row("x"), &[] as &[_])]).unwrap();
+        let error = builder.finish(&[("schema_version", "1".to_owned())]).unwrap_err();
+        assert!(error.to_string().contains("duplicate"), "{error}");
+        assert_eq!(texts(&database.open(), POINTS), before);
+        assert_eq!(database.files(), ["a.ndjson", "x.db"]);
+    }
 }
 
 #[test]

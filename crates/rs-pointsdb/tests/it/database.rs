@@ -7,7 +7,7 @@ use rs_core::collect::{self, Collected, How, Input, Keep, Monitor, OnMalformed, 
 use rs_core::eval_id::{EvalId, Identity};
 use rs_core::reader::Codec;
 use rs_pointsdb::builder::{Builder, EvalRow, Old, RawFileRow};
-use rs_pointsdb::connection::{Blocks, Limits, open_to_read};
+use rs_pointsdb::connection::{Limits, Size, open_to_read};
 
 pub(crate) const LIMITS: Limits = Limits { threads: 1 };
 
@@ -47,7 +47,7 @@ impl Database {
         .unwrap();
         assert_eq!(collection.diagnostics, []);
         let database = Self { folder, collected: collection.evaluations };
-        let mut builder = Builder::create(&database.path(), Old::Ignored, LIMITS, Blocks::Small).unwrap();
+        let mut builder = Builder::create(&database.path(), Old::Ignored, LIMITS, Size::Usual).unwrap();
         for ((model, _), collected) in records.iter().zip(&database.collected) {
             let file =
                 |file: &SampleFile| RawFileRow { file: file.file, path: "a.ndjson".into(), marks: file.marks.clone() };
