@@ -4,15 +4,46 @@ use std::cell::RefCell;
 
 use libdeflater::{CompressionLvl, Compressor};
 
+use crate::deflate::{Deflate, SHORT_BYTES};
+
 /// Level of libdeflate.
 pub const LEVEL: i32 = 6;
 
 /// Codec, level and library version, as `meta.compressor` has them: sizes of different ones cannot be compared.
 pub const COMPRESSOR: &str = "gzip, libdeflate level 6, crate libdeflater 1.26";
 
+/// Bytes of a gzip member beside its DEFLATE stream (RFC 1952).
+const GZIP_BYTES: usize = 18;
+
 thread_local! {
-    /// A compressor takes a hundred times longer to make than a small trace to compress.
-    static SPARE: RefCell<Option<(Compressor, Vec<u8>)>> = const { RefCell::new(None) };
+    /// Both take a hundred times longer to make than a small trace to compress.
+    static SPARE: RefCell<Option<Spare>> = const { RefCell::new(None) };
+}
+
+struct Spare {
+    short: Deflate,
+    long: Compressor,
+    buffer: Vec<u8>,
+}
+
+impl Spare {
+    fn new() -> Self {
+        let level = CompressionLvl::new(LEVEL).unwrap_or_default();
+        Self { short: Deflate::new(), long: Compressor::new(level), buffer: Vec::new() }
+    }
+
+    /// Bytes of a trace as a DEFLATE stream.
+    fn deflate_bytes(&mut self, trace: &[u8]) -> usize {
+        if trace.len() < SHORT_BYTES {
+            return self.short.bytes(trace);
+        }
+        let bound = self.long.deflate_compress_bound(trace.len());
+        if self.buffer.len() < bound {
+            self.buffer.resize(bound, 0);
+        }
+        // The buffer is as large as any result can be.
+        self.long.deflate_compress(trace, &mut self.buffer).unwrap_or(bound)
+    }
 }
 
 /// Bytes of a trace as one gzip member; 0 for an empty trace, which has no ratio.
@@ -21,19 +52,8 @@ pub fn compressed_bytes(trace: &[u8]) -> u32 {
     if trace.is_empty() {
         return 0;
     }
-    SPARE.with_borrow_mut(|spare| {
-        let (compressor, buffer) = spare.get_or_insert_with(|| {
-            let level = CompressionLvl::new(LEVEL).unwrap_or_default();
-            (Compressor::new(level), Vec::new())
-        });
-        let bound = compressor.gzip_compress_bound(trace.len());
-        if buffer.len() < bound {
-            buffer.resize(bound, 0);
-        }
-        // The buffer is as large as any result can be.
-        let size = compressor.gzip_compress(trace, buffer).unwrap_or(bound);
-        u32::try_from(size).unwrap_or(u32::MAX)
-    })
+    let bytes = SPARE.with_borrow_mut(|spare| spare.get_or_insert_with(Spare::new).deflate_bytes(trace));
+    u32::try_from(bytes + GZIP_BYTES).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

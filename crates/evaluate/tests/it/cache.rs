@@ -1,5 +1,6 @@
 //! Results of raw files are kept by content: they give the same rows, whatever becomes of the folder they are in.
 
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
@@ -124,7 +125,17 @@ fn whose_records_are_wanted_matters_where_they_are() {
 fn force_reads_again_and_no_forensics_does_without() {
     let project = project();
     check(&project, "", &[0, 0]);
+    // What is there already is not written again, unless it is damaged.
+    let whole: Vec<(std::path::PathBuf, u64, Vec<u8>)> = entries(&project)
+        .into_iter()
+        .map(|path| (path.clone(), fs_err::metadata(&path).unwrap().ino(), fs_err::read(path).unwrap()))
+        .collect();
+    fs_err::write(&whole[0].0, b"damaged").unwrap();
     check(&project, "--force", &[0, 0]);
+    for (at, (path, inode, bytes)) in whole.iter().enumerate() {
+        assert_eq!(fs_err::read(path).unwrap(), *bytes);
+        assert_eq!(fs_err::metadata(path).unwrap().ino() == *inode, at != 0, "{}", path.display());
+    }
     let run = project.evaluate_d("--no-forensics --db data/x.db --format json").succeeds();
     assert!(run.summary().evaluations.iter().all(|row| row.cached_files == 0), "{run}");
     let sizes =

@@ -224,6 +224,10 @@ impl Cache {
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(blake3::hash(&payload).as_bytes());
         bytes.extend_from_slice(&payload);
+        if fs_err::read(&path).is_ok_and(|old| old == bytes) {
+            self.note(known, identities, held);
+            return Ok(());
+        }
         fs_err::create_dir_all(path.parent().unwrap_or(&self.folder))?;
         // A crash may leave half of it: its hash tells.
         let partial = path.with_extension(std::process::id().to_string());
@@ -234,12 +238,17 @@ impl Cache {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => fs_err::rename(&partial, &path)?,
         }
+        self.note(known, identities, held);
+        Ok(())
+    }
+
+    /// Notes that there is an entry of a content, and whose records that holds.
+    fn note(&self, known: &Known, identities: BTreeSet<Names>, entry: Vec<(Names, String)>) {
         let mut index = unpoisoned(self.index.lock());
         let content = index.contents.entry(known.key.clone()).or_default();
         content.identities = identities;
-        content.entries.insert(held);
+        content.entries.insert(entry);
         index.is_changed = true;
-        Ok(())
     }
 
     /// Where an entry of a content is that holds all that is wished for of what is there.
