@@ -1,16 +1,18 @@
 //! A peer of `cargo xtask bench evaluate`: what no reader of such records can do without. Parses every line into typed,
 //! borrowed fields with serde_json, on all threads, and keeps nothing but sums; with `--deflate` also compresses every
-//! trace as `evaluate` does.
+//! trace with libdeflate.
 //!
 //! `bare_scan --threads N [--deflate] (--list FILE-OF-PATHS | FILES...)`; files are plain NDJSON.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::error::Error;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use libdeflater::{CompressionLvl, Compressor};
 use rayon::prelude::*;
-use rs_forensics::compression;
+use rs_forensics::compression::LEVEL;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -160,9 +162,24 @@ fn line(line: &[u8], traces: Traces, trace: &mut Vec<u8>) -> std::io::Result<Sum
     if traces == Traces::Compressed {
         trace.clear();
         parts.iter().flatten().for_each(|part| trace.extend_from_slice(part.as_bytes()));
-        sums.compressed_bytes = u64::from(compression::compressed_bytes(trace));
+        sums.compressed_bytes = compressed_bytes(trace);
     }
     Ok(sums)
+}
+
+thread_local! {
+    static COMPRESSOR: RefCell<(Compressor, Vec<u8>)> =
+        RefCell::new((Compressor::new(CompressionLvl::new(LEVEL).unwrap_or_default()), Vec::new()));
+}
+
+fn compressed_bytes(trace: &[u8]) -> u64 {
+    COMPRESSOR.with_borrow_mut(|(compressor, buffer)| {
+        let bound = compressor.gzip_compress_bound(trace.len());
+        if buffer.len() < bound {
+            buffer.resize(bound, 0);
+        }
+        compressor.gzip_compress(trace, buffer).map_or(0, |bytes| bytes as u64)
+    })
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

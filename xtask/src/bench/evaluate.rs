@@ -5,9 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use super::arrangements::{self, Arrangement};
-use super::measure::{Figures, compare, shell};
+use super::measure::{Figures, compare, median, shell};
 use super::subjects::{Subject, chosen, packed_real};
 use super::{N_PAIRS, Size, build, fresh, n_threads};
 use crate::Outcome;
@@ -44,7 +45,7 @@ pub(super) fn run(folder: &Path, size: Size) -> Outcome {
     })?;
     let peak = peak as f64 / 1e6;
     is_good &= peak <= MEMORY_LIMIT_MB;
-    say!("\nPeak memory {peak:.0} MB, of at most {MEMORY_LIMIT_MB:.0} MB.");
+    say!("\n7 Peak memory {peak:.0} MB, of at most {MEMORY_LIMIT_MB:.0} MB.");
     is_good &= bench.write()?;
     say!(
         "Medians of {N_PAIRS} runs each, taken in turns. A ratio is our time by the peer's; `!` is one beyond its goal."
@@ -177,13 +178,18 @@ impl Bench<'_> {
     /// Writes a large database; whether that was fast and small enough.
     fn write(&self) -> Result<bool, Box<dyn std::error::Error>> {
         let program = Profile::Release.folder()?.join("examples").join("large_points_db");
-        let database = fresh(self.folder, "large-points.db")?;
-        let output = crate::process::output(Command::new(program).arg(&database))?;
-        let seconds: f64 = output.trim().parse()?;
-        let megabytes = fs_err::metadata(&database)?.len() as f64 / 1e6;
-        fs_err::remove_file(&database)?;
+        let mut megabytes = 0.0;
+        let mut times = Vec::new();
+        for _ in 0..N_PAIRS {
+            let database = fresh(self.folder, "large-points.db")?;
+            let output = crate::process::output(Command::new(&program).arg(&database))?;
+            times.push(Duration::from_secs_f64(output.trim().parse()?));
+            megabytes = fs_err::metadata(&database)?.len() as f64 / 1e6;
+            fs_err::remove_file(&database)?;
+        }
+        let seconds = median(&mut times).as_secs_f64();
         say!(
-            "7 150 evaluations of 1,070 points of 100 samples: written in {seconds:.1} s (at most \
+            "8 150 evaluations of 1,070 points of 100 samples: written in {seconds:.1} s (at most \
              {LONGEST_WRITE_SECONDS:.0}), {megabytes:.0} MB (at most {LARGEST_DATABASE_MB:.0})."
         );
         Ok(seconds <= LONGEST_WRITE_SECONDS && megabytes <= LARGEST_DATABASE_MB)
