@@ -27,7 +27,7 @@ use crate::old::{OldDatabase, Way, Ways, ids, is_lessened, reads_all, unusable, 
 use crate::plan::{Plan, PlannedEval};
 use crate::report::{Summary, SummaryRow};
 
-/// DuckDB writes while all threads read: more of its own would only be in their way.
+/// DuckDB writes while all threads read: more of its own would only be in their way. (The threads that append are ours.)
 const DATABASE_LIMITS: Limits = Limits { threads: 1 };
 /// Problems shown one by one; the rest are counted.
 const SHOWN_PROBLEMS: usize = 20;

@@ -15,7 +15,8 @@ mod huffman;
 use block::Block;
 use chains::{Chains, Limits};
 
-/// Texts of fewer bytes are short: twice the shortest block of libdeflate. The longer they are, the less is gained.
+/// Texts of fewer bytes are short: twice the shortest block of libdeflate, and what it parses before it thinks again about
+/// the shortest match to look for. The longer they are, the less is gained.
 pub(crate) const SHORT_BYTES: usize = 10_000;
 
 /// Texts up to so many bytes are stored as they are.
@@ -24,10 +25,10 @@ const MAX_STORED_BYTES: usize = 31;
 const MAX_SEARCH_DEPTH: u32 = 35;
 /// Shortest match of the format.
 const MIN_MATCH_BYTES: u32 = 3;
-/// Distance beyond which that is not worth it.
+/// Distance beyond which a match of [`MIN_MATCH_BYTES`] is not worth it.
 const MAX_DISTANCE_OF_SHORTEST: u32 = 8192;
 
-/// Finds sizes. Costs 300 KB, and pays when it is used for many texts.
+/// Finds sizes. Costs a third of a megabyte, and pays when it is used for many texts.
 pub(crate) struct Deflate {
     chains: Box<Chains>,
     block: Block,
@@ -38,14 +39,15 @@ impl Deflate {
         Self { chains: Chains::new(), block: Block::new() }
     }
 
-    /// Bytes of a short text as a DEFLATE stream.
+    /// Bytes of a short text (of fewer bytes than [`SHORT_BYTES`]) as a DEFLATE stream.
     pub(crate) fn bytes(&mut self, text: &[u8]) -> usize {
+        assert!(text.len() < SHORT_BYTES, "the library would split a longer text");
         if text.len() <= MAX_STORED_BYTES {
             return 5 + text.len();
         }
         self.block.clear();
         self.parse(text);
-        self.block.bits(text.len()).div_ceil(8) as usize
+        self.block.end(text.len()).div_ceil(8) as usize
     }
 
     /// Chooses literals and matches.

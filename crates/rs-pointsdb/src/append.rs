@@ -16,27 +16,29 @@ const BATCH_POINTS: usize = 2048;
 /// An evaluation with all or some of its points.
 pub(crate) type Evaluated<'a> = (&'a EvalRow, &'a [Point]);
 
-/// Adds points. Every call costs DuckDB a plan.
-pub(crate) fn points(connection: &Connection, evaluations: &[Evaluated<'_>]) -> duckdb::Result<()> {
-    let mut appender = connection.appender("points")?;
-    for_each_batch(evaluations, |batch| appender.append_record_batch(batch))?;
-    appender.flush()
-}
-
-/// Adds points, an equal share through each connection at the same time.
-pub(crate) fn points_side_by_side(connections: &mut [Connection], evaluations: &[Evaluated<'_>]) -> duckdb::Result<()> {
+/// Adds points, an equal share through each connection at the same time. Every call costs DuckDB a plan for each.
+pub(crate) fn points(connections: &mut [Connection], evaluations: &[Evaluated<'_>]) -> duckdb::Result<()> {
+    if let [connection] = connections {
+        return points_through(connection, evaluations);
+    }
     let shares = shares(evaluations, connections.len());
     std::thread::scope(|scope| {
         let threads: Vec<_> = connections
             .iter_mut()
             .zip(&shares)
-            .map(|(connection, share)| scope.spawn(move || points(connection, share)))
+            .map(|(connection, share)| scope.spawn(move || points_through(connection, share)))
             .collect();
         threads.into_iter().try_for_each(|thread| match thread.join() {
             Ok(appended) => appended,
             Err(panic) => std::panic::resume_unwind(panic),
         })
     })
+}
+
+fn points_through(connection: &Connection, evaluations: &[Evaluated<'_>]) -> duckdb::Result<()> {
+    let mut appender = connection.appender("points")?;
+    for_each_batch(evaluations, |batch| appender.append_record_batch(batch))?;
+    appender.flush()
 }
 
 /// Adds evaluations and their raw files, without points.

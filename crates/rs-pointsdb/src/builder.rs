@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use duckdb::Connection;
@@ -96,8 +97,8 @@ impl EvalRow {
 pub struct Builder {
     /// Only `None` while finishing.
     connection: Option<Connection>,
-    /// Rows go through these, each in a transaction of its own, so that several threads pack them; where there is none,
-    /// through that one: more commits cost a small database more than it gains.
+    /// Rows go through these, each in a transaction of its own, so that several threads pack them. Only of a large database:
+    /// the rows of any other go through `connection`, because more commits cost it more than it gains.
     lanes: Vec<Connection>,
     /// The database as the user would type it.
     target: PathBuf,
@@ -105,8 +106,8 @@ pub struct Builder {
     place: PathBuf,
     building: PathBuf,
     old: Old,
-    /// Ends [`Builder::stop_with`].
-    is_over: Arc<AtomicBool>,
+    /// Of [`Builder::stop_with`].
+    watch: Option<Watch>,
     _lock: Lock,
 }
 
@@ -149,8 +150,6 @@ pub fn check_place(target: &Path) -> Result<(), PointsDbError> {
     Ok(())
 }
 
-const OPEN: &str = "the connection is there until `finish` takes it";
-
 impl Builder {
     /// Begins a new database that is to stand at `target`, whose folder must exist. Whether that place can be written
     /// is found here, before any work. With [`Old::Attached`] rows can be taken over from the database that stands
@@ -178,7 +177,7 @@ impl Builder {
             place,
             building,
             old,
-            is_over: Arc::default(),
+            watch: None,
             _lock: lock,
         };
         if old == Old::Attached || old == Old::Unchecked && builder.place.exists() {
@@ -189,7 +188,8 @@ impl Builder {
         if old == Old::Unchecked {
             builder.run(&format!("DETACH DATABASE IF EXISTS \"{OLD}\""))?;
         }
-        // One transaction, larger than the threshold, is written to its place at once, without a log before it.
+        // A transaction larger than the threshold is written to its place at once, without a log before it; so are the row
+        // groups that several have filled, of which a log names only the places.
         // Trying these codecs on every column is a third of the commit's time; on medium fixtures they save no byte.
         // Row groups go to the disk one by one: five at a time, DuckDB's own choice, are a third of a gigabyte.
         builder.run(
@@ -216,18 +216,20 @@ impl Builder {
     }
 
     /// Stops DuckDB, whatever it does, once the monitor is cancelled: the call that it was at fails.
-    pub fn stop_with(&self, monitor: &Arc<Monitor>) {
+    pub fn stop_with(&mut self, monitor: &Arc<Monitor>) {
         let handles: Vec<_> = self.lanes.iter().chain(&self.connection).map(Connection::interrupt_handle).collect();
-        let (monitor, is_over) = (Arc::clone(monitor), Arc::clone(&self.is_over));
-        std::thread::spawn(move || {
-            while !is_over.load(Ordering::Relaxed) {
+        let (monitor, is_over) = (Arc::clone(monitor), Arc::new(AtomicBool::new(false)));
+        let is_watched = Arc::clone(&is_over);
+        let thread = std::thread::spawn(move || {
+            while !is_watched.load(Ordering::Relaxed) {
                 // What begins after one request needs another.
                 if monitor.is_cancelled() {
                     handles.iter().for_each(|handle| handle.interrupt());
                 }
-                std::thread::sleep(WATCH_INTERVAL);
+                std::thread::park_timeout(WATCH_INTERVAL);
             }
         });
+        self.watch = Some(Watch { is_over, thread });
     }
 
     /// Copies the rows of evaluations from the old database.
@@ -244,7 +246,10 @@ impl Builder {
         for table in ["evals", "points", "raw_files"] {
             // Files made before a table or column was added lack it.
             if self.old_has(table)? {
-                self.run(&format!("INSERT INTO {table} BY NAME FROM \"{OLD}\".{table} WHERE eval_id IN ({list})"))?;
+                let sql = format!("INSERT INTO {table} BY NAME FROM \"{OLD}\".{table} WHERE eval_id IN ({list})");
+                // Beside what is appended.
+                let connection = self.lanes.first().unwrap_or(self.connection());
+                connection.execute_batch(&sql).map_err(|source| self.error(source))?;
             }
         }
         Ok(())
@@ -255,7 +260,7 @@ impl Builder {
         self.connection().query_row(sql, [OLD, table], |row| row.get(0)).map_err(|source| self.error(source))
     }
 
-    /// Adds evaluations and their points. Every call costs DuckDB two plans: few calls with many are faster.
+    /// Adds evaluations and their points. Every call costs DuckDB several plans: few calls with many are faster.
     ///
     /// # Errors
     /// DuckDB refuses, for example because the disk is full.
@@ -265,15 +270,11 @@ impl Builder {
     ) -> Result<(), PointsDbError> {
         let _span = tracing::info_span!("append").entered();
         let evaluations: Vec<append::Evaluated<'_>> = evaluations.into_iter().collect();
-        let mut append = || {
-            match self.lanes.as_mut_slice() {
-                [] => append::points(self.connection.as_ref().expect(OPEN), &evaluations)?,
-                lanes => append::points_side_by_side(lanes, &evaluations)?,
-            }
-            let rows: Vec<&EvalRow> = evaluations.iter().map(|(row, _)| *row).collect();
-            append::evaluations(self.lanes.first().unwrap_or(self.connection()), &rows)
-        };
-        append().map_err(|source| self.error(source))
+        let rows: Vec<&EvalRow> = evaluations.iter().map(|(row, _)| *row).collect();
+        let connections = if self.lanes.is_empty() { self.connection.as_mut_slice() } else { &mut self.lanes };
+        let appended =
+            append::points(connections, &evaluations).and_then(|()| append::evaluations(&connections[0], &rows));
+        appended.map_err(|source| self.error(source))
     }
 
     /// Completes the database and puts it in the place of the old one.
@@ -287,6 +288,10 @@ impl Builder {
         let detach = if self.old == Old::Attached { format!("DETACH \"{OLD}\";") } else { String::new() };
         self.commit_lanes()?;
         self.run(&format!("INSERT INTO meta VALUES {}; {INDEXES} COMMIT; {detach}", rows.join(", ")))?;
+        if let Some(watch) = self.watch.take() {
+            watch.end();
+        }
+        self.lanes.clear();
         if let Some(connection) = self.connection.take() {
             connection.close().map_err(|(_, source)| self.error(source))?;
         }
@@ -297,18 +302,18 @@ impl Builder {
     }
 
     /// Goes on as if all rows had been appended through the one connection.
-    fn commit_lanes(&mut self) -> Result<(), PointsDbError> {
+    fn commit_lanes(&self) -> Result<(), PointsDbError> {
         if self.lanes.is_empty() {
             return Ok(());
         }
-        for lane in std::mem::take(&mut self.lanes) {
+        for lane in &self.lanes {
             lane.execute_batch("COMMIT").map_err(|source| self.error(source))?;
         }
         self.run("BEGIN")
     }
 
     fn connection(&self) -> &Connection {
-        self.connection.as_ref().expect(OPEN)
+        self.connection.as_ref().expect("the connection is there until `finish` takes it")
     }
 
     fn run(&self, sql: &str) -> Result<(), PointsDbError> {
@@ -320,9 +325,27 @@ impl Builder {
     }
 }
 
+/// Who stops the connections.
+struct Watch {
+    is_over: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Watch {
+    /// Waits until nobody is stopped any more: a connection must not be while it is closed.
+    fn end(self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.thread.thread().unpark();
+        // It only watches, and has nothing to panic about.
+        let _ = self.thread.join();
+    }
+}
+
 impl Drop for Builder {
     fn drop(&mut self) {
-        self.is_over.store(true, Ordering::Relaxed);
+        if let Some(watch) = self.watch.take() {
+            watch.end();
+        }
         self.lanes.clear();
         drop(self.connection.take());
         // After `finish` there is nothing left to remove.

@@ -175,7 +175,7 @@ impl Bench<'_> {
         arrangements::in_blobs(self.folder, self.subject, &data)
     }
 
-    /// Writes a large database; whether that was fast and small enough.
+    /// Writes a large database several times; whether that was fast and small enough.
     fn write(&self) -> Result<bool, Box<dyn std::error::Error>> {
         let program = Profile::Release.folder()?.join("examples").join("large_points_db");
         let mut megabytes = 0.0;

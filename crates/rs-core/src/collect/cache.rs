@@ -47,7 +47,7 @@ pub struct Cache {
 pub enum UseOfEntries {
     /// They are.
     Used,
-    /// They are not, but replaced.
+    /// They are not, but replaced where they differ.
     Replaced,
 }
 
@@ -224,31 +224,16 @@ impl Cache {
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(blake3::hash(&payload).as_bytes());
         bytes.extend_from_slice(&payload);
-        if fs_err::read(&path).is_ok_and(|old| old == bytes) {
-            self.note(known, identities, held);
-            return Ok(());
+        // Read again for nothing, under `--force`: writing a thousand files anew takes longer than looking at them.
+        if !fs_err::read(&path).is_ok_and(|old| old == bytes) {
+            write_entry(&path, &bytes)?;
         }
-        fs_err::create_dir_all(path.parent().unwrap_or(&self.folder))?;
-        // A crash may leave half of it: its hash tells.
-        let partial = path.with_extension(std::process::id().to_string());
-        fs_err::write(&partial, bytes)?;
-        // Renamed over another, some file systems send a file to the disk at once: a thousand of them take longer to write
-        // than to make. Who looks for it in between makes it anew.
-        match fs_err::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => fs_err::rename(&partial, &path)?,
-        }
-        self.note(known, identities, held);
-        Ok(())
-    }
-
-    /// Notes that there is an entry of a content, and whose records that holds.
-    fn note(&self, known: &Known, identities: BTreeSet<Names>, entry: Vec<(Names, String)>) {
         let mut index = unpoisoned(self.index.lock());
         let content = index.contents.entry(known.key.clone()).or_default();
         content.identities = identities;
-        content.entries.insert(entry);
+        content.entries.insert(held);
         index.is_changed = true;
+        Ok(())
     }
 
     /// Where an entry of a content is that holds all that is wished for of what is there.
@@ -272,6 +257,19 @@ impl Cache {
         }
         let name = hasher.finalize().to_hex();
         self.folder.join(&name[..2]).join(&name[2..])
+    }
+}
+
+/// Writes an entry. A crash may leave half of it: its hash tells.
+fn write_entry(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fs_err::create_dir_all(atomic_file::folder_of(path))?;
+    let partial = path.with_extension(std::process::id().to_string());
+    fs_err::write(&partial, bytes)?;
+    // Renamed over another, some file systems send a file to the disk at once: a thousand of them take longer to write
+    // than to make. Who looks for it in between makes it anew.
+    match fs_err::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => fs_err::rename(&partial, path),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -19,7 +20,8 @@ type Coordinate = (usize, String, String);
 
 /// What one part holds of one point.
 struct Piece {
-    samples: Vec<Sample>,
+    /// Shared by all evaluations that have them, until each is counted.
+    samples: Arc<Vec<Sample>>,
     firsts: Firsts,
 }
 
@@ -122,8 +124,9 @@ impl Context<'_> {
             };
             for PartPoint { identity, base_task, params, samples } in std::mem::take(&mut part.points) {
                 let Some((last, others)) = claimants[identity].split_last() else { continue };
+                let samples = Arc::new(samples);
                 for &evaluation in others {
-                    let piece = Piece { samples: samples.clone(), firsts };
+                    let piece = Piece { samples: Arc::clone(&samples), firsts };
                     gathered.entry((evaluation, base_task.clone(), params.clone())).or_default().push(piece);
                 }
                 gathered.entry((*last, base_task, params)).or_default().push(Piece { samples, firsts });
@@ -201,18 +204,22 @@ impl Firsts {
     }
 }
 
-/// Takes the samples of all pieces, in their order. Most points have one piece, whose samples stay where they are.
+/// Takes the samples of all pieces, in their order. Those of the first, which is the only one of most points, stay where
+/// they are.
 fn joined(pieces: &mut [Piece]) -> Vec<Sample> {
-    let mut samples = Vec::new();
+    let n_samples: usize = pieces.iter().map(|piece| piece.samples.len()).sum();
+    let mut joined = Vec::new();
     for piece in pieces {
-        piece.samples.iter_mut().for_each(|sample| piece.firsts.place(sample));
-        if samples.is_empty() {
-            samples = std::mem::take(&mut piece.samples);
+        let mut samples = Arc::unwrap_or_clone(std::mem::take(&mut piece.samples));
+        samples.iter_mut().for_each(|sample| piece.firsts.place(sample));
+        if joined.is_empty() {
+            joined = samples;
+            joined.reserve_exact(n_samples - joined.len());
         } else {
-            samples.append(&mut piece.samples);
+            joined.append(&mut samples);
         }
     }
-    samples
+    joined
 }
 
 /// Diagnostics put in order, with their line numbers.

@@ -117,11 +117,12 @@ impl Block {
     #[inline]
     pub(super) fn match_of(&mut self, len: u32, distance: u32) {
         self.litlen[FIRST_LENGTH + usize::from(LENGTH_SLOTS[len as usize])] += 1;
+        // The remainder is the slot, and spares a check.
         self.distances[distance_slot(distance) % N_DISTANCES] += 1;
     }
 
     /// Ends the block, the first and last of a text of so many bytes, at most 65,535: the least bits it can be written in.
-    pub(super) fn bits(&mut self, text_bytes: usize) -> u32 {
+    pub(super) fn end(&mut self, text_bytes: usize) -> u32 {
         self.litlen[END_OF_BLOCK] += 1;
         // Lengths of both codes one behind the other, as they are written.
         let mut lengths = [0; N_LITLEN + N_DISTANCES];

@@ -1,7 +1,5 @@
 //! Earlier places that a text may repeat: chains of positions whose next four bytes have one hash.
 
-use super::SHORT_BYTES;
-
 /// Bits of the hash of three bytes: only the latest position of each is kept.
 const HASH3_BITS: u32 = 15;
 /// Bits of the hash of four bytes.
@@ -58,9 +56,8 @@ impl Chains {
         })
     }
 
-    /// Goes through a new text, which must be a short one.
+    /// Goes through a new text, which must be a short one: all its positions are within reach.
     pub(super) fn walk<'a>(&'a mut self, text: &'a [u8]) -> Walk<'a> {
-        debug_assert!(text.len() < SHORT_BYTES, "all its positions are within reach");
         if self.next_start + text.len() > N_POSITIONS {
             self.hash3.fill(0);
             self.hash4.fill(0);
@@ -70,6 +67,18 @@ impl Chains {
         self.next_start += text.len();
         // As libdeflate has it: the first position is filed under no hash of its own.
         Walk { text, chains: self, start, hashes: (0, 0) }
+    }
+
+    /// Files positions from one on, given the hashes of the bytes there and the bytes behind its first, four for each;
+    /// returns the hashes of the last four. By itself, so that everything is in registers.
+    #[inline(never)]
+    fn file(&mut self, position: u16, (mut hash3, mut hash4): (u16, u16), bytes: &[u8]) -> (u16, u16) {
+        for (position, next) in (position..).zip(bytes.windows(4)) {
+            self.hash3[usize::from(hash3) % (1 << HASH3_BITS)] = position;
+            self.before[usize::from(position)] = std::mem::replace(&mut self.hash4[usize::from(hash4)], position);
+            (hash3, hash4) = hashes(load(next, 0));
+        }
+        (hash3, hash4)
     }
 }
 
@@ -96,6 +105,7 @@ impl Walk<'_> {
         let bytes = &text[at..at + 5];
         let here = load(bytes, 0);
         let position = start + at as u16;
+        // The remainder is the hash, and spares a check.
         let (hash3, hash4) = (usize::from(self.hashes.0) % by_hash3.len(), usize::from(self.hashes.1));
         let (node3, mut node) = (by_hash3[hash3], by_hash4[hash4]);
         by_hash3[hash3] = position;
@@ -159,20 +169,6 @@ impl Walk<'_> {
             let bytes = &self.text[at + 1..at + count + 4];
             self.hashes = self.chains.file(self.start + at as u16, self.hashes, bytes);
         }
-    }
-}
-
-impl Chains {
-    /// Files positions from one on, given the hashes of the bytes there and the bytes behind its first, four for each;
-    /// returns the hashes of the last four. By itself, so that everything is in registers.
-    #[inline(never)]
-    fn file(&mut self, position: u16, (mut hash3, mut hash4): (u16, u16), bytes: &[u8]) -> (u16, u16) {
-        for (position, next) in (position..).zip(bytes.windows(4)) {
-            self.hash3[usize::from(hash3) % (1 << HASH3_BITS)] = position;
-            self.before[usize::from(position)] = std::mem::replace(&mut self.hash4[usize::from(hash4)], position);
-            (hash3, hash4) = hashes(load(next, 0));
-        }
-        (hash3, hash4)
     }
 }
 

@@ -108,3 +108,25 @@ fn count_lengths(tree: &mut [u32], max_bits: usize) -> [u32; MAX_BITS + 1] {
     }
     counts
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of frequencies each of which is the sum of the two before, every codeword would be a bit longer than the next.
+    #[test]
+    fn codewords_are_no_longer_than_they_may_be() {
+        let mut frequencies = vec![1, 1];
+        while frequencies.len() < 24 {
+            frequencies.push(frequencies.iter().rev().take(2).sum());
+        }
+        for max_bits in [7, 14, 15] {
+            let mut lengths = [0; 24];
+            Huffman::new().make(&frequencies, max_bits, &mut lengths);
+            assert_eq!(usize::from(lengths.iter().copied().max().unwrap()), max_bits);
+            // Frequent symbols have short codewords, and the code is complete (Kraft's sum is 1).
+            assert!(lengths.is_sorted_by(|a, b| a >= b), "{lengths:?}");
+            assert_eq!(lengths.iter().map(|bits| 1 << (15 - bits)).sum::<u32>(), 1 << 15);
+        }
+    }
+}

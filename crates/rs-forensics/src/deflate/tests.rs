@@ -22,7 +22,7 @@ fn both(text: &[u8]) -> (usize, usize) {
 #[track_caller]
 fn check(text: &[u8]) {
     let (bytes, expected) = both(text);
-    assert_eq!(bytes, expected, "{} bytes", text.len());
+    assert_eq!(bytes, expected, "{} bytes: {}", text.len(), text.escape_ascii());
 }
 
 /// Bytes of which some repeat earlier ones, the same for the same seed.
@@ -55,6 +55,44 @@ fn texts_of_every_kind_have_the_librarys_size() {
             check(&text(len as u64, len, alphabet, repetition));
         }
     }
+}
+
+/// The shortest match to look for depends on how many different bytes there are.
+#[test]
+fn texts_of_every_alphabet_have_the_librarys_size() {
+    for alphabet in 1..=96 {
+        for (len, repetition) in [(511, 30), (512, 30), (4096, 10), (5000, 60)] {
+            check(&text(u64::from(alphabet), len, alphabet, repetition));
+        }
+    }
+}
+
+/// Three bytes that came before are worth a match up to a certain distance.
+#[test]
+fn near_and_far_matches_of_three_bytes_have_the_librarys_size() {
+    for distance in [8191, 8192, 8193, 8194] {
+        // Words that come again, each between other bytes than before.
+        let mut rng = Rng::with_seed(1);
+        let words: Vec<[u8; 3]> = (0..40).map(|_| std::array::from_fn(|_| rng.u8(b'a'..=b'z'))).collect();
+        let mut put =
+            |text: &mut Vec<u8>| words.iter().for_each(|word| text.extend([rng.u8(128..), word[0], word[1], word[2]]));
+        let mut text = Vec::new();
+        put(&mut text);
+        text.extend((text.len()..distance).map(|at| b' ' + (at % 64) as u8));
+        put(&mut text);
+        check(&text);
+    }
+}
+
+/// The last position there is belongs to a text; then the next one begins anew.
+#[test]
+fn positions_run_out_unseen() {
+    let texts: Vec<Vec<u8>> = (0..7).map(|seed| text(seed, 9000, 60, 90)).chain([text(7, 2535, 60, 90)]).collect();
+    let mut deflate = Deflate::new();
+    let sizes = |deflate: &mut Deflate| -> Vec<usize> { texts.iter().map(|text| deflate.bytes(text)).collect() };
+    let first = sizes(&mut deflate);
+    assert_eq!(first, texts.iter().map(|text| both(text).1).collect::<Vec<_>>());
+    assert_eq!(sizes(&mut deflate), first);
 }
 
 proptest! {

@@ -1,6 +1,10 @@
 //! Building beside the old database: what is put in its place, and what is left where nothing was.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use rs_core::eval_id::EvalId;
+use rs_core::monitor::Monitor;
 use rs_core::point::Point;
 use rs_pointsdb::PointsDbError;
 use rs_pointsdb::builder::{Builder, EvalRow, Old};
@@ -24,11 +28,40 @@ fn database() -> Database {
 fn a_builder_that_is_dropped_leaves_everything_as_it_was() {
     let database = database();
     let before = texts(&database.open(), POINTS);
-    let mut builder = Builder::create(&database.path(), Old::Ignored, LIMITS, Size::Usual).unwrap();
-    builder.append([(&eval_row("x"), database.collected[0].points.as_slice())]).unwrap();
-    drop(builder);
-    assert_eq!(database.files(), ["a.ndjson", "x.db"]);
-    assert_eq!(texts(&database.open(), POINTS), before);
+    for size in [Size::Usual, Size::Large] {
+        let mut builder = Builder::create(&database.path(), Old::Ignored, LIMITS, size).unwrap();
+        builder.append([(&eval_row("x"), database.collected[0].points.as_slice())]).unwrap();
+        drop(builder);
+        assert_eq!(database.files(), ["a.ndjson", "x.db"]);
+        assert_eq!(texts(&database.open(), POINTS), before);
+    }
+}
+
+/// Whatever DuckDB is at, on whichever connection, ends with an error, and the old database stays.
+#[test]
+fn a_builder_that_is_stopped_leaves_everything_as_it_was() {
+    let database = database();
+    let before = texts(&database.open(), POINTS);
+    let original = &database.collected[0].points[0];
+    let points: Vec<Point> =
+        (0..5000).map(|x| Point { params: format!("{{\"x\":{x}}}"), ..original.clone() }).collect();
+    for size in [Size::Usual, Size::Large] {
+        let monitor = Arc::new(Monitor::default());
+        let mut builder = Builder::create(&database.path(), Old::Ignored, LIMITS, size).unwrap();
+        builder.stop_with(&monitor);
+        let mut n_appended = 0;
+        let error = (0..10_000).find_map(|number| {
+            let appended = builder.append([(&eval_row(&format!("{number}")), points.as_slice())]).err();
+            monitor.cancel.store(true, Ordering::Relaxed);
+            n_appended = number;
+            appended
+        });
+        let error = error.expect("it was to stop");
+        assert!(error.to_string().contains("nterrupt"), "after {n_appended}: {error}");
+        drop(builder);
+        assert_eq!(database.files(), ["a.ndjson", "x.db"]);
+        assert_eq!(texts(&database.open(), POINTS), before);
+    }
 }
 
 #[test]
