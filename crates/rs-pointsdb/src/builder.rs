@@ -217,6 +217,7 @@ impl Builder {
 
     /// Stops DuckDB, whatever it does, once the monitor is cancelled: the call that it was at fails.
     pub fn stop_with(&mut self, monitor: &Arc<Monitor>) {
+        self.end_watch();
         let handles: Vec<_> = self.lanes.iter().chain(&self.connection).map(Connection::interrupt_handle).collect();
         let (monitor, is_over) = (Arc::clone(monitor), Arc::new(AtomicBool::new(false)));
         let is_watched = Arc::clone(&is_over);
@@ -230,6 +231,15 @@ impl Builder {
             }
         });
         self.watch = Some(Watch { is_over, thread });
+    }
+
+    /// Waits until nobody stops a connection any more: none must be while it is closed.
+    fn end_watch(&mut self) {
+        let Some(Watch { is_over, thread }) = self.watch.take() else { return };
+        is_over.store(true, Ordering::Relaxed);
+        thread.thread().unpark();
+        // It only watches, and has nothing to panic about.
+        let _ = thread.join();
     }
 
     /// Copies the rows of evaluations from the old database.
@@ -247,7 +257,7 @@ impl Builder {
             // Files made before a table or column was added lack it.
             if self.old_has(table)? {
                 let sql = format!("INSERT INTO {table} BY NAME FROM \"{OLD}\".{table} WHERE eval_id IN ({list})");
-                // Beside what is appended.
+                // In the transaction of what is appended.
                 let connection = self.lanes.first().unwrap_or(self.connection());
                 connection.execute_batch(&sql).map_err(|source| self.error(source))?;
             }
@@ -288,9 +298,7 @@ impl Builder {
         let detach = if self.old == Old::Attached { format!("DETACH \"{OLD}\";") } else { String::new() };
         self.commit_lanes()?;
         self.run(&format!("INSERT INTO meta VALUES {}; {INDEXES} COMMIT; {detach}", rows.join(", ")))?;
-        if let Some(watch) = self.watch.take() {
-            watch.end();
-        }
+        self.end_watch();
         self.lanes.clear();
         if let Some(connection) = self.connection.take() {
             connection.close().map_err(|(_, source)| self.error(source))?;
@@ -325,27 +333,15 @@ impl Builder {
     }
 }
 
-/// Who stops the connections.
+/// Who stops the connections, and until when.
 struct Watch {
     is_over: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
-impl Watch {
-    /// Waits until nobody is stopped any more: a connection must not be while it is closed.
-    fn end(self) {
-        self.is_over.store(true, Ordering::Relaxed);
-        self.thread.thread().unpark();
-        // It only watches, and has nothing to panic about.
-        let _ = self.thread.join();
-    }
-}
-
 impl Drop for Builder {
     fn drop(&mut self) {
-        if let Some(watch) = self.watch.take() {
-            watch.end();
-        }
+        self.end_watch();
         self.lanes.clear();
         drop(self.connection.take());
         // After `finish` there is nothing left to remove.

@@ -1,7 +1,7 @@
 //! Lengths of the codewords of a Huffman code, limited as libdeflate limits them.
 
-/// Most symbols of a code.
-pub(super) const MAX_SYMBOLS: usize = 288;
+/// Most symbols of a code: those of literals and lengths.
+const MAX_SYMBOLS: usize = 288;
 /// Most bits of a codeword.
 const MAX_BITS: usize = 15;
 /// Bits of a symbol beside its frequency.

@@ -5,10 +5,11 @@ use libdeflater::{CompressionLvl, Compressor};
 use proptest::prelude::*;
 
 use super::*;
+use crate::compression::LEVEL;
 
 thread_local! {
     static BOTH: std::cell::RefCell<(Deflate, Compressor)> =
-        std::cell::RefCell::new((Deflate::new(), Compressor::new(CompressionLvl::new(6).unwrap())));
+        std::cell::RefCell::new((Deflate::new(), Compressor::new(CompressionLvl::new(LEVEL).unwrap())));
 }
 
 /// Bytes by this and by the library, which both have seen other texts before.
