@@ -27,15 +27,15 @@ use crate::old::{OldDatabase, Way, Ways, ids, is_lessened, reads_all, unusable, 
 use crate::plan::{Plan, PlannedEval};
 use crate::report::{Summary, SummaryRow};
 
-/// DuckDB writes while all threads read: more of its own would only be in their way. (The threads that append are ours.)
-const DATABASE_LIMITS: Limits = Limits { threads: 1 };
+/// What the old database tells is a row for each evaluation.
+const OLD_LIMITS: Limits = Limits { threads: 1 };
 /// Problems shown one by one; the rest are counted.
 const SHOWN_PROBLEMS: usize = 20;
 
 pub(crate) fn run(plan: &Plan, arguments: &Arguments, ui: &mut Ui) -> Result<Exit, CommandError> {
     let started = Instant::now();
     refuse_without_files(plan)?;
-    let old = if reads_all(arguments) { OldDatabase::default() } else { OldDatabase::read(plan, DATABASE_LIMITS, ui)? };
+    let old = if reads_all(arguments) { OldDatabase::default() } else { OldDatabase::read(plan, OLD_LIMITS, ui)? };
     let ways = ways(plan, arguments, &old);
     if arguments.explain {
         return explain(plan, arguments, &old, ui);
@@ -56,7 +56,7 @@ pub(crate) fn run(plan: &Plan, arguments: &Arguments, ui: &mut Ui) -> Result<Exi
     let mut problems = Problems::default();
     if !(is_same_set && old_config_is_in_force && ways.values().all(|way| *way != Way::Read)) {
         let monitor = rs_cli::stoppable()?;
-        rows = build(plan, arguments, &ways, DATABASE_LIMITS, &monitor, &mut problems, ui)?;
+        rows = build(plan, arguments, &ways, &monitor, &mut problems, ui)?;
         summary.read_bytes = monitor.done_bytes.load(Ordering::Relaxed);
     }
     tell_of_dropped(plan, &old, ui);
@@ -124,7 +124,6 @@ fn build<'a>(
     plan: &'a Plan,
     arguments: &Arguments,
     ways: &Ways<'a>,
-    limits: Limits,
     monitor: &Arc<Monitor>,
     problems: &mut Problems,
     ui: &mut Ui,
@@ -153,7 +152,7 @@ fn build<'a>(
     let (sender, receiver) = sync_channel::<(Vec<EvalRow>, Vec<Collected>)>(0);
     let builder = std::thread::scope(|scope| -> Result<Builder, CommandError> {
         let writer = scope.spawn(|| {
-            let written = write(&plan.db, old, limits, size, &reused, receiver, monitor);
+            let written = write(&plan.db, old, size, &reused, receiver, monitor);
             // Without a database there is nothing to read for.
             monitor.cancel.fetch_or(written.is_err(), Ordering::Relaxed);
             written
@@ -213,19 +212,17 @@ fn build<'a>(
 fn write(
     target: &Path,
     old: Old,
-    limits: Limits,
     size: Size,
     reused: &[EvalId],
     batches: Receiver<(Vec<EvalRow>, Vec<Collected>)>,
     monitor: &Arc<Monitor>,
 ) -> Result<Builder, CommandError> {
-    let mut builder = Builder::create(target, old, limits, size).map_err(db_error)?;
+    let mut builder = Builder::create(target, old, size).map_err(db_error)?;
     builder.stop_with(monitor);
     builder.reuse(reused).map_err(unusable)?;
-    for (rows, collected) in batches {
-        let points = collected.iter().map(|collected| collected.points.as_slice());
-        builder.append(rows.iter().zip(points)).map_err(|error| or_stopped(error, monitor))?;
-    }
+    let points = |collected: Vec<Collected>| collected.into_iter().map(|collected| collected.points);
+    let evaluated = batches.into_iter().flat_map(|(rows, collected)| rows.into_iter().zip(points(collected)));
+    builder.append(evaluated).map_err(|error| or_stopped(error, monitor))?;
     Ok(builder)
 }
 

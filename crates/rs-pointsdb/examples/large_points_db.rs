@@ -17,7 +17,7 @@ use rs_core::point::{Attributes, HAZARD_BIN_TOKENS, Hazard, Point, PointSample};
 use rs_core::record::Outcome;
 use rs_core::statistics::Counters;
 use rs_pointsdb::builder::{Builder, EvalRow, Old, RawFileRow};
-use rs_pointsdb::connection::{Limits, Size};
+use rs_pointsdb::connection::Size;
 use rs_pointsdb::schema::SCHEMA_VERSION;
 
 /// Tasks; the points are dealt out to them in turn.
@@ -39,9 +39,6 @@ const TASKS: [&str; 12] = [
 /// As `evaluate` allocates.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// Evaluations of a cohort.
-const COHORT_EVALUATIONS: usize = 6;
 
 /// Tokens after which a trial is truncated.
 const CONTEXT_TOKENS: u32 = 16_384;
@@ -75,33 +72,24 @@ fn make(
     n_points: u32,
     n_samples: u32,
 ) -> Result<Duration, rs_pointsdb::connection::PointsDbError> {
+    let made: Vec<(EvalRow, Vec<Point>)> = (0..n_evaluations)
+        .map(|number| {
+            let mut random = Rng::with_seed(u64::from(number));
+            // 0 for the worst, nearly 1 for the best.
+            let skill = f64::from(number) / f64::from(n_evaluations);
+            let points = (0..n_points).map(|at| point(at, n_samples, skill, &mut random)).collect();
+            (evaluation(number, u64::from(n_points) * u64::from(n_samples)), points)
+        })
+        .collect();
     let began = Instant::now();
-    let mut builder = Builder::create(out, Old::Ignored, Limits { threads: 0 }, Size::Large)?;
-    let mut took = began.elapsed();
-    let numbers: Vec<u32> = (0..n_evaluations).collect();
-    // As `evaluate` does it: the evaluations of a cohort together.
-    for cohort in numbers.chunks(COHORT_EVALUATIONS) {
-        let made: Vec<(EvalRow, Vec<Point>)> = cohort
-            .iter()
-            .map(|&number| {
-                let mut random = Rng::with_seed(u64::from(number));
-                // 0 for the worst, nearly 1 for the best.
-                let skill = f64::from(number) / f64::from(n_evaluations);
-                let points = (0..n_points).map(|at| point(at, n_samples, skill, &mut random)).collect();
-                (evaluation(number, u64::from(n_points) * u64::from(n_samples)), points)
-            })
-            .collect();
-        let began = Instant::now();
-        builder.append(made.iter().map(|(row, points)| (row, points.as_slice())))?;
-        took += began.elapsed();
-    }
-    let began = Instant::now();
+    let mut builder = Builder::create(out, Old::Ignored, Size::Large)?;
+    builder.append(made)?;
     builder.finish(&[
         ("schema_version", SCHEMA_VERSION.to_string()),
         ("dataset", "large".to_owned()),
         ("created_at", "2000-01-01T00:00:00Z".to_owned()),
     ])?;
-    Ok(took + began.elapsed())
+    Ok(began.elapsed())
 }
 
 fn evaluation(number: u32, n_records: u64) -> EvalRow {

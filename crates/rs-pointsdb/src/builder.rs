@@ -16,11 +16,9 @@ use rs_core::point::Point;
 use serde_json::{Map, Value};
 
 use crate::append;
-use crate::connection::{self, Limits, OLD, PointsDbError, Size};
+use crate::arriving;
+use crate::connection::{self, OLD, PointsDbError, Size};
 use crate::schema::{INDEXES, tables_sql};
-
-/// Connections through which the points of a large database are appended at the same time.
-const LANES: usize = 2;
 
 /// How often it is asked whether the work is to stop.
 const WATCH_INTERVAL: Duration = Duration::from_millis(20);
@@ -97,9 +95,6 @@ impl EvalRow {
 pub struct Builder {
     /// Only `None` while finishing.
     connection: Option<Connection>,
-    /// Rows go through these, each in a transaction of its own, so that several threads pack them. Only of a large database:
-    /// the rows of any other go through `connection`, because more commits cost it more than it gains.
-    lanes: Vec<Connection>,
     /// The database as the user would type it.
     target: PathBuf,
     /// Where it really lies.
@@ -157,7 +152,7 @@ impl Builder {
     ///
     /// # Errors
     /// The folder cannot be written, another process is at it, or what stands there cannot be replaced.
-    pub fn create(target: &Path, old: Old, limits: Limits, size: Size) -> Result<Self, PointsDbError> {
+    pub fn create(target: &Path, old: Old, size: Size) -> Result<Self, PointsDbError> {
         let _span = tracing::info_span!("create").entered();
         check_place(target)?;
         // A link stays one: the database lies where it leads.
@@ -169,10 +164,9 @@ impl Builder {
         })?;
         let building = beside(&place, ".building");
         remove_database(&building)?;
-        let connection = Some(connection::open_new(&building, limits, size)?);
-        let mut builder = Self {
+        let connection = Some(connection::open_new(&building, size)?);
+        let builder = Self {
             connection,
-            lanes: Vec::new(),
             target: target.to_owned(),
             place,
             building,
@@ -198,34 +192,21 @@ impl Builder {
         )?;
         // Eighty comments, none of which gets better by being optimised.
         builder.run(&format!("PRAGMA disable_optimizer; BEGIN; {} PRAGMA enable_optimizer;", tables_sql()))?;
-        if size == Size::Large {
-            // Other transactions see only what is committed.
-            builder.run("COMMIT")?;
-            builder.lanes = (0..LANES).map(|_| builder.lane()).collect::<Result<_, _>>()?;
-        }
+        arriving::register(builder.connection()).map_err(|source| builder.error(source))?;
         Ok(builder)
-    }
-
-    fn lane(&self) -> Result<Connection, PointsDbError> {
-        let open = || -> duckdb::Result<Connection> {
-            let lane = connection::another(self.connection())?;
-            lane.execute_batch("BEGIN")?;
-            Ok(lane)
-        };
-        open().map_err(|source| self.error(source))
     }
 
     /// Stops DuckDB, whatever it does, once the monitor is cancelled: the call that it was at fails.
     pub fn stop_with(&mut self, monitor: &Arc<Monitor>) {
         self.end_watch();
-        let handles: Vec<_> = self.lanes.iter().chain(&self.connection).map(Connection::interrupt_handle).collect();
+        let handle = self.connection().interrupt_handle();
         let (monitor, is_over) = (Arc::clone(monitor), Arc::new(AtomicBool::new(false)));
         let is_watched = Arc::clone(&is_over);
         let thread = std::thread::spawn(move || {
             while !is_watched.load(Ordering::Relaxed) {
                 // What begins after one request needs another.
                 if monitor.is_cancelled() {
-                    handles.iter().for_each(|handle| handle.interrupt());
+                    handle.interrupt();
                 }
                 std::thread::park_timeout(WATCH_INTERVAL);
             }
@@ -257,9 +238,7 @@ impl Builder {
             // Files made before a table or column was added lack it.
             if self.old_has(table)? {
                 let sql = format!("INSERT INTO {table} BY NAME FROM \"{OLD}\".{table} WHERE eval_id IN ({list})");
-                // In the transaction of what is appended.
-                let connection = self.lanes.first().unwrap_or(self.connection());
-                connection.execute_batch(&sql).map_err(|source| self.error(source))?;
+                self.run(&sql)?;
             }
         }
         Ok(())
@@ -270,21 +249,16 @@ impl Builder {
         self.connection().query_row(sql, [OLD, table], |row| row.get(0)).map_err(|source| self.error(source))
     }
 
-    /// Adds evaluations and their points. Every call costs DuckDB several plans: few calls with many are faster.
+    /// Adds evaluations and their points as they arrive. A call costs DuckDB several plans: one with all is the fastest.
     ///
     /// # Errors
     /// DuckDB refuses, for example because the disk is full.
-    pub fn append<'a>(
+    pub fn append<P: AsRef<[Point]>>(
         &mut self,
-        evaluations: impl IntoIterator<Item = (&'a EvalRow, &'a [Point])>,
+        evaluated: impl IntoIterator<Item = (EvalRow, P), IntoIter: Send>,
     ) -> Result<(), PointsDbError> {
         let _span = tracing::info_span!("append").entered();
-        let evaluations: Vec<append::Evaluated<'_>> = evaluations.into_iter().collect();
-        let rows: Vec<&EvalRow> = evaluations.iter().map(|(row, _)| *row).collect();
-        let connections = if self.lanes.is_empty() { self.connection.as_mut_slice() } else { &mut self.lanes };
-        let appended =
-            append::points(connections, &evaluations).and_then(|()| append::evaluations(&connections[0], &rows));
-        appended.map_err(|source| self.error(source))
+        append::evaluated(self.connection(), evaluated.into_iter()).map_err(|source| self.error(source))
     }
 
     /// Completes the database and puts it in the place of the old one.
@@ -296,10 +270,8 @@ impl Builder {
         let rows: Vec<String> =
             meta.iter().map(|(key, value)| format!("('{key}', '{}')", value.replace('\'', "''"))).collect();
         let detach = if self.old == Old::Attached { format!("DETACH \"{OLD}\";") } else { String::new() };
-        self.commit_lanes()?;
         self.run(&format!("INSERT INTO meta VALUES {}; {INDEXES} COMMIT; {detach}", rows.join(", ")))?;
         self.end_watch();
-        self.lanes.clear();
         if let Some(connection) = self.connection.take() {
             connection.close().map_err(|(_, source)| self.error(source))?;
         }
@@ -307,17 +279,6 @@ impl Builder {
         fs_err::rename(&self.building, &self.place)?;
         sync_folder(folder_of(&self.place))?;
         Ok(())
-    }
-
-    /// Goes on as if all rows had been appended through the one connection.
-    fn commit_lanes(&self) -> Result<(), PointsDbError> {
-        if self.lanes.is_empty() {
-            return Ok(());
-        }
-        for lane in &self.lanes {
-            lane.execute_batch("COMMIT").map_err(|source| self.error(source))?;
-        }
-        self.run("BEGIN")
     }
 
     fn connection(&self) -> &Connection {
@@ -342,7 +303,6 @@ struct Watch {
 impl Drop for Builder {
     fn drop(&mut self) {
         self.end_watch();
-        self.lanes.clear();
         drop(self.connection.take());
         // After `finish` there is nothing left to remove.
         let _ = remove_database(&self.building);

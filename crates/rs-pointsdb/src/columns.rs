@@ -175,7 +175,7 @@ pub(crate) fn points(evaluation: &EvalRow, points: &[Point]) -> Result<RecordBat
 }
 
 /// The raw files of evaluations as a batch of `raw_files`.
-pub(crate) fn raw_files(rows: &[&EvalRow]) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn raw_files(rows: &[EvalRow]) -> Result<RecordBatch, ArrowError> {
     let all = || rows.iter().flat_map(|row| row.files.iter().map(move |file| (row, file)));
     let mut lines = ListBuilder::new(Int32Builder::new());
     let mut offsets = ListBuilder::new(Int64Builder::new());
@@ -195,7 +195,7 @@ pub(crate) fn raw_files(rows: &[&EvalRow]) -> Result<RecordBatch, ArrowError> {
 }
 
 /// Evaluations as a batch of `evals`.
-pub(crate) fn evals(rows: &[&EvalRow]) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn evals(rows: &[EvalRow]) -> Result<RecordBatch, ArrowError> {
     let facets: Vec<String> = rows.iter().map(|row| row.facets()).collect();
     let arrays: Vec<ArrayRef> = vec![
         texts(rows.iter().map(|row| Some(row.eval_id.as_str()))),

@@ -6,6 +6,7 @@
 //! **Invariant:** [`connection`] alone opens database files: DuckDB loses data when one process opens a file twice.
 
 mod append;
+mod arriving;
 pub mod builder;
 mod columns;
 pub mod conditions;

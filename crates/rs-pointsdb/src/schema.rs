@@ -222,7 +222,7 @@ pub(crate) fn tables_sql() -> String {
 
 /// SQL that makes the indexes: of filled tables, because keys that come one by one take longer.
 pub(crate) const INDEXES: &str = "CREATE UNIQUE INDEX evals_key ON evals (eval_id);
-CREATE UNIQUE INDEX points_key ON points (eval_id, base_task, params);
+CREATE UNIQUE INDEX points_key ON points (params, base_task, eval_id);
 CREATE UNIQUE INDEX raw_files_key ON raw_files (eval_id, file);";
 
 /// `groups` is a word of SQL, so names are quoted.

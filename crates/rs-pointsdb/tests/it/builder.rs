@@ -7,7 +7,7 @@ use rs_core::eval_id::EvalId;
 use rs_core::monitor::Monitor;
 use rs_core::point::Point;
 use rs_pointsdb::PointsDbError;
-use rs_pointsdb::builder::{Builder, EvalRow, Old};
+use rs_pointsdb::builder::{Builder, Old};
 use rs_pointsdb::connection::{Size, open_to_read};
 
 use crate::database::{Database, LIMITS, eval_row, identity, texts};
@@ -29,8 +29,8 @@ fn a_builder_that_is_dropped_leaves_everything_as_it_was() {
     let database = database();
     let before = texts(&database.open(), POINTS);
     for size in [Size::Usual, Size::Large] {
-        let mut builder = Builder::create(&database.path(), Old::Ignored, LIMITS, size).unwrap();
-        builder.append([(&eval_row("x"), database.collected[0].points.as_slice())]).unwrap();
+        let mut builder = Builder::create(&database.path(), Old::Ignored, size).unwrap();
+        builder.append([(eval_row("x"), database.collected[0].points.as_slice())]).unwrap();
         drop(builder);
         assert_eq!(database.files(), ["a.ndjson", "x.db"]);
         assert_eq!(texts(&database.open(), POINTS), before);
@@ -47,11 +47,11 @@ fn a_builder_that_is_stopped_leaves_everything_as_it_was() {
         (0..5000).map(|x| Point { params: format!("{{\"x\":{x}}}"), ..original.clone() }).collect();
     for size in [Size::Usual, Size::Large] {
         let monitor = Arc::new(Monitor::default());
-        let mut builder = Builder::create(&database.path(), Old::Ignored, LIMITS, size).unwrap();
+        let mut builder = Builder::create(&database.path(), Old::Ignored, size).unwrap();
         builder.stop_with(&monitor);
         let mut n_appended = 0;
         let error = (0..10_000).find_map(|number| {
-            let appended = builder.append([(&eval_row(&format!("{number}")), points.as_slice())]).err();
+            let appended = builder.append([(eval_row(&format!("{number}")), points.as_slice())]).err();
             monitor.cancel.store(true, Ordering::Relaxed);
             n_appended = number;
             appended
@@ -72,7 +72,7 @@ fn rows_are_taken_over_as_they_are() {
     let raw_files = texts(&database.open(), RAW_FILES);
     assert_eq!(raw_files.concat()[1..5], ["0", "a.ndjson", "[1]", "[0]"]);
     let ids = ["m", "n"].map(|model| EvalId::new(&identity(model), None));
-    let mut builder = Builder::create(&database.path(), Old::Attached, LIMITS, Size::Large).unwrap();
+    let mut builder = Builder::create(&database.path(), Old::Attached, Size::Large).unwrap();
     builder.reuse(&ids).unwrap();
     builder.finish(&[("schema_version", "1".to_owned()), ("dataset", "it's".to_owned())]).unwrap();
     assert_eq!(texts(&database.open(), POINTS), before);
@@ -82,7 +82,7 @@ fn rows_are_taken_over_as_they_are() {
     assert_eq!(database.files(), ["a.ndjson", "x.db"]);
     assert_eq!(texts(&database.open(), BLOCK_SIZE), [["262144"]]);
 
-    let mut builder = Builder::create(&database.path(), Old::Attached, LIMITS, Size::Usual).unwrap();
+    let mut builder = Builder::create(&database.path(), Old::Attached, Size::Usual).unwrap();
     builder.reuse(&ids[..1]).unwrap();
     builder.finish(&[("schema_version", "1".to_owned())]).unwrap();
     assert_eq!(texts(&database.open(), "SELECT DISTINCT model FROM points UNION SELECT model FROM evals"), [["m"]]);
@@ -99,7 +99,7 @@ fn a_database_may_have_any_name() {
     for name in ["old.db", "system.db", "temp.db", "main.db", "memory.db", "it's \"x\".db"] {
         let path = database.path().with_file_name(name);
         fs_err::copy(database.path(), &path).unwrap();
-        let mut builder = Builder::create(&path, Old::Attached, LIMITS, Size::Usual).unwrap();
+        let mut builder = Builder::create(&path, Old::Attached, Size::Usual).unwrap();
         builder.reuse(&ids).unwrap();
         builder.finish(&[("schema_version", "1".to_owned())]).unwrap();
         let found = texts(&open_to_read(&path, LIMITS).unwrap(), POINTS);
@@ -120,7 +120,7 @@ fn rows_without_places_are_taken_over_without_them() {
             ALTER TABLE points DROP sample_line_list",
         )
         .unwrap();
-    let mut builder = Builder::create(&database.path(), Old::Attached, LIMITS, Size::Usual).unwrap();
+    let mut builder = Builder::create(&database.path(), Old::Attached, Size::Usual).unwrap();
     builder.reuse(&["m", "n"].map(|model| EvalId::new(&identity(model), None))).unwrap();
     builder.finish(&[("schema_version", "1".to_owned())]).unwrap();
     assert_eq!(texts(&database.open(), counters), before);
@@ -132,8 +132,8 @@ fn rows_without_places_are_taken_over_without_them() {
 #[test]
 fn one_builder_at_a_time() {
     let database = database();
-    let builder = Builder::create(&database.path(), Old::Ignored, LIMITS, Size::Usual).unwrap();
-    match Builder::create(&database.path(), Old::Ignored, LIMITS, Size::Usual) {
+    let builder = Builder::create(&database.path(), Old::Ignored, Size::Usual).unwrap();
+    match Builder::create(&database.path(), Old::Ignored, Size::Usual) {
         Err(PointsDbError::Locked { path, holder }) => {
             assert_eq!((path, holder), (database.path(), Some(std::process::id())));
         }
@@ -141,7 +141,7 @@ fn one_builder_at_a_time() {
         Ok(_) => panic!("both build"),
     }
     drop(builder);
-    drop(Builder::create(&database.path(), Old::Ignored, LIMITS, Size::Usual).unwrap());
+    drop(Builder::create(&database.path(), Old::Ignored, Size::Usual).unwrap());
 }
 
 /// However points are appended: several evaluations at once or one at a time, whole row groups or less.
@@ -158,11 +158,10 @@ fn a_large_database_has_the_same_rows() {
         vec![("w", many(0, 1))],
     ];
     let contents = |size: Size| {
-        let mut builder = Builder::create(&database.path(), Old::Attached, LIMITS, size).unwrap();
+        let mut builder = Builder::create(&database.path(), Old::Attached, size).unwrap();
         builder.reuse(&["m", "n"].map(|model| EvalId::new(&identity(model), None))).unwrap();
         for batch in &batches {
-            let rows: Vec<EvalRow> = batch.iter().map(|(model, _)| eval_row(model)).collect();
-            builder.append(rows.iter().zip(batch.iter().map(|(_, points)| points.as_slice()))).unwrap();
+            builder.append(batch.iter().map(|(model, points)| (eval_row(model), points))).unwrap();
         }
         builder.finish(&[("schema_version", "1".to_owned())]).unwrap();
         assert_eq!(database.files(), ["a.ndjson", "x.db"]);
@@ -182,9 +181,9 @@ fn one_row_for_each_evaluation() {
     let database = database();
     let before = texts(&database.open(), POINTS);
     for size in [Size::Usual, Size::Large] {
-        let mut builder = Builder::create(&database.path(), Old::Ignored, LIMITS, size).unwrap();
-        builder.append([(&eval_row("x"), &[] as &[_])]).unwrap();
-        builder.append([(&eval_row("x"), &[] as &[_])]).unwrap();
+        let mut builder = Builder::create(&database.path(), Old::Ignored, size).unwrap();
+        builder.append([(eval_row("x"), [])]).unwrap();
+        builder.append([(eval_row("x"), [])]).unwrap();
         let error = builder.finish(&[("schema_version", "1".to_owned())]).unwrap_err();
         assert!(error.to_string().contains("duplicate"), "{error}");
         assert_eq!(texts(&database.open(), POINTS), before);

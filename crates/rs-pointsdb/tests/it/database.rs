@@ -47,12 +47,12 @@ impl Database {
         .unwrap();
         assert_eq!(collection.diagnostics, []);
         let database = Self { folder, collected: collection.evaluations };
-        let mut builder = Builder::create(&database.path(), Old::Ignored, LIMITS, Size::Usual).unwrap();
+        let mut builder = Builder::create(&database.path(), Old::Ignored, Size::Usual).unwrap();
         for ((model, _), collected) in records.iter().zip(&database.collected) {
             let file =
                 |file: &SampleFile| RawFileRow { file: file.file, path: "a.ndjson".into(), marks: file.marks.clone() };
             let row = EvalRow { files: collected.files.iter().map(file).collect(), ..eval_row(model) };
-            builder.append([(&row, collected.points.as_slice())]).unwrap();
+            builder.append([(row, collected.points.as_slice())]).unwrap();
         }
         builder.finish(&[("schema_version", "1".to_owned())]).unwrap();
         database

@@ -92,7 +92,7 @@ fn keys_are_unique_and_indexed() {
         indexes,
         [
             ["evals", "[eval_id]", "true"],
-            ["points", "[eval_id, base_task, params]", "true"],
+            ["points", "[params, base_task, eval_id]", "true"],
             ["raw_files", "[eval_id, file]", "true"],
         ]
     );
