@@ -1,6 +1,7 @@
 //! What will be done: which evaluations, from which files, into which database.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -214,14 +215,16 @@ fn of_selection(dataset: &Dataset, selection: &Selection, context: Option<u32>) 
     let mut known = HashSet::new();
     let mut ordered: Vec<(usize, &RawFile)> = Vec::new();
     for (position, cohort) in selection.cohorts.iter().enumerate() {
-        ordered.extend(cohort.files.iter().filter(|file| known.insert(&file.path)).map(|file| (position, file)));
+        ordered.extend(cohort.files.iter().filter(|file| known.insert(file.path.as_os_str())).map(|file| (position, file)));
     }
     // By cohort, then by logical name: the same however the files are packed.
     ordered.sort_by(|(a, file), (b, other)| {
         a.cmp(b).then_with(|| file.logical.cmp(&other.logical)).then_with(|| file.path.cmp(&other.path))
     });
     let files: Vec<RawFile> = ordered.into_iter().map(|(_, file)| file.clone()).collect();
-    let positions: HashMap<&PathBuf, usize> = files.iter().enumerate().map(|(at, file)| (&file.path, at)).collect();
+    // As texts: a path is taken apart whenever it is compared.
+    let positions: HashMap<&OsStr, usize> =
+        files.iter().enumerate().map(|(at, file)| (file.path.as_os_str(), at)).collect();
     let folder = dataset.file.parent().unwrap_or(Path::new(""));
     let evaluations = selection
         .evaluations
@@ -230,7 +233,7 @@ fn of_selection(dataset: &Dataset, selection: &Selection, context: Option<u32>) 
             let cohort = &selection.cohorts[cohort];
             let is_partly_absent = cohort.absent.iter().any(|absent| absent.evaluations.contains(&evaluation));
             let evaluation = &cohort.evaluations[evaluation];
-            let matched = evaluation.files.iter().map(|at| positions[&cohort.files[*at].path]).collect();
+            let matched = evaluation.files.iter().map(|at| positions[cohort.files[*at].path.as_os_str()]).collect();
             let relative = cohort.folder.strip_prefix(folder).unwrap_or(&cohort.folder);
             let planned = planned(&evaluation.entry, context, Some(paths::show(relative)), matched, &files);
             PlannedEval { is_partly_absent, ..planned }
@@ -254,6 +257,7 @@ pub(crate) fn planned(
         (own, asked) => own.or(asked),
     };
     matched.sort_unstable();
+    // There may be thousands: they are written as they are, without a `Value` of each.
     let sources: Vec<_> = matched
         .iter()
         .map(|at| &files[*at])
@@ -265,13 +269,14 @@ pub(crate) fn planned(
             };
             // A damaged blob is replaced by one of the same content: its time tells.
             let modified = file.modified_nanos.to_string();
-            json!([file.logical, format!("{:?}", file.codec), file.size_bytes, modified, content])
+            (&file.logical, format!("{:?}", file.codec), file.size_bytes, modified, content)
         })
         .collect();
-    let depends_on = json!([SCHEMA_VERSION, SCHEMA_ADDITIONS, env!("CARGO_PKG_VERSION"), entry, cohort, sources]);
+    let depends_on = (SCHEMA_VERSION, SCHEMA_ADDITIONS, env!("CARGO_PKG_VERSION"), json!(entry), &cohort, sources);
+    let depends_on = serde_json::to_vec(&depends_on).expect("texts and numbers can be written");
     PlannedEval {
         eval_id: entry.eval_id(),
-        fingerprint: blake3::hash(depends_on.to_string().as_bytes()).to_hex().to_string(),
+        fingerprint: blake3::hash(&depends_on).to_hex().to_string(),
         entry,
         cohort,
         files: matched,
