@@ -215,7 +215,9 @@ fn of_selection(dataset: &Dataset, selection: &Selection, context: Option<u32>) 
     let mut known = HashSet::new();
     let mut ordered: Vec<(usize, &RawFile)> = Vec::new();
     for (position, cohort) in selection.cohorts.iter().enumerate() {
-        ordered.extend(cohort.files.iter().filter(|file| known.insert(file.path.as_os_str())).map(|file| (position, file)));
+        ordered.extend(
+            cohort.files.iter().filter(|file| known.insert(file.path.as_os_str())).map(|file| (position, file)),
+        );
     }
     // By cohort, then by logical name: the same however the files are packed.
     ordered.sort_by(|(a, file), (b, other)| {

@@ -3,11 +3,8 @@
 use std::cell::RefCell;
 
 use libdeflater::{CompressionLvl, Compressor};
-
-use crate::deflate::{Deflate, SHORT_BYTES};
-
-/// Level of libdeflate.
-pub const LEVEL: i32 = 6;
+pub use rs_deflate::LEVEL;
+use rs_deflate::{Deflate, SHORT_BYTES};
 
 /// Codec, level and library version, as `meta.compressor` has them: sizes of different ones cannot be compared.
 pub const COMPRESSOR: &str = "gzip, libdeflate level 6, crate libdeflater 1.26";
@@ -29,7 +26,7 @@ struct Spare {
 impl Spare {
     fn new() -> Self {
         let level = CompressionLvl::new(LEVEL).unwrap_or_default();
-        Self { short: Deflate::new(), long: Compressor::new(level), buffer: Vec::new() }
+        Self { short: Deflate::default(), long: Compressor::new(level), buffer: Vec::new() }
     }
 
     /// Bytes of a trace as a DEFLATE stream.

@@ -3,6 +3,5 @@
 //! Apart from `rs-core` because of what it needs: a C compressor and tokenizers, which only `evaluate` and `probe` use.
 
 pub mod compression;
-mod deflate;
 pub mod spectrum;
 pub mod tokenizer;

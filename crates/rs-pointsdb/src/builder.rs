@@ -165,15 +165,7 @@ impl Builder {
         let building = beside(&place, ".building");
         remove_database(&building)?;
         let connection = Some(connection::open_new(&building, size)?);
-        let builder = Self {
-            connection,
-            target: target.to_owned(),
-            place,
-            building,
-            old,
-            watch: None,
-            _lock: lock,
-        };
+        let builder = Self { connection, target: target.to_owned(), place, building, old, watch: None, _lock: lock };
         if old == Old::Attached || old == Old::Unchecked && builder.place.exists() {
             connection::check_is_duckdb(&builder.place)?;
             let path = builder.place.to_string_lossy().replace('\'', "''");

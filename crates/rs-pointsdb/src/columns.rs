@@ -196,7 +196,7 @@ pub(crate) fn raw_files(rows: &[EvalRow]) -> Result<RecordBatch, ArrowError> {
 
 /// Evaluations as a batch of `evals`.
 pub(crate) fn evals(rows: &[EvalRow]) -> Result<RecordBatch, ArrowError> {
-    let facets: Vec<String> = rows.iter().map(|row| row.facets()).collect();
+    let facets: Vec<String> = rows.iter().map(EvalRow::facets).collect();
     let arrays: Vec<ArrayRef> = vec![
         texts(rows.iter().map(|row| Some(row.eval_id.as_str()))),
         texts(rows.iter().map(|row| Some(row.identity.model.as_str()))),

@@ -137,7 +137,9 @@ pub(crate) fn open_new(path: &Path, size: Size) -> Result<Connection, PointsDbEr
         // Only what is attached can be told its row groups and blocks.
         let connection = Connection::open_in_memory_with_flags(config(limits)?)?;
         connection.execute_batch(&format!(
-            "SET temp_directory = '{quoted}.tmp'; SET preserve_insertion_order = false;
+            "SET temp_directory = '{quoted}.tmp';
+            -- Rows are looked for, not counted off; in order, only one thread would insert.
+            SET preserve_insertion_order = false;
             ATTACH '{quoted}' AS \"{NEW}\" (ROW_GROUP_SIZE {ROW_GROUP_SIZE}, BLOCK_SIZE {block_bytes}); USE \"{NEW}\""
         ))?;
         Ok(connection)

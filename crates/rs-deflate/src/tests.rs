@@ -5,11 +5,10 @@ use libdeflater::{CompressionLvl, Compressor};
 use proptest::prelude::*;
 
 use super::*;
-use crate::compression::LEVEL;
 
 thread_local! {
     static BOTH: std::cell::RefCell<(Deflate, Compressor)> =
-        std::cell::RefCell::new((Deflate::new(), Compressor::new(CompressionLvl::new(LEVEL).unwrap())));
+        std::cell::RefCell::new((Deflate::default(), Compressor::new(CompressionLvl::new(LEVEL).unwrap())));
 }
 
 /// Bytes by this and by the library, which both have seen other texts before.
@@ -89,7 +88,7 @@ fn near_and_far_matches_of_three_bytes_have_the_librarys_size() {
 #[test]
 fn positions_run_out_unseen() {
     let texts: Vec<Vec<u8>> = (0..7).map(|seed| text(seed, 9000, 60, 90)).chain([text(7, 2535, 60, 90)]).collect();
-    let mut deflate = Deflate::new();
+    let mut deflate = Deflate::default();
     let sizes = |deflate: &mut Deflate| -> Vec<usize> { texts.iter().map(|text| deflate.bytes(text)).collect() };
     let first = sizes(&mut deflate);
     assert_eq!(first, texts.iter().map(|text| both(text).1).collect::<Vec<_>>());
