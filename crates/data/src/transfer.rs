@@ -198,12 +198,7 @@ pub fn fetch_all(
     options: &Options,
     monitor: &Monitor,
 ) -> Vec<Result<Fetched, TransferError>> {
-    let keys: Vec<&BlobId> = wanted.iter().map(|blob| &blob.key).collect();
-    run_all(remote, &keys, options, monitor, |at| {
-        let blob = &wanted[at];
-        let destination = Some(destination);
-        Fetch { remote, blob, destination, options, monitor, n_tries: 0, received_bytes: 0 }.run()
-    })
+    read_all(remote, wanted, Some(destination), options, monitor)
 }
 
 /// Reads blobs in a remote to their last byte and checks them, and keeps nothing; otherwise like [`fetch_all`].
@@ -213,10 +208,21 @@ pub fn check_all(
     options: &Options,
     monitor: &Monitor,
 ) -> Vec<Result<Fetched, TransferError>> {
+    read_all(remote, wanted, None, options, monitor)
+}
+
+/// Reads blobs to their last byte; into nothing where there is no destination.
+fn read_all(
+    remote: &dyn Remote,
+    wanted: &[Wanted],
+    destination: Option<&dyn Destination>,
+    options: &Options,
+    monitor: &Monitor,
+) -> Vec<Result<Fetched, TransferError>> {
     let keys: Vec<&BlobId> = wanted.iter().map(|blob| &blob.key).collect();
     run_all(remote, &keys, options, monitor, |at| {
         let blob = &wanted[at];
-        Fetch { remote, blob, destination: None, options, monitor, n_tries: 0, received_bytes: 0 }.run()
+        Fetch { remote, blob, destination, options, monitor, n_tries: 0, received_bytes: 0 }.run()
     })
 }
 

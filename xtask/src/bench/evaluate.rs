@@ -43,9 +43,10 @@ pub(super) fn run(folder: &Path, size: Size) -> Outcome {
         is_good &= line.is_good();
         line.say();
     })?;
+    bench.tell_scaling()?;
     let peak = peak as f64 / 1e6;
     is_good &= peak <= MEMORY_LIMIT_MB;
-    say!("\n7 Peak memory {peak:.0} MB, of at most {MEMORY_LIMIT_MB:.0} MB.");
+    say!("7 Peak memory {peak:.0} MB, of at most {MEMORY_LIMIT_MB:.0} MB.");
     is_good &= bench.write()?;
     say!(
         "Medians of {N_PAIRS} runs each, taken in turns. A ratio is our time by the peer's; `!` is one beyond its goal."
@@ -95,8 +96,9 @@ impl Bench<'_> {
             compare(|| self.evaluate(dataset, forensics, &n_threads()), peer)
         };
         line("1 read_ndjson and GROUP BY", against(Without, &|| self.read_ndjson())?, 1.0 / 3.0);
-        line("2 a bare scan", against(Without, &|| self.scan(&["--list"]))?, 1.3);
-        line("3 that and libdeflate", against(With, &|| self.scan(&["--deflate", "--list"]))?, 1.15);
+        let threads = n_threads();
+        line("2 a bare scan", against(Without, &|| self.scan(&threads, &["--list"]))?, 1.3);
+        line("3 that and libdeflate", against(With, &|| self.scan(&threads, &["--deflate", "--list"]))?, 1.15);
         if has_python() {
             line("4 a Python program", against(With, &|| self.python())?, 0.2);
         } else {
@@ -142,10 +144,18 @@ impl Bench<'_> {
         Ok(command)
     }
 
-    fn scan(&self, arguments: &[&str]) -> io::Result<Command> {
+    fn scan(&self, threads: &str, arguments: &[&str]) -> io::Result<Command> {
         let mut command = Command::new(Profile::Release.folder()?.join("examples").join("bare_scan"));
-        command.args(["--threads", &n_threads()]).args(arguments).arg(self.list("plain", self.subject)?);
+        command.args(["--threads", threads]).args(arguments).arg(self.list("plain", self.subject)?);
         Ok(command)
+    }
+
+    /// What a second core is worth on this machine to a program that only reads and parses.
+    fn tell_scaling(&self) -> Result<(), Box<dyn std::error::Error>> {
+        let figures = compare(|| self.scan("2", &["--list"]), || self.scan("1", &["--list"]))?;
+        let ratio = figures.own.as_secs_f64() / figures.peer.as_secs_f64();
+        say!("\n6 A bare scan on two threads takes {ratio:.2} of its time on one: what the second core is worth here.");
+        Ok(())
     }
 
     fn python(&self) -> io::Result<Command> {

@@ -76,7 +76,7 @@ pub(crate) fn check(project: &Project, expected: &Expected, arguments: &[&str], 
 #[test]
 fn every_number_is_that_of_the_model() {
     let (project, expected) = (Project::shared(), fixtures().expected());
-    assert_eq!(check(&project, &expected, &[], &|_, _| true), 714);
+    assert_eq!(check(project, &expected, &[], &|_, _| true), 714);
     for evaluation in expected.evaluations() {
         let sums = model::Sums::of(&evaluation.points);
         assert_eq!(
@@ -129,11 +129,11 @@ fn search_finds_all_words_in_any_case_wherever_they_stand() {
 #[test]
 fn groups_are_alternatives_of_groups_that_must_all_be_there() {
     let (project, expected) = (Project::shared(), fixtures().expected());
-    check(&project, &expected, &["--groups", "arch:moe"], &|eval, _| has_group(eval, "arch:moe"));
-    check(&project, &expected, &["--groups", "size:mid, quant:awq"], &|eval, _| {
+    check(project, &expected, &["--groups", "arch:moe"], &|eval, _| has_group(eval, "arch:moe"));
+    check(project, &expected, &["--groups", "size:mid, quant:awq"], &|eval, _| {
         has_group(eval, "size:mid") && has_group(eval, "quant:awq")
     });
-    check(&project, &expected, &["--groups", "arch:moe", "--groups", "thinking:off,size:mid"], &|eval, _| {
+    check(project, &expected, &["--groups", "arch:moe", "--groups", "thinking:off,size:mid"], &|eval, _| {
         has_group(eval, "arch:moe") || has_group(eval, "thinking:off") && has_group(eval, "size:mid")
     });
     // With everything else at a time.
@@ -147,7 +147,7 @@ fn groups_are_alternatives_of_groups_that_must_all_be_there() {
         "--filters",
         r#"{"tags": "open-weights"}"#,
     ];
-    check(&project, &expected, &arguments, &|eval, point| {
+    check(project, &expected, &arguments, &|eval, point| {
         has_group(eval, "thinking:on") && eval.cohort == "Qwen3-32B" && point.base_task == "sort"
     });
 }

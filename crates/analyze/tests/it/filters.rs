@@ -17,9 +17,9 @@ fn check_cases(option: &str, cases: &[Case<'_>]) {
     let (project, expected) = (Project::shared(), fixtures().expected());
     for (typed, is_meant) in cases {
         let arguments = [option, typed];
-        let n_points = evals::check(&project, &expected, &arguments, is_meant);
+        let n_points = evals::check(project, &expected, &arguments, is_meant);
         assert!((1..714).contains(&n_points), "{typed}: {n_points} points");
-        assert_eq!(tasks::check(&project, &expected, &arguments, is_meant), n_points, "{typed}");
+        assert_eq!(tasks::check(project, &expected, &arguments, is_meant), n_points, "{typed}");
     }
 }
 
@@ -61,7 +61,7 @@ fn a_longer_prefix_of_the_hash_names_an_evaluation() {
     assert_eq!(&hash[..6], "44fa2d");
     for digits in [7, 12, 64] {
         for typed in [hash[..digits].to_owned(), hash[..digits].to_uppercase()] {
-            evals::check(&project, &expected, &["--where", &format!("eval_id={typed}")], &|eval, _| {
+            evals::check(project, &expected, &["--where", &format!("eval_id={typed}")], &|eval, _| {
                 eval.eval_id == "44fa2d"
             });
         }
@@ -213,7 +213,7 @@ fn all_conditions_must_hold_however_they_are_given() {
         "--where",
         "facets.thinking=on",
     ];
-    let n_points = evals::check(&project, &expected, &arguments, &|eval, point| {
+    let n_points = evals::check(project, &expected, &arguments, &|eval, point| {
         length(point) >= 6.0
             && length(point) < 64.0
             && has_tag(eval, "leaderboard")
@@ -222,7 +222,7 @@ fn all_conditions_must_hold_however_they_are_given() {
     });
     assert!(n_points > 0);
     // An empty object is no condition.
-    assert_eq!(evals::check(&project, &expected, &["--filters", "{}"], &|_, _| true), 714);
+    assert_eq!(evals::check(project, &expected, &["--filters", "{}"], &|_, _| true), 714);
     // What nothing can be is no mistake, only empty.
     let nothing: Evals = project
         .analyze(&[

@@ -6,7 +6,8 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::UNIX_EPOCH;
 
 use rs_cli::{Program, Screen, Ui};
 use rs_core::cohort::{Cohort, find_cohorts};
@@ -21,33 +22,58 @@ pub(crate) fn fixtures() -> FixtureModel {
     FixtureModel::new(Scale::Small, DEFAULT_SEED)
 }
 
-/// A folder that is removed at the end.
+/// A folder with cohorts and datasets.
 pub(crate) struct Project {
-    folder: tempfile::TempDir,
+    folder: Folder,
+}
+
+enum Folder {
+    /// At the end.
+    Removed(tempfile::TempDir),
+    Kept(PathBuf),
+}
+
+impl Folder {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Removed(folder) => folder.path(),
+            Self::Kept(path) => path,
+        }
+    }
 }
 
 impl Project {
     /// An empty folder.
     pub(crate) fn empty() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self { folder: Folder::Removed(tempfile::tempdir().unwrap()) }
     }
 
     /// The fixtures, with the database of `data/r12.json`, for one test alone.
     pub(crate) fn with_fixtures() -> Self {
-        let project = Self::empty();
+        Self::with_fixtures_in(tempfile::tempdir().unwrap())
+    }
+
+    fn with_fixtures_in(folder: tempfile::TempDir) -> Self {
+        let project = Self { folder: Folder::Removed(folder) };
         fixtures().write(project.folder.path()).unwrap();
         project.evaluate("data/r12.json");
         project
     }
 
-    /// [`Self::with_fixtures`], shared by the tests that run at a time and change nothing.
-    pub(crate) fn shared() -> Arc<Self> {
-        static SHARED: Mutex<Weak<Project>> = Mutex::new(Weak::new());
-        let mut shared = SHARED.lock().unwrap();
-        shared.upgrade().unwrap_or_else(|| {
-            let project = Arc::new(Self::with_fixtures());
-            *shared = Arc::downgrade(&project);
-            project
+    /// [`Self::with_fixtures`], shared by the tests that change nothing: of one build of them also where each is a process.
+    pub(crate) fn shared() -> &'static Self {
+        static SHARED: OnceLock<Project> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            let program = fs_err::metadata(std::env::current_exe().unwrap()).unwrap();
+            let build = program.modified().unwrap().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+            let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("analyze-{build}"));
+            if !place.exists() {
+                let made = Self::with_fixtures_in(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
+                // Whoever is second uses what the first has put there.
+                let renamed = fs_err::rename(made.folder.path(), &place);
+                assert!(place.exists(), "{renamed:?}");
+            }
+            Self { folder: Folder::Kept(place) }
         })
     }
 

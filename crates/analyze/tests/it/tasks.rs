@@ -77,7 +77,7 @@ pub(crate) fn check(project: &Project, expected: &Expected, arguments: &[&str], 
 #[test]
 fn every_number_is_that_of_the_model() {
     let (project, expected) = (Project::shared(), fixtures().expected());
-    assert_eq!(check(&project, &expected, &[], &|_, _| true), 714);
+    assert_eq!(check(project, &expected, &[], &|_, _| true), 714);
 }
 
 #[track_caller]
