@@ -1,5 +1,6 @@
 //! Does the plan: reads what has changed, takes over what has not, writes the database.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use crate::old::{OldDatabase, Way, Ways, ids, is_lessened, reads_all, unusable, 
 use crate::plan::{Plan, PlannedEval};
 use crate::report::{Summary, SummaryRow};
 
-/// What the old database tells is a row for each evaluation.
+/// What the old database tells is a row for each evaluation: one thread reads that.
 const OLD_LIMITS: Limits = Limits { threads: 1 };
 /// Problems shown one by one; the rest are counted.
 const SHOWN_PROBLEMS: usize = 20;
@@ -222,7 +223,13 @@ fn write(
     builder.reuse(reused).map_err(unusable)?;
     let points = |collected: Vec<Collected>| collected.into_iter().map(|collected| collected.points);
     let evaluated = batches.into_iter().flat_map(|(rows, collected)| rows.into_iter().zip(points(collected)));
-    builder.append(evaluated).map_err(|error| or_stopped(error, monitor))?;
+    // What is being read is for nobody then. Whether the user had stopped it is known before.
+    let was_stopped = Cell::new(None);
+    let stop_reading = || was_stopped.set(Some(monitor.cancel.swap(true, Ordering::Relaxed)));
+    builder.append(evaluated, stop_reading).map_err(|error| match was_stopped.get() {
+        Some(false) => db_error(error),
+        _ => or_stopped(error, monitor),
+    })?;
     Ok(builder)
 }
 

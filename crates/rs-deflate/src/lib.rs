@@ -6,7 +6,7 @@
 //! code the block gets. There is one: shorter than twice the shortest block, a text is not split. Tests compare each size
 //! with the library's.
 //!
-//! A crate of its own because it is optimised in every profile, and compiles in two seconds where what uses it takes twenty.
+//! A crate of its own because it is optimised in every profile, and compiles in two seconds where what uses it would take twenty.
 //!
 //! Sources: `lib/deflate_compress.c` (the lazy parser) and `lib/hc_matchfinder.h` of libdeflate; RFC 1951 for the format.
 

@@ -108,14 +108,17 @@ impl VTab for ArrivingBatches {
     }
 
     fn func(function: &TableFunctionInfo<Self>, output: &mut DataChunkHandle) -> Result<(), Box<dyn Error>> {
-        let next = lock(&function.get_bind_data().batches).as_mut().and_then(Iterator::next);
-        match next {
-            Some(batch) => record_batch_to_duckdb_data_chunk(&batch?, output),
-            None => {
-                output.set_len(0);
-                Ok(())
-            }
+        let arrival = function.get_bind_data();
+        let next = lock(&arrival.batches).as_mut().and_then(Iterator::next);
+        let Some(batch) = next.transpose()? else {
+            output.set_len(0);
+            return Ok(());
+        };
+        // What is written where is decided by the batch alone.
+        if batch.schema() != arrival.schema {
+            return Err("batches of several schemas".into());
         }
+        record_batch_to_duckdb_data_chunk(&batch, output)
     }
 }
 

@@ -241,16 +241,19 @@ impl Builder {
         self.connection().query_row(sql, [OLD, table], |row| row.get(0)).map_err(|source| self.error(source))
     }
 
-    /// Adds evaluations and their points as they arrive. A call costs DuckDB several plans: one with all is the fastest.
+    /// Adds evaluations and their points as they arrive, taken on another thread, until there are no more. A call costs
+    /// DuckDB several plans: one with all is the fastest. `on_failure` is called as soon as no more points are taken, so that
+    /// whoever makes them can end; until then this waits.
     ///
     /// # Errors
     /// DuckDB refuses, for example because the disk is full.
     pub fn append<P: AsRef<[Point]>>(
         &mut self,
         evaluated: impl IntoIterator<Item = (EvalRow, P), IntoIter: Send>,
+        on_failure: impl FnOnce(),
     ) -> Result<(), PointsDbError> {
         let _span = tracing::info_span!("append").entered();
-        append::evaluated(self.connection(), evaluated.into_iter()).map_err(|source| self.error(source))
+        append::evaluated(self.connection(), evaluated.into_iter(), on_failure).map_err(|source| self.error(source))
     }
 
     /// Completes the database and puts it in the place of the old one.
@@ -286,7 +289,7 @@ impl Builder {
     }
 }
 
-/// Who stops the connections, and until when.
+/// Who stops the connection, and until when.
 struct Watch {
     is_over: Arc<AtomicBool>,
     thread: JoinHandle<()>,

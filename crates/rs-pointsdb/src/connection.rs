@@ -97,7 +97,7 @@ pub enum Size {
     /// faster.
     Usual,
     /// Blocks of 256 KiB, DuckDB's own choice, without which it packs no floats: of 160,500 points with spectra the file is
-    /// a tenth smaller. Two threads insert, because what one has inserted DuckDB packs on that one: in 0.8 of the time.
+    /// a tenth smaller. Two threads insert, because what one has inserted DuckDB packs on that one; in which order is chance.
     Large,
 }
 

@@ -62,7 +62,7 @@ pub fn pairs(
     // Coordinates are numbered first: numbers are joined faster than texts.
     let sql = format!(
         "WITH places AS MATERIALIZED (
-            SELECT p.base_task, p.params, any_value({group}) AS g0, row_number() OVER () AS place
+            SELECT p.base_task, p.params, min({group}) AS g0, row_number() OVER () AS place
             FROM points p WHERE p.eval_id IN ({first_id}, {second_id}) AND {condition} GROUP BY p.base_task, p.params),
         a AS ({a}), b AS ({b}),
         pairs AS (

@@ -30,14 +30,14 @@ fn a_builder_that_is_dropped_leaves_everything_as_it_was() {
     let before = texts(&database.open(), POINTS);
     for size in [Size::Usual, Size::Large] {
         let mut builder = Builder::create(&database.path(), Old::Ignored, size).unwrap();
-        builder.append([(eval_row("x"), database.collected[0].points.as_slice())]).unwrap();
+        builder.append([(eval_row("x"), database.collected[0].points.as_slice())], || {}).unwrap();
         drop(builder);
         assert_eq!(database.files(), ["a.ndjson", "x.db"]);
         assert_eq!(texts(&database.open(), POINTS), before);
     }
 }
 
-/// Whatever DuckDB is at, on whichever connection, ends with an error, and the old database stays.
+/// Whatever DuckDB is at ends with an error, and the old database stays.
 #[test]
 fn a_builder_that_is_stopped_leaves_everything_as_it_was() {
     let database = database();
@@ -51,7 +51,7 @@ fn a_builder_that_is_stopped_leaves_everything_as_it_was() {
         builder.stop_with(&monitor);
         let mut n_appended = 0;
         let error = (0..10_000).find_map(|number| {
-            let appended = builder.append([(eval_row(&format!("{number}")), points.as_slice())]).err();
+            let appended = builder.append([(eval_row(&format!("{number}")), points.as_slice())], || {}).err();
             monitor.cancel.store(true, Ordering::Relaxed);
             n_appended = number;
             appended
@@ -161,7 +161,7 @@ fn a_large_database_has_the_same_rows() {
         let mut builder = Builder::create(&database.path(), Old::Attached, size).unwrap();
         builder.reuse(&["m", "n"].map(|model| EvalId::new(&identity(model), None))).unwrap();
         for batch in &batches {
-            builder.append(batch.iter().map(|(model, points)| (eval_row(model), points))).unwrap();
+            builder.append(batch.iter().map(|(model, points)| (eval_row(model), points)), || {}).unwrap();
         }
         builder.finish(&[("schema_version", "1".to_owned())]).unwrap();
         assert_eq!(database.files(), ["a.ndjson", "x.db"]);
@@ -182,8 +182,8 @@ fn one_row_for_each_evaluation() {
     let before = texts(&database.open(), POINTS);
     for size in [Size::Usual, Size::Large] {
         let mut builder = Builder::create(&database.path(), Old::Ignored, size).unwrap();
-        builder.append([(eval_row("x"), [])]).unwrap();
-        builder.append([(eval_row("x"), [])]).unwrap();
+        builder.append([(eval_row("x"), [])], || {}).unwrap();
+        builder.append([(eval_row("x"), [])], || {}).unwrap();
         let error = builder.finish(&[("schema_version", "1".to_owned())]).unwrap_err();
         assert!(error.to_string().contains("duplicate"), "{error}");
         assert_eq!(texts(&database.open(), POINTS), before);

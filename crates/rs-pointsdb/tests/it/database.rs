@@ -52,7 +52,7 @@ impl Database {
             let file =
                 |file: &SampleFile| RawFileRow { file: file.file, path: "a.ndjson".into(), marks: file.marks.clone() };
             let row = EvalRow { files: collected.files.iter().map(file).collect(), ..eval_row(model) };
-            builder.append([(row, collected.points.as_slice())]).unwrap();
+            builder.append([(row, collected.points.as_slice())], || {}).unwrap();
         }
         builder.finish(&[("schema_version", "1".to_owned())]).unwrap();
         database
