@@ -243,7 +243,7 @@ impl Builder {
 
     /// Adds evaluations and their points as they arrive, taken on another thread, until there are no more. A call costs
     /// DuckDB several plans: one with all is the fastest. `on_failure` is called as soon as no more points are taken, so that
-    /// whoever makes them can end; until then this waits.
+    /// whoever makes them can end: this waits until they have.
     ///
     /// # Errors
     /// DuckDB refuses, for example because the disk is full.
