@@ -30,20 +30,20 @@ fn rows(project: &Project) -> Vec<Vec<String>> {
 }
 
 /// A moment in the life of a run, told by how long it has run or by what is on disk.
-type HasCome<'a> = Box<dyn Fn(Duration) -> bool + 'a>;
+pub(crate) type HasCome<'a> = Box<dyn Fn(Duration) -> bool + 'a>;
 
 /// What a run that was killed may leave beside the dataset and its database.
 const LEFT_OVERS: [&str; 3] = [".d.db.lock", ".d.db.building", ".d.db.building.wal"];
 
 /// Starts a run, kills it at a moment, and tells how long it has run if it was over before.
-fn kill_at(project: &Project, has_come: &HasCome<'_>) -> Option<Duration> {
+pub(crate) fn kill_at(project: &Project, has_come: &HasCome<'_>) -> Option<Duration> {
     let began = Instant::now();
     let mut child = start(project);
     while !has_come(began.elapsed()) {
         if child.try_wait().unwrap().is_some() {
             return Some(began.elapsed());
         }
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_micros(100));
     }
     child.kill().unwrap();
     let was_killed = child.wait().unwrap().signal() == Some(9);
@@ -73,8 +73,10 @@ fn a_kill_at_any_moment_leaves_the_old_database_or_the_new_one() {
         assert!(names.iter().map(String::as_str).all(|name| is_known(&name)), "{what}: {names:?}");
         was_over_after
     };
-    let mut n_killed = 0;
+    let (mut n_killed, mut n_tries) = (0, 0);
     while n_killed < N_KILLS {
+        n_tries += 1;
+        assert!(n_tries < 10 * N_KILLS, "{n_killed} of {n_tries} runs were killed, the others had ended");
         let moment = duration * n_killed / N_KILLS;
         match check(&format!("after {moment:?}"), Box::new(move |elapsed| elapsed >= moment)) {
             None => n_killed += 1,
@@ -161,17 +163,21 @@ fn a_run_that_is_stopped_while_it_writes_tidies_up() {
     project.write("data/set/M/run/a.ndjson", many);
     let began = Instant::now();
     assert!(start(&project).wait().unwrap().success());
-    let duration = began.elapsed();
-    let mut n_stopped = 0;
-    for part in [0.5, 0.6, 0.7, 0.8, 0.9] {
+    let mut duration = began.elapsed();
+    let parts = [0.5, 0.6, 0.7, 0.8, 0.9];
+    let (mut n_stopped, mut n_tries) = (0, 0);
+    while n_stopped < parts.len() {
+        n_tries += 1;
+        assert!(n_tries < 50, "{n_stopped} of {n_tries} runs were stopped, the others had ended");
         fs_err::write(project.path(DB), &old_file).unwrap();
+        let started = Instant::now();
         let mut child = start(&project);
-        std::thread::sleep(duration.mul_f64(part));
+        std::thread::sleep(duration.mul_f64(parts[n_stopped]));
         let pid = child.id().to_string();
         let began = Instant::now();
         assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
         let status = child.wait().unwrap();
-        let what = format!("after {part} of {duration:?}: {status}");
+        let what = format!("after {} of {duration:?}: {status}", parts[n_stopped]);
         assert!(began.elapsed() < LONGEST_STOP, "{what}: {:?}", began.elapsed());
         assert_eq!(project.files_in("data"), ["d.db", "d.json"], "{what}");
         if status.code() == Some(3) {
@@ -179,9 +185,10 @@ fn a_run_that_is_stopped_while_it_writes_tidies_up() {
             check_same(&what, &rows(&project), &old);
         } else {
             assert_eq!((status.code(), rows(&project).len()), (Some(0), 60_000), "{what}");
+            // The machine was busier when the run was timed.
+            duration = duration.min(started.elapsed()).mul_f64(0.9);
         }
     }
-    assert!(n_stopped > 0, "all runs were over before they were stopped");
 }
 
 #[test]
