@@ -45,7 +45,7 @@ impl Tool {
         }
         command.arg("--root").arg(&tools);
         if self.speed == Speed::Build {
-            command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1").env("CARGO_PROFILE_RELEASE_LTO", "off");
+            command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0").env("CARGO_PROFILE_RELEASE_LTO", "off");
         }
         note!("$ {}", process::shown(&command));
         process::run(&mut command)?;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rs_cli::{CommandError, Ui};
+use rs_config::Config;
 use rs_core::cohort::{Cohort, Entry, RawFile};
-use rs_core::config::Config;
 use rs_core::dataset::{Dataset, Selection};
 use rs_core::eval_id::{self, EvalId, identity_text};
 use rs_core::origin::Origin;

@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use rs_config::ConfigError;
 use rs_core::cohort::CohortError;
-use rs_core::config::ConfigError;
 use rs_core::dataset::DatasetError;
 use rs_core::document::DocumentError;
 use rs_core::filters::FilterError;

@@ -125,13 +125,15 @@ pub fn parse_json<T: DeserializeOwned>(text: &str, path: &Path) -> Result<Docume
 }
 
 /// A key path as a person would write it: without the steps of wrapping types that only the reader takes.
-pub(crate) fn plain_key(path: &str) -> String {
+#[must_use]
+pub fn plain_key(path: &str) -> String {
     path.split('.').filter(|step| !step.is_empty() && *step != "?").collect::<Vec<_>>().join(".")
 }
 
 /// A key path of `serde_ignored`, which knows no difference between keys and positions, in the form of the messages:
 /// `0.views.1.lable` is `[0].views[1].lable`.
-pub(crate) fn key_path(path: &str) -> String {
+#[must_use]
+pub fn key_path(path: &str) -> String {
     let mut text = String::new();
     for step in path.split('.') {
         if !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -11,7 +11,6 @@ mod block_index;
 pub mod block_lines;
 pub mod cohort;
 pub mod collect;
-pub mod config;
 pub mod dataset;
 pub mod diagnostic;
 pub mod digest;

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use rs_cli::{CommandError, CommonArgs, Ui};
+use rs_config::Config;
 use rs_core::cohort::EVALS_FILE;
-use rs_core::config::Config;
 use rs_core::dataset::{Dataset, list_datasets};
 use rs_core::{paths, suggest};
 use rs_pointsdb::PointsDbError;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use rs_cli::{Cell, Column, CommandError, CommonArgs, Exit, OutputArgs, Report, Table, Ui};
-use rs_core::config::{Config, View};
+use rs_config::{Config, View};
 use rs_pointsdb::queries::{self, Coordinate};
 use serde::Serialize;
 use serde_json::{Map, Value};

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::ArgGroup;
 use rs_cli::{CommandError, Exit, OutputArgs, Ui};
+use rs_config::Config;
 use rs_core::cohort::Cohort;
-use rs_core::config::Config;
 use rs_core::lock::{Lock, LockError};
 use rs_core::paths;
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rs_cli::{CommandError, Ui};
+use rs_config::Config;
 use rs_core::cohort::Cohort;
-use rs_core::config::Config;
 use rs_core::every_line::{self, Input, Line, Part, Place, Visitor};
 use rs_core::monitor::Monitor;
 use rs_core::paths;

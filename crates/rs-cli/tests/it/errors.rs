@@ -4,8 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rs_cli::{CommandError, Exit, Kind};
+use rs_config::Config;
 use rs_core::cohort::{Cohort, CohortError};
-use rs_core::config::Config;
 use rs_core::dataset::Dataset;
 use rs_core::filters::Filters;
 use rs_core::manifest::Manifest;

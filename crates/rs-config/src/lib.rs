@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use rs_core::answer::AnswerRegex;
+use rs_core::document::{self, DocumentError};
+use rs_core::suggest;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_saphyr::Spanned;
-
-use crate::answer::AnswerRegex;
-use crate::document::{self, DocumentError};
-use crate::suggest;
 
 /// Most points that a task's grid may have.
 pub const MAX_GRID_POINTS: usize = 1_000_000;
