@@ -82,19 +82,21 @@ pub struct Lexer<'a> {
     start: usize,
     /// Whether strings must be searched for control characters: somebody may have seen that there are none.
     check_controls: bool,
+    /// Where the last string begins that [`Lexer::value`] has passed and that is no key.
+    last_text: usize,
 }
 
 impl<'a> Lexer<'a> {
     /// A lexer at the start of `line`, which must be valid UTF-8 without its line end.
     #[must_use]
     pub fn new(line: &'a [u8]) -> Self {
-        Self { line, at: 0, words: &[], start: 0, check_controls: true }
+        Self { line, at: 0, words: &[], start: 0, check_controls: true, last_text: 0 }
     }
 
     /// The same for a line that begins at `start` of the piece that `index` tells of.
     #[inline]
     pub(crate) fn indexed(line: &'a [u8], index: &'a BlockIndex, start: usize) -> Self {
-        Self { line, at: 0, words: &index.words, start, check_controls: index.rare.has_controls }
+        Self { line, at: 0, words: &index.words, start, check_controls: index.rare.has_controls, last_text: 0 }
     }
 
     /// Offset of the next byte.
@@ -337,7 +339,10 @@ impl<'a> Lexer<'a> {
             return Err(LexError::new(self.at, format!("nested deeper than {MAX_DEPTH} levels")));
         }
         match self.peek() {
-            Some(b'"') => self.string().map(drop),
+            Some(b'"') => {
+                self.last_text = self.at;
+                self.string().map(drop)
+            }
             Some(b'{') => self.members(|lexer, _| lexer.skip(depth + 1)),
             Some(b'[') => {
                 self.at += 1;
@@ -422,6 +427,15 @@ impl<'a> Lexer<'a> {
         self.at += n_bytes;
     }
 
+    /// What stands before and after the last string, keys apart, of the value taken last, which began at `start`; `None` if
+    /// it holds none.
+    pub(crate) fn around_last_text(&self, start: usize) -> Option<(&'a [u8], &'a [u8])> {
+        let before = self.line.get(start..self.last_text)?;
+        let mut text = Self { at: self.last_text, ..self.clone() };
+        text.string().ok()?;
+        Some((before, &self.line[text.at..self.at]))
+    }
+
     /// The value of the number that comes next and the bytes it takes, if it is up to 18 digits and no more.
     #[inline]
     pub(crate) fn peek_digits(&mut self) -> Option<(i64, usize)> {
@@ -440,7 +454,7 @@ impl<'a> Lexer<'a> {
         (n_digits > 0 && !has_leading_zero && !goes_on).then_some((value, n_digits))
     }
 
-    /// Takes `text`, a string or an object that was accepted before, if it comes next.
+    /// Takes `text`, whole tokens that were accepted here before, if it comes next.
     #[inline]
     pub(crate) fn take_same(&mut self, text: &[u8]) -> Option<&'a [u8]> {
         if text.is_empty() || !self.rest().starts_with(text) {

@@ -216,7 +216,8 @@ impl<'a> Fields<'a> {
             Key::Timestamp => self.timestamp = timestamp(lexer)?,
             Key::FinishReason => drop(string(lexer, "finish_reason")?),
             Key::Prompt => match lexer.peek() {
-                Some(b'"' | b'[') => self.prompt = Some(lexer.value()?),
+                Some(b'[') => self.prompt = Some(shape.messages(lexer)?),
+                Some(b'"') => self.prompt = Some(lexer.value()?),
                 Some(b'n') => {
                     lexer.literal("null")?;
                     self.prompt = None;

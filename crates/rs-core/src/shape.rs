@@ -134,11 +134,20 @@ struct Constant {
     decoded_bytes: usize,
 }
 
+/// A list of messages as the record before wrote it, without the last text in it: often nothing else differs.
+#[derive(Debug, Default)]
+struct Messages {
+    /// Empty if there is nothing to expect.
+    before: Vec<u8>,
+    after: Vec<u8>,
+}
+
 /// What the next line is expected to be like.
 #[derive(Debug, Default)]
 pub struct Shape {
     leads: Vec<Lead>,
     constants: [Constant; CONSTANTS.len()],
+    messages: Messages,
     /// Which constants the record before had, a bit for each; `None` if it was none.
     before: Option<u8>,
 }
@@ -243,6 +252,27 @@ impl Shape {
         let value = read(lexer)?;
         self.change(slot, progress, value);
         Ok(value)
+    }
+
+    /// Takes a list of messages, which comes next, and returns its text.
+    pub(crate) fn messages<'a>(&mut self, lexer: &mut Lexer<'a>) -> Result<&'a [u8], LexError> {
+        let start = lexer.position();
+        let mut ahead = lexer.clone();
+        if ahead.take_same(&self.messages.before).is_some()
+            && ahead.string().is_ok()
+            && ahead.take_same(&self.messages.after).is_some()
+        {
+            *lexer = ahead;
+            return Ok(lexer.since(start));
+        }
+        let text = lexer.value()?;
+        let (before, after) = lexer.around_last_text(start).unwrap_or_default();
+        let Messages { before: expected_before, after: expected_after } = &mut self.messages;
+        for (expected, text) in [(expected_before, before), (expected_after, after)] {
+            expected.clear();
+            expected.extend_from_slice(text);
+        }
+        Ok(text)
     }
 
     fn change(&mut self, slot: usize, progress: &mut Progress, text: Option<&[u8]>) {
@@ -365,11 +395,13 @@ mod tests {
                     (
                         prop::sample::select(vec![
                             "model", "template", "sampler", "base_task", "params", "correct", "task", "category",
-                            "manifold", "timestamp", "index", "seed", "score", "response", "x", "a_key_that_is_too_long_to_expect_it",
+                            "manifold", "timestamp", "index", "seed", "score", "response", "prompt", "x", "a_key_that_is_too_long_to_expect_it",
                         ]),
                         prop::sample::select(vec![
                             "\"a\"", "\"b\"", "\"a\\\"\"", "{}", "{\"a\":1}", "{\"a\":1.0}", "true", "false", "null", "0", "1",
-                            "0.5", "12", "[]", "\"\\u00e9\"", "1e2", "01", "1.", "\"", "}",
+                            "0.5", "12", "[]", "[1]", "[\"a\"]", "[\"b\"]", "[\"b\",]", "[{\"a\":\"b\"}]", "[{\"a\":\"c\",\"d\":[]}]",
+                            "[{\"a\":\"b\",\"d\":[]}]", "[{\"a\":\"\"},{}]", "[{\"a\":\"b\"},1]", "[{\"a\":\"b\"}",
+                            "\"\\u00e9\"", "1e2", "01", "1.", "\"", "}",
                         ]),
                         prop::sample::select(vec![",", ", ", ",", "{", ""]),
                         prop::sample::select(vec![":", ":", ": "]),
