@@ -351,6 +351,33 @@ mod tests {
     }
 
     #[test]
+    fn messages_are_known_around_their_last_text() {
+        let system = r#"{"role":"system","content":"s"}"#;
+        let prompts = [
+            format!(r#"[{system}, {{"role":"user","content":"a"}}]"#),
+            format!(r#"[{system}, {{"role":"user","content":"\"b\u00e9\n"}}]"#),
+            format!(r#"[{system}, {{"role":"user","content":  "a"}}]"#),
+            format!(r#"[{system}, {{"role":"user","content":"a"}}"#),
+            format!(r#"[{system}, {{"role":"user","content":"a"}}]]"#),
+            format!(r#"[{system}, {{"role":"user","content":"a"}}, {{"role":"assistant","content":"b"}}]"#),
+            format!(r#"[{system}, {{"role":"user","content":1}}]"#),
+            format!("[{system}, {{\"role\":\"user\",\"content\":\"\t\"}}]"),
+            format!(r#"[{system}, {{"role":"user","content":"\x"}}]"#),
+            format!(r#"[{system}, {{"role":"user","content":"a","n":[1]}}]"#),
+            system.to_owned(),
+            "[]".to_owned(),
+            "[1, [2]]".to_owned(),
+            "\"a\"".to_owned(),
+        ];
+        let line = |prompt: &String| format!("{{{START},\"prompt\":{prompt},\"correct\":true}}");
+        for first in &prompts {
+            for second in &prompts {
+                check(&[line(first), line(second), line(first), line(second)]);
+            }
+        }
+    }
+
+    #[test]
     fn what_only_looks_expected_is_still_an_error() {
         let first = format!("{{{START},\"correct\":true}}");
         for line in [
