@@ -9,6 +9,8 @@ const MAX_LEAD_BYTES: usize = 32;
 const MAX_MEMBERS: usize = 64;
 /// How many expected members may be missing one after another.
 const MAX_ABSENT: usize = 3;
+/// Longest text around the last text of a list of messages that is expected: who reads many files may keep a shape of each.
+const MAX_AROUND_BYTES: usize = 8 << 10;
 
 /// A key of a record that means something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -266,7 +268,8 @@ impl Shape {
             return Ok(lexer.since(start));
         }
         let text = lexer.value()?;
-        let (before, after) = lexer.around_last_text(start).unwrap_or_default();
+        let is_short = |(before, after): &(&[u8], &[u8])| before.len() + after.len() <= MAX_AROUND_BYTES;
+        let (before, after) = lexer.around_last_text(start).filter(is_short).unwrap_or_default();
         let Messages { before: expected_before, after: expected_after } = &mut self.messages;
         for (expected, text) in [(expected_before, before), (expected_after, after)] {
             expected.clear();
@@ -411,6 +414,12 @@ mod tests {
             let line = format!("{{{START},\"correct\":true,\"x{number}\":1}}");
             assert!(parse(Lexer::new(line.as_bytes()), &mut shape).is_ok());
             assert!(shape.leads.len() <= MAX_MEMBERS);
+        }
+        for n_bytes in [100, MAX_AROUND_BYTES + 1] {
+            let line = format!("{{{START},\"correct\":true,\"prompt\":[\"{:n_bytes$}\",\"\"]}}", "");
+            assert!(parse(Lexer::new(line.as_bytes()), &mut shape).is_ok());
+            assert_eq!(shape.messages.before.is_empty(), n_bytes > MAX_AROUND_BYTES);
+            assert!(shape.messages.before.capacity() <= MAX_AROUND_BYTES);
         }
     }
 
