@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
-use crate::killed::{HasCome, kill_at};
+use crate::killed::kill_at;
 use crate::project::{DB, Project, Run, check_same, entry, evals, points, raw_files, record};
 
 /// Kills spread over the time that a run takes.
@@ -247,7 +247,7 @@ fn kills_at_any_moment_leave_a_cache_that_gives_the_right_rows() {
         // Spread over the run, in an order that visits early and late moments in turns.
         let moment = duration.mul_f64(f64::from(n_killed * 37 % N_KILLS) / f64::from(N_KILLS));
         fs_err::write(project.path(DB), &old_file).unwrap();
-        match kill_at(&project, &(Box::new(move |elapsed| elapsed >= moment) as HasCome<'_>)) {
+        match kill_at(&project, |elapsed| elapsed >= moment) {
             None => n_killed += 1,
             Some(shorter) => *duration = (*duration).min(shorter).mul_f64(0.95),
         }

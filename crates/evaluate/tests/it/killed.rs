@@ -30,13 +30,13 @@ fn rows(project: &Project) -> Vec<Vec<String>> {
 }
 
 /// A moment in the life of a run, told by how long it has run or by what is on disk.
-pub(crate) type HasCome<'a> = Box<dyn Fn(Duration) -> bool + 'a>;
+type HasCome<'a> = Box<dyn Fn(Duration) -> bool + 'a>;
 
 /// What a run that was killed may leave beside the dataset and its database.
 const LEFT_OVERS: [&str; 3] = [".d.db.lock", ".d.db.building", ".d.db.building.wal"];
 
 /// Starts a run, kills it at a moment, and tells how long it has run if it was over before.
-pub(crate) fn kill_at(project: &Project, has_come: &HasCome<'_>) -> Option<Duration> {
+pub(crate) fn kill_at(project: &Project, has_come: impl Fn(Duration) -> bool) -> Option<Duration> {
     let began = Instant::now();
     let mut child = start(project);
     while !has_come(began.elapsed()) {
