@@ -1,6 +1,6 @@
 //! What a block costs: its literals and matches, counted, and the cheapest of the three ways to write them.
 
-use super::huffman::{Code, Huffman};
+use super::huffman::Huffman;
 
 /// Literals, the end of the block, lengths.
 const N_LITLEN: usize = 288;
@@ -20,6 +20,13 @@ const MAX_PRECODE_BITS: usize = 7;
 
 /// The order in which lengths of the precode are written: the rarest last.
 const PRECODE_ORDER: [usize; N_PRECODE] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
+
+/// Longest block that is stored as it is.
+const MAX_STORED_BLOCK_BYTES: usize = 65_535;
+/// What is observed of a block for splitting it: literals of 8 kinds, matches of two.
+pub(super) const N_OBSERVED: usize = 10;
+/// Matches from this length on are long.
+const LONG_MATCH_BYTES: usize = 9;
 
 /// Slots of match lengths, by length.
 const LENGTH_SLOTS: [u8; 259] = {
@@ -45,24 +52,13 @@ const fn length_extra_bits(slot: usize) -> u8 {
     }
 }
 
-/// Bits that follow each symbol of literals and lengths.
-const LITLEN_EXTRA_BITS: [u8; N_LITLEN] = {
-    let mut bits = [0; N_LITLEN];
+/// Bits that follow the symbol of each slot of lengths.
+const LENGTH_EXTRA_BITS: [u8; N_LITLEN - FIRST_LENGTH] = {
+    let mut bits = [0; N_LITLEN - FIRST_LENGTH];
     let mut slot = 0;
-    while FIRST_LENGTH + slot < N_LITLEN {
-        bits[FIRST_LENGTH + slot] = length_extra_bits(slot);
+    while slot < bits.len() {
+        bits[slot] = length_extra_bits(slot);
         slot += 1;
-    }
-    bits
-};
-
-/// Bits of each symbol of literals and lengths in the fixed code.
-const LITLEN_FIXED_BITS: [u8; N_LITLEN] = {
-    let mut bits = [8; N_LITLEN];
-    let mut symbol = 144;
-    while symbol < 280 {
-        bits[symbol] = if symbol < 256 { 9 } else { 7 };
-        symbol += 1;
     }
     bits
 };
@@ -78,8 +74,14 @@ const DISTANCE_EXTRA_BITS: [u8; N_DISTANCES] = {
     bits
 };
 
-/// Bits of each slot of distances in the fixed code.
-const DISTANCE_FIXED_BITS: [u8; N_DISTANCES] = [5; N_DISTANCES];
+fn sum(counts: &[u32]) -> u32 {
+    counts.iter().sum()
+}
+
+/// The sum of the products.
+fn weighted(counts: &[u32], bits: &[u8]) -> u32 {
+    std::iter::zip(counts, bits).map(|(count, bits)| count * u32::from(*bits)).sum()
+}
 
 /// The slot of a distance from 1.
 #[inline]
@@ -121,28 +123,49 @@ impl Block {
         self.distances[distance_slot(distance) % N_DISTANCES] += 1;
     }
 
-    /// Ends the block, the first and last of a text of so many bytes, at most 65,535: the least bits it can be written in.
-    pub(super) fn end(&mut self, text_bytes: usize) -> u32 {
+    /// How often each byte is a literal.
+    pub(super) fn literals(&self) -> &[u32] {
+        &self.litlen[..END_OF_BLOCK]
+    }
+
+    pub(super) fn n_matches(&self) -> u32 {
+        sum(&self.distances)
+    }
+
+    /// Literals by their two highest bits and the lowest, short and long matches.
+    pub(super) fn observed(&self) -> [u32; N_OBSERVED] {
+        let mut observed = [0; N_OBSERVED];
+        for (byte, count) in self.literals().iter().enumerate() {
+            observed[byte >> 5 & 6 | byte & 1] += count;
+        }
+        let (short, long) = self.litlen[FIRST_LENGTH..].split_at(usize::from(LENGTH_SLOTS[LONG_MATCH_BYTES]));
+        observed[N_OBSERVED - 2] = sum(short);
+        observed[N_OBSERVED - 1] = sum(long);
+        observed
+    }
+
+    /// Ends a block of so many bytes that so many bits come before: the least bits it can be written in.
+    pub(super) fn end(&mut self, block_bytes: usize, bits_before: u64) -> u64 {
         self.litlen[END_OF_BLOCK] += 1;
+        let extra_bits = weighted(&self.litlen[FIRST_LENGTH..], &LENGTH_EXTRA_BITS)
+            + weighted(&self.distances, &DISTANCE_EXTRA_BITS);
+        // In the fixed code a symbol has 8 bits, rare bytes one more, the end and most lengths one less; a distance has 5.
+        let fixed = 3 + extra_bits + 8 * sum(&self.litlen) + sum(&self.litlen[144..END_OF_BLOCK])
+            - sum(&self.litlen[END_OF_BLOCK..280])
+            + 5 * sum(&self.distances);
         // Lengths of both codes one behind the other, as they are written.
         let mut lengths = [0; N_LITLEN + N_DISTANCES];
         let (litlen, distances) = lengths.split_at_mut(N_LITLEN);
-        let (mut dynamic, mut fixed) = (3, 3);
-        let mut add = |code: &Code<'_>, lengths: &[u8], extra_bits: &[u8], fixed_bits: &[u8]| {
-            for (symbol, count) in code.symbols() {
-                let extra = u32::from(extra_bits[symbol]);
-                dynamic += count * (u32::from(lengths[symbol]) + extra);
-                fixed += count * (u32::from(fixed_bits[symbol]) + extra);
-            }
-        };
-        let code = self.huffman.make(&self.litlen, MAX_LITLEN_BITS, litlen);
-        add(&code, litlen, &LITLEN_EXTRA_BITS, &LITLEN_FIXED_BITS);
-        let code = self.huffman.make(&self.distances, MAX_DISTANCE_BITS, distances);
-        add(&code, distances, &DISTANCE_EXTRA_BITS, &DISTANCE_FIXED_BITS);
-        dynamic += self.header_bits(&mut lengths);
-        // Behind its three bits a stored block begins at a byte, with its length twice.
-        let stored = 8 + 32 + 8 * text_bytes as u32;
-        dynamic.min(fixed).min(stored)
+        let dynamic = 3
+            + extra_bits
+            + self.huffman.make(&self.litlen, MAX_LITLEN_BITS, litlen)
+            + self.huffman.make(&self.distances, MAX_DISTANCE_BITS, distances)
+            + self.header_bits(&mut lengths);
+        // Behind its three bits a stored block begins at a byte, with its length twice; a longer one is several.
+        let to_byte = (bits_before + 3).next_multiple_of(8) - bits_before;
+        let n_more = block_bytes.div_ceil(MAX_STORED_BLOCK_BYTES) - 1;
+        let stored = to_byte + 32 + 40 * n_more as u64 + 8 * block_bytes as u64;
+        u64::from(dynamic.min(fixed)).min(stored)
     }
 
     /// Bits of the codeword lengths of both codes.
@@ -155,8 +178,7 @@ impl Block {
         lengths.copy_within(N_LITLEN..N_LITLEN + n_distances, n_litlen);
         let symbols = count_precode(&lengths[..n_litlen + n_distances]);
         let mut precode = [0; N_PRECODE];
-        let code = self.huffman.make(&symbols, MAX_PRECODE_BITS, &mut precode);
-        let bits: u32 = code.symbols().map(|(symbol, count)| count * u32::from(precode[symbol])).sum();
+        let bits = self.huffman.make(&symbols, MAX_PRECODE_BITS, &mut precode);
         let extra_bits = 2 * symbols[16] + 3 * symbols[17] + 7 * symbols[18];
         let n_precode =
             PRECODE_ORDER.iter().rposition(|symbol| precode[*symbol] > 0).map_or(4, |last| (last + 1).max(4));

@@ -8,31 +8,30 @@ const MAX_BITS: usize = 15;
 const SYMBOL_BITS: u32 = 10;
 const SYMBOL: u32 = (1 << SYMBOL_BITS) - 1;
 
-/// The symbols that are used, the rarest first, of equally frequent ones the smallest.
-pub(super) struct Code<'a> {
-    ranked: &'a [u32],
-}
-
-impl Code<'_> {
-    /// Symbols and how often each is used.
-    pub(super) fn symbols(&self) -> impl Iterator<Item = (usize, u32)> {
-        self.ranked.iter().map(|entry| ((entry & SYMBOL) as usize, entry >> SYMBOL_BITS))
-    }
-}
-
 /// Memory for making codes.
 pub(super) struct Huffman {
+    /// Symbols that are used, each below how often it is: the rarest first, of equally frequent ones the smallest.
     ranked: [u32; MAX_SYMBOLS],
-    tree: [u32; MAX_SYMBOLS],
+    /// How often leaves and inner nodes of the tree are used, in ascending order, and a number behind the last that is higher.
+    leaves: [u32; MAX_SYMBOLS + 1],
+    inner: [u32; MAX_SYMBOLS + 1],
+    /// Parents of inner nodes; once these are known, depths.
+    parents: [u32; MAX_SYMBOLS],
 }
 
 impl Huffman {
     pub(super) fn new() -> Self {
-        Self { ranked: [0; MAX_SYMBOLS], tree: [0; MAX_SYMBOLS] }
+        Self {
+            ranked: [0; MAX_SYMBOLS],
+            leaves: [0; MAX_SYMBOLS + 1],
+            inner: [0; MAX_SYMBOLS + 1],
+            parents: [0; MAX_SYMBOLS],
+        }
     }
 
-    /// Makes the code of symbols used so often: writes the length of each codeword in bits, 0 where there is none.
-    pub(super) fn make(&mut self, frequencies: &[u32], max_bits: usize, lengths: &mut [u8]) -> Code<'_> {
+    /// Makes the code of symbols used so often: writes the length of each codeword in bits, 0 where there is none; returns
+    /// the bits of all symbols.
+    pub(super) fn make(&mut self, frequencies: &[u32], max_bits: usize, lengths: &mut [u8]) -> u32 {
         lengths.fill(0);
         let mut n_used = 0;
         for (symbols, frequencies) in (0..).step_by(8).zip(frequencies.chunks(8)) {
@@ -48,65 +47,71 @@ impl Huffman {
         let ranked = &mut self.ranked[..n_used];
         if ranked.len() < 2 {
             // Decoders want two codewords.
-            let symbol = ranked.first().map_or(0, |entry| (entry & SYMBOL) as usize);
+            let (symbol, frequency) =
+                ranked.first().map_or((0, 0), |entry| ((entry & SYMBOL) as usize, entry >> SYMBOL_BITS));
             lengths[0] = 1;
             lengths[symbol.max(1)] = 1;
-            return Code { ranked };
+            return frequency;
         }
         ranked.sort_unstable();
-        let tree = &mut self.tree[..n_used];
-        for (node, entry) in tree.iter_mut().zip(&*ranked) {
-            *node = entry >> SYMBOL_BITS;
+        let counts = self.count_lengths(n_used, max_bits);
+        let mut ranked = self.ranked[..n_used].iter();
+        let mut n_bits = 0;
+        for bits in (1..=max_bits).rev() {
+            for entry in ranked.by_ref().take(counts[bits] as usize) {
+                lengths[(entry & SYMBOL) as usize] = bits as u8;
+                n_bits += (entry >> SYMBOL_BITS) * bits as u32;
+            }
         }
-        let counts = count_lengths(tree, max_bits);
-        let by_rank = (1..=max_bits).rev().flat_map(|bits| std::iter::repeat_n(bits, counts[bits] as usize));
-        for (entry, bits) in ranked.iter().zip(by_rank) {
-            lengths[(entry & SYMBOL) as usize] = bits as u8;
-        }
-        Code { ranked }
+        n_bits
     }
-}
 
-/// How many codewords have each length. Given frequencies in ascending order, at least two, in whose place the tree is
-/// made: inner nodes from the front, each of the two rarest nodes that have no parent yet.
-fn count_lengths(tree: &mut [u32], max_bits: usize) -> [u32; MAX_BITS + 1] {
-    let n_leaves = tree.len();
-    // The first leaf and the first inner node that have no parent.
-    let (mut leaf, mut inner) = (0, 0);
-    for node in 0..n_leaves - 1 {
-        let mut frequency = 0;
-        for _ in 0..2 {
-            // A leaf comes before an inner node that is as rare.
-            if leaf < n_leaves && (inner == node || tree[leaf] <= tree[inner]) {
-                frequency += tree[leaf];
-                leaf += 1;
-            } else {
-                frequency += std::mem::replace(&mut tree[inner], node as u32);
-                inner += 1;
-            }
+    /// How many codewords have each length, given at least two ranked symbols.
+    fn count_lengths(&mut self, n_leaves: usize, max_bits: usize) -> [u32; MAX_BITS + 1] {
+        let Self { ranked, leaves, inner, parents } = self;
+        for (leaf, entry) in leaves.iter_mut().zip(&ranked[..n_leaves]) {
+            *leaf = entry >> SYMBOL_BITS;
         }
-        tree[node] = frequency;
-    }
-    // From the root down: each inner node makes two codewords of one that is a bit shorter. What would become too long
-    // takes the longest that is short enough instead.
-    let mut counts = [0; MAX_BITS + 1];
-    counts[1] = 2;
-    let root = n_leaves - 2;
-    tree[root] = 0;
-    for node in (0..root).rev() {
-        let depth = tree[tree[node] as usize] + 1;
-        tree[node] = depth;
-        let mut bits = depth as usize;
-        if bits >= max_bits {
-            bits = max_bits - 1;
-            while counts[bits] == 0 {
-                bits -= 1;
+        leaves[n_leaves] = u32::MAX;
+        inner[0] = u32::MAX;
+        // Each inner node is the parent of the two rarest nodes that have none yet.
+        let (mut leaf, mut child) = (0, 0);
+        for node in 0..n_leaves - 1 {
+            let mut frequency = 0;
+            for _ in 0..2 {
+                // A leaf comes before an inner node that is as rare.
+                let is_leaf = leaves[leaf] <= inner[child];
+                frequency += leaves[leaf].min(inner[child]);
+                // If it is a leaf, the inner node's turn comes later.
+                parents[child] = node as u32;
+                leaf += usize::from(is_leaf);
+                child += usize::from(!is_leaf);
             }
+            inner[node] = frequency;
+            inner[node + 1] = u32::MAX;
         }
-        counts[bits] -= 1;
-        counts[bits + 1] += 2;
+        // From the root down: each inner node makes two codewords of one that is a bit shorter. What would become too long
+        // takes the longest that is short enough instead.
+        let mut counts = [0; MAX_BITS + 1];
+        counts[1] = 2;
+        let root = n_leaves - 2;
+        let depths = parents;
+        depths[root] = 0;
+        for node in (0..root).rev() {
+            let depth = depths[depths[node] as usize] + 1;
+            depths[node] = depth;
+            let mut bits = depth as usize;
+            if bits >= max_bits {
+                bits = max_bits - 1;
+                while counts[bits] == 0 {
+                    bits -= 1;
+                }
+            }
+            counts[bits] -= 1;
+            counts[bits + 1] += 2;
+        }
+        counts
     }
-    counts
 }
 
 #[cfg(test)]

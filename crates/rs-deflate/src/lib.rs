@@ -1,124 +1,132 @@
-//! How many bytes libdeflate makes of a short text at level 6, without making them.
+//! How many bytes libdeflate makes of a text at level 6, without making them.
 //!
-//! The library clears 192 KiB before each text, which takes longer than compressing a kilobyte. Here nothing is written, and
-//! the tables of positions stay from one text to the next. What decides the size is as it is in libdeflate 1.26 (MIT
-//! license, © Eric Biggers and Google LLC; see `COPYING`): which matches are found, which are chosen, and which
-//! code the block gets. There is one: shorter than twice the shortest block, a text is not split. Tests compare each size
-//! with the library's.
+//! The library clears 192 KiB before each text, which takes longer than compressing a kilobyte, and files and searches
+//! positions in turns. Here nothing is written, the tables of positions stay from text to text, and positions are filed
+//! ahead (`window.rs`). What decides the size is as it is in libdeflate 1.26 (MIT license, © Eric Biggers and Google LLC; see
+//! `COPYING`): which matches are found, which are chosen, where blocks end, and which code each gets. Tests compare sizes with
+//! the library's.
 //!
 //! A crate of its own because it is optimised in every profile, and compiles in two seconds where what uses it would take twenty.
 //!
 //! Sources: `lib/deflate_compress.c` (the lazy parser) and `lib/hc_matchfinder.h` of libdeflate; RFC 1951 for the format.
 
 mod block;
-mod chains;
 mod huffman;
+mod parse;
+mod search;
+mod split;
+mod window;
 
 use block::Block;
-use chains::{Chains, Limits};
+use split::{MIN_BLOCK_BYTES, N_BETWEEN, Splitter};
+use window::Window;
 
 /// The level of libdeflate whose sizes these are.
 pub const LEVEL: i32 = 6;
 
-/// Texts of fewer bytes are short: twice the shortest block of libdeflate, and what it parses before it thinks again about
-/// the shortest match to look for. The longer they are, the less is gained.
-pub const SHORT_BYTES: usize = 10_000;
-
 /// Texts up to so many bytes are stored as they are.
 const MAX_STORED_BYTES: usize = 31;
-/// Candidates looked at for the match at a position; half as many for a better one at the next.
-const MAX_SEARCH_DEPTH: u32 = 35;
-/// Shortest match of the format.
-const MIN_MATCH_BYTES: u32 = 3;
-/// Distance beyond which a match of [`MIN_MATCH_BYTES`] is not worth it.
-const MAX_DISTANCE_OF_SHORTEST: u32 = 8192;
+/// Most matches of a block.
+const MAX_BLOCK_MATCHES: u32 = 50_000;
+/// Bytes of a block before the shortest match to look for is chosen again; then after as many again.
+const BYTES_BEFORE_NEXT_CHOICE: usize = 10_000;
 
-/// Finds sizes. Costs a third of a megabyte, and pays when it is used for many texts.
+/// Finds sizes. Costs half a megabyte, and pays when it is used for many texts.
 pub struct Deflate {
-    chains: Box<Chains>,
+    window: Box<Window>,
     block: Block,
 }
 
 impl Default for Deflate {
     fn default() -> Self {
-        Self { chains: Chains::new(), block: Block::new() }
+        Self { window: Window::new(), block: Block::new() }
     }
 }
 
 impl Deflate {
-    /// Bytes of a short text (of fewer bytes than [`SHORT_BYTES`]) as a DEFLATE stream.
-    ///
-    /// # Panics
-    /// The text is longer.
+    /// Bytes of a text as a DEFLATE stream.
     pub fn bytes(&mut self, text: &[u8]) -> usize {
-        assert!(text.len() < SHORT_BYTES, "the library would split a longer text");
         if text.len() <= MAX_STORED_BYTES {
             return 5 + text.len();
         }
-        self.block.clear();
-        self.parse(text);
-        self.block.end(text.len()).div_ceil(8) as usize
+        let n_loaded = self.window.begin(text);
+        let mut walk = Walk { text, at: self.window.first(), n_loaded };
+        let (mut begin, mut bits) = (0, 0);
+        while begin < text.len() {
+            self.block.clear();
+            self.fill_block(&mut walk, begin);
+            let end = walk.place(&self.window);
+            bits += self.block.end(end - begin, bits);
+            begin = end;
+        }
+        bits.div_ceil(8) as usize
     }
 
-    /// Chooses literals and matches.
-    fn parse(&mut self, text: &[u8]) {
-        let block = &mut self.block;
-        let mut walk = self.chains.walk(text);
-        let mut limits = Limits::new();
-        let min_len = min_match_bytes(text);
-        let mut at = 0;
-        while at < text.len() {
-            limits.near_end(text.len() - at);
-            let (mut len, mut distance) = walk.longest_match(at, min_len - 1, limits, MAX_SEARCH_DEPTH);
-            at += 1;
-            if len < min_len || len == MIN_MATCH_BYTES && distance > MAX_DISTANCE_OF_SHORTEST {
-                block.literal(text[at - 1]);
-                continue;
+    /// Chooses literals and matches up to the end of the block that begins here.
+    fn fill_block(&mut self, walk: &mut Walk<'_>, begin: usize) {
+        let Self { window, block } = self;
+        let text_bytes = walk.text.len();
+        let latest_end = split::latest_end(begin, text_bytes);
+        let mut min_len = parse::min_match_bytes(&walk.text[begin..latest_end]);
+        let mut next_choice = begin + BYTES_BEFORE_NEXT_CHOICE.min(text_bytes - begin);
+        let mut splitter = Splitter::default();
+        // Literals and matches since the splitter looked.
+        let mut n_new = 0;
+        loop {
+            let place = walk.place(window);
+            if place >= next_choice {
+                min_len = parse::min_match_bytes_of(block);
+                next_choice += (place - begin).min(text_bytes - next_choice);
             }
-            // Perhaps the next position has a better match; then this byte is a literal.
-            let next = loop {
-                if len >= limits.nice {
-                    break at + len as usize - 1;
+            // Both the block and what follows must be long enough for an end here.
+            let (first_end, last_end) = (begin + MIN_BLOCK_BYTES, text_bytes.saturating_sub(MIN_BLOCK_BYTES));
+            let mut until = latest_end.min(next_choice);
+            let mut most_items = MAX_BLOCK_MATCHES - block.n_matches();
+            if place < first_end {
+                until = until.min(first_end);
+            } else if place <= last_end {
+                most_items = most_items.min(N_BETWEEN.saturating_sub(n_new).max(1));
+            }
+            n_new += walk.go(window, block, parse::Choice { min_len, most_items }, until - place);
+            let place = walk.place(window);
+            if place >= latest_end || block.n_matches() >= MAX_BLOCK_MATCHES {
+                break;
+            }
+            if n_new >= N_BETWEEN && (first_end..=last_end).contains(&place) {
+                if splitter.should_end(block, place - begin, n_new) {
+                    break;
                 }
-                limits.near_end(text.len() - at);
-                let (next_len, next_distance) = walk.longest_match(at, len - 1, limits, MAX_SEARCH_DEPTH / 2);
-                at += 1;
-                if next_len < len || !is_better((len, distance), (next_len, next_distance)) {
-                    break at + len as usize - 2;
-                }
-                block.literal(text[at - 2]);
-                (len, distance) = (next_len, next_distance);
-            };
-            block.match_of(len, distance);
-            walk.skip(at, next - at);
-            at = next;
+                n_new = 0;
+            }
         }
     }
 }
 
-/// Whether a match at the next position is worth the literal before it: longer, and not much farther away.
-#[inline(always)]
-fn is_better((len, distance): (u32, u32), (next_len, next_distance): (u32, u32)) -> bool {
-    4 * (next_len - len) + distance.ilog2() > 2 + next_distance.ilog2()
+/// A text on its way through the window.
+struct Walk<'a> {
+    text: &'a [u8],
+    /// The position at hand.
+    at: u16,
+    /// How much of the text has come into the window.
+    n_loaded: usize,
 }
 
-/// The shortest match to look for: where few different bytes are used, literals are cheap.
-fn min_match_bytes(text: &[u8]) -> u32 {
-    if text.len() < 512 {
-        return MIN_MATCH_BYTES;
+impl Walk<'_> {
+    /// Bytes of the text before the position at hand.
+    fn place(&self, window: &Window) -> usize {
+        self.n_loaded - usize::from(window.end() - self.at)
     }
-    let mut is_used = [0_u8; 256];
-    for byte in &text[..text.len().min(4096)] {
-        is_used[usize::from(*byte)] = 1;
-    }
-    match is_used.iter().map(|is_used| u32::from(*is_used)).sum() {
-        0..=5 => 9,
-        6..=7 => 8,
-        8..=9 => 7,
-        10..=15 => 6,
-        16..=44 => 5,
-        45..=79 => 4,
-        _ => MIN_MATCH_BYTES,
+
+    /// Chooses literals and matches for about so many bytes, at least one; returns how many. May stop before.
+    fn go(&mut self, window: &mut Window, block: &mut Block, choice: parse::Choice, bytes: usize) -> u32 {
+        if window.end() - self.at <= parse::FAR_FROM_END && self.n_loaded < self.text.len() {
+            let (at, n_loaded) = window.slide(self.at, &self.text[self.n_loaded..]);
+            self.at = at;
+            self.n_loaded += n_loaded;
+        }
+        let (at, n_items) = parse::items(window, block, self.at, bytes, choice);
+        self.at = at;
+        n_items
     }
 }
 

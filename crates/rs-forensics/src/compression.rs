@@ -2,45 +2,19 @@
 
 use std::cell::RefCell;
 
-use libdeflater::{CompressionLvl, Compressor};
+use rs_deflate::Deflate;
 pub use rs_deflate::LEVEL;
-use rs_deflate::{Deflate, SHORT_BYTES};
 
-/// Codec, level and library version, as `meta.compressor` has them: sizes of different ones cannot be compared.
+/// Codec, level and library version whose sizes these are, as `meta.compressor` has them: sizes of different ones cannot be
+/// compared.
 pub const COMPRESSOR: &str = "gzip, libdeflate level 6, crate libdeflater 1.26";
 
 /// Bytes of a gzip member beside its DEFLATE stream (RFC 1952).
 const GZIP_BYTES: usize = 18;
 
 thread_local! {
-    /// Both take a hundred times longer to make than a small trace to compress.
-    static SPARE: RefCell<Option<Spare>> = const { RefCell::new(None) };
-}
-
-struct Spare {
-    short: Deflate,
-    long: Compressor,
-    buffer: Vec<u8>,
-}
-
-impl Spare {
-    fn new() -> Self {
-        let level = CompressionLvl::new(LEVEL).unwrap_or_default();
-        Self { short: Deflate::default(), long: Compressor::new(level), buffer: Vec::new() }
-    }
-
-    /// Bytes of a trace as a DEFLATE stream.
-    fn deflate_bytes(&mut self, trace: &[u8]) -> usize {
-        if trace.len() < SHORT_BYTES {
-            return self.short.bytes(trace);
-        }
-        let bound = self.long.deflate_compress_bound(trace.len());
-        if self.buffer.len() < bound {
-            self.buffer.resize(bound, 0);
-        }
-        // The buffer is as large as any result can be.
-        self.long.deflate_compress(trace, &mut self.buffer).unwrap_or(bound)
-    }
+    /// Takes a hundred times longer to make than a small trace to compress.
+    static DEFLATE: RefCell<Option<Deflate>> = const { RefCell::new(None) };
 }
 
 /// Bytes of a trace as one gzip member; 0 for an empty trace, which has no ratio.
@@ -49,7 +23,7 @@ pub fn compressed_bytes(trace: &[u8]) -> u32 {
     if trace.is_empty() {
         return 0;
     }
-    let bytes = SPARE.with_borrow_mut(|spare| spare.get_or_insert_with(Spare::new).deflate_bytes(trace));
+    let bytes = DEFLATE.with_borrow_mut(|deflate| deflate.get_or_insert_default().bytes(trace));
     u32::try_from(bytes + GZIP_BYTES).unwrap_or(u32::MAX)
 }
 
