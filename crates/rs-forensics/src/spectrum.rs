@@ -1,14 +1,45 @@
 //! The spectrum of a prompt's token ids: regular patterns in the input show as peaks.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::f64::consts::PI;
+use std::sync::Arc;
 
-use realfft::RealFftPlanner;
+use realfft::{RealFftPlanner, RealToComplex};
 use rs_core::forensics::{SPECTRUM_BINS, Spectrum};
 
+/// Values of all lengths that plans are kept for: these take up to 100 bytes for each, and prompts may have any length.
+const MAX_PLANNED_VALUES: usize = 1 << 18;
+
 thread_local! {
-    /// Plans for lengths met before.
-    static PLANNER: RefCell<RealFftPlanner<f64>> = RefCell::new(RealFftPlanner::new());
+    static PLANS: RefCell<Plans> = RefCell::new(Plans::default());
+}
+
+/// Plans for lengths met before: making one takes longer than following it.
+struct Plans {
+    planner: RealFftPlanner<f64>,
+    /// Those that there are plans for.
+    lengths: HashSet<usize>,
+    n_values: usize,
+}
+
+impl Default for Plans {
+    fn default() -> Self {
+        Self { planner: RealFftPlanner::new(), lengths: HashSet::new(), n_values: 0 }
+    }
+}
+
+impl Plans {
+    fn of(&mut self, length: usize) -> Arc<dyn RealToComplex<f64>> {
+        if !self.lengths.contains(&length) {
+            if self.n_values + length > MAX_PLANNED_VALUES {
+                *self = Self::default();
+            }
+            self.lengths.insert(length);
+            self.n_values += length;
+        }
+        self.planner.plan_fft_forward(length)
+    }
 }
 
 /// The spectrum of a sequence of token ids (statistics.md, section 5): less their mean, under a symmetric Hann window
@@ -29,7 +60,7 @@ pub fn spectrum(ids: &[u32]) -> Option<Spectrum> {
         .enumerate()
         .map(|(at, id)| (f64::from(*id) - mean) * 0.5 * (1.0 - (step * at as f64).cos()))
         .collect();
-    let transform = PLANNER.with_borrow_mut(|planner| planner.plan_fft_forward(length));
+    let transform = PLANS.with_borrow_mut(|plans| plans.of(length));
     let mut output = transform.make_output_vec();
     transform.process(&mut signal, &mut output).ok()?;
     let magnitudes: Vec<f64> = output.iter().map(|value| value.norm() / length as f64).collect();
@@ -72,6 +103,22 @@ mod tests {
         let spectrum = spectrum(&ids).expect("is defined");
         let peak = (0..SPECTRUM_BINS).max_by(|a, b| spectrum[*a].total_cmp(&spectrum[*b])).expect("has values");
         assert!((peak as f64 / (SPECTRUM_BINS - 1) as f64 * 0.5 - 0.25).abs() < 0.005, "{peak}");
+    }
+
+    #[test]
+    fn plans_of_many_lengths_do_not_pile_up() {
+        let mut plans = Plans::default();
+        for length in 3..2000 {
+            assert_eq!(plans.of(length).len(), length);
+            assert!(plans.n_values <= MAX_PLANNED_VALUES, "{length}");
+            assert_eq!(plans.lengths.iter().sum::<usize>(), plans.n_values);
+        }
+        let kept = plans.lengths.len();
+        let plan = plans.of(1999);
+        assert!(Arc::ptr_eq(&plan, &plans.of(1999)), "a plan is kept");
+        assert_eq!(plans.lengths.len(), kept);
+        // One that is longer than all that is kept is made all the same.
+        assert_eq!(plans.of(MAX_PLANNED_VALUES + 1).len(), MAX_PLANNED_VALUES + 1);
     }
 
     /// Values at some bins, as numpy and scipy give them: `hann(n, sym=True)`, `rfft`, `interp` at `linspace(0, 0.5, 128)`.
