@@ -7,8 +7,9 @@
 //! The content of a file is its hash. What is in a blob only its table says: it may find what files gave, but what it gives
 //! is kept under the name of the blob as well, so that no table can put its results in the place of a file's.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -18,7 +19,7 @@ use super::{Input, Mark, Part, PartPoint, PlacedProblem, Tally, unpoisoned};
 use crate::atomic_file;
 use crate::digest::ContentHash;
 use crate::eval_id::Identity;
-use crate::forensics::{SPECTRUM_BINS, Spectrum};
+use crate::forensics::SPECTRUM_BINS;
 use crate::monitor::Monitor;
 use crate::origin::{InBlob, Origin};
 use crate::pack::{RunFile, fingerprint, list_file};
@@ -79,22 +80,23 @@ type Names = (String, String, String);
 
 /// The parts of one file.
 #[derive(Serialize, Deserialize)]
-struct Entry {
-    parts: Vec<StoredPart>,
+struct Entry<'a> {
+    parts: Vec<StoredPart<'a>>,
 }
 
+/// A part, borrowed to be written, owned once read.
 #[derive(Serialize, Deserialize)]
-struct StoredPart {
+struct StoredPart<'a> {
     offset: u64,
-    identities: Vec<(Identity, Tally)>,
-    points: Vec<PartPoint>,
-    attributes: Vec<Attributes>,
+    identities: Cow<'a, [(Identity, Tally)]>,
+    points: Cow<'a, [PartPoint]>,
+    attributes: Cow<'a, [Attributes]>,
     /// One after another.
-    spectra: Vec<f32>,
+    spectra: Cow<'a, [f32]>,
     n_malformed: u64,
-    diagnostics: Vec<PlacedProblem>,
+    diagnostics: Cow<'a, [PlacedProblem]>,
     n_lines: u64,
-    marks: Vec<Mark>,
+    marks: Cow<'a, [Mark]>,
 }
 
 /// A file whose content is known.
@@ -219,13 +221,14 @@ impl Cache {
         let held = matching(wishes, &identities);
         let path = self.path_of(&known.key, &held);
         let entry = Entry { parts: parts.iter().map(|part| StoredPart::of(part)).collect() };
-        let payload = postcard::to_stdvec(&entry).map_err(io::Error::other)?;
-        let mut bytes = Vec::with_capacity(MAGIC.len() + 32 + payload.len());
-        bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(blake3::hash(&payload).as_bytes());
-        bytes.extend_from_slice(&payload);
+        // The hash goes before what it is of.
+        let mut bytes = [MAGIC.as_slice(), &[0; 32]].concat();
+        let begin = bytes.len();
+        bytes = postcard::to_extend(&entry, bytes).map_err(io::Error::other)?;
+        let hash = blake3::hash(&bytes[begin..]);
+        bytes[MAGIC.len()..begin].copy_from_slice(hash.as_bytes());
         // Read again for nothing, under `--force`: writing a thousand files anew takes longer than looking at them.
-        if !fs_err::read(&path).is_ok_and(|old| old == bytes) {
+        if !holds(&path, &bytes).unwrap_or(false) {
             write_entry(&path, &bytes)?;
         }
         let mut index = unpoisoned(self.index.lock());
@@ -260,6 +263,24 @@ impl Cache {
     }
 }
 
+/// Whether these are the bytes of a file.
+fn holds(path: &Path, mut bytes: &[u8]) -> io::Result<bool> {
+    let mut file = fs_err::File::open(path)?;
+    if file.metadata()?.len() != bytes.len() as u64 {
+        return Ok(false);
+    }
+    let mut chunk = vec![0; bytes.len().min(1 << 16)];
+    while !bytes.is_empty() {
+        let (here, rest) = bytes.split_at(bytes.len().min(chunk.len()));
+        file.read_exact(&mut chunk[..here.len()])?;
+        if chunk[..here.len()] != *here {
+            return Ok(false);
+        }
+        bytes = rest;
+    }
+    Ok(true)
+}
+
 /// Writes an entry. A crash may leave half of it: its hash tells.
 fn write_entry(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs_err::create_dir_all(atomic_file::folder_of(path))?;
@@ -287,25 +308,25 @@ fn key_of(path: &Path) -> Option<String> {
     paths::absolute(path).ok()?.into_os_string().into_string().ok()
 }
 
-impl StoredPart {
-    fn of(part: &Part) -> Self {
+impl<'a> StoredPart<'a> {
+    fn of(part: &'a Part) -> Self {
         Self {
             offset: part.offset,
-            identities: part.identities.clone(),
-            points: part.points.clone(),
-            attributes: part.attributes.clone(),
-            spectra: part.spectra.iter().flatten().copied().collect(),
+            identities: (&part.identities).into(),
+            points: (&part.points).into(),
+            attributes: (&part.attributes).into(),
+            spectra: part.spectra.as_flattened().into(),
             n_malformed: part.n_malformed,
-            diagnostics: part.diagnostics.clone(),
+            diagnostics: (&part.diagnostics).into(),
             n_lines: part.n_lines,
-            marks: part.marks.clone(),
+            marks: (&part.marks).into(),
         }
     }
 
     /// `None` if its pieces do not belong together.
     fn restored(self, file: usize) -> Option<Part> {
         let (spectra, rest) = self.spectra.as_chunks::<SPECTRUM_BINS>();
-        let spectra: Vec<Spectrum> = spectra.to_vec();
+        let spectra = spectra.to_vec();
         let is_sound = rest.is_empty()
             && self.points.iter().all(|point| {
                 point.identity < self.identities.len()
@@ -317,14 +338,14 @@ impl StoredPart {
         is_sound.then_some(Part {
             file,
             offset: self.offset,
-            identities: self.identities,
-            points: self.points,
-            attributes: self.attributes,
+            identities: self.identities.into_owned(),
+            points: self.points.into_owned(),
+            attributes: self.attributes.into_owned(),
             spectra,
             n_malformed: self.n_malformed,
-            diagnostics: self.diagnostics,
+            diagnostics: self.diagnostics.into_owned(),
             n_lines: self.n_lines,
-            marks: self.marks,
+            marks: self.marks.into_owned(),
             unreadable: None,
         })
     }

@@ -79,7 +79,9 @@ struct Spelling {
 }
 
 impl Parser<'_> {
-    pub(super) fn finish(self) -> Part {
+    pub(super) fn finish(mut self) -> Part {
+        // Half a kilobyte each, kept until the batch is read.
+        self.part.spectra.shrink_to_fit();
         self.part
     }
 
