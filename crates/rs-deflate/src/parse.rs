@@ -1,7 +1,7 @@
 //! Chooses between literals and matches: a match unless the next position has a better one.
 
 use crate::block::Block;
-use crate::search::{Kind, Limits, Match, Search, better_match, first_match};
+use crate::search::{Kind, Limits, MAX_MATCH_BYTES, Match, Search, better_match, first_match};
 use crate::window::Window;
 
 /// Candidates looked at for the match at a position; half as many for a better one at the next.
@@ -10,9 +10,9 @@ const MAX_SEARCH_DEPTH: u32 = 35;
 const MIN_MATCH_BYTES: u32 = 3;
 /// Distance beyond which a match of [`MIN_MATCH_BYTES`] is not worth it.
 const MAX_DISTANCE_OF_SHORTEST: u32 = 8192;
-/// So far from the end of what is at hand the end need not be thought of: a match takes 258 bytes, and before it fewer than 90
-/// literals in a row can come of better matches at the next position, each of which adds at least 3 to four times the length
-/// less the logarithm of the distance, which is never more than 256.
+/// So far from the end of what is at hand the end need not be thought of. Each literal before a better match adds at least 3
+/// to `4 * length - log2(distance)`, which lies between -2 and 256 as long as a better one is looked for (length below 65): at
+/// most 87 literals, then a match of 258 bytes.
 pub(super) const FAR_FROM_END: u16 = 352;
 
 /// What is chosen, and how much at most.
@@ -52,7 +52,10 @@ impl<const THREES: bool, const NEAR_END: bool> Kind for Stretch<THREES, NEAR_END
 fn choose<K: Kind>(window: &Window, block: &mut Block, mut at: u16, until: u16, choice: Choice) -> (u16, u32) {
     let Choice { min_len, most_items } = choice;
     let end = window.end();
-    let limits_at = |at: u16| if K::NEAR_END { Limits::near_end(end - at) } else { Limits::FAR };
+    let limits_at = |at: u16| {
+        debug_assert!(K::NEAR_END || u32::from(end - at) >= MAX_MATCH_BYTES, "a match may run beyond the end");
+        if K::NEAR_END { Limits::near_end(end - at) } else { Limits::FAR }
+    };
     let mut n_items = 0;
     while at < until && n_items < most_items {
         n_items += 1;

@@ -3,7 +3,7 @@
 use crate::window::{SEARCHED_BYTES, Window};
 
 /// Longest match of the format.
-const MAX_MATCH_BYTES: u32 = 258;
+pub(super) const MAX_MATCH_BYTES: u32 = 258;
 /// A match of this length is long enough to look no further.
 const NICE_MATCH_BYTES: u32 = 65;
 
@@ -36,7 +36,7 @@ impl Limits {
     }
 }
 
-/// A match: its length, and its distance or, where none was found, 0.
+/// A match: its length and its distance; where none was found, the length that it had to be longer than, and 0.
 pub(super) type Match = (u32, u32);
 
 /// Which places are looked at, known when the program is compiled.
@@ -103,10 +103,11 @@ fn find<K: Kind, const FIRST: bool>(window: &Window, at: u16, Search { than, mut
         };
     }
     if FIRST || K::THREES && than < 4 {
-        // Until there are four bytes. Nearly always the first candidate has them.
+        // Until there are four bytes. Nearly always the first candidate has them; three has only a text's first position, and are
+        // no match there.
         loop {
             let len = len_at(node);
-            best = if len > best.0 { (len, node) } else { best };
+            best = if len > best.0.max(3) { (len, node) } else { best };
             if len >= limits.nice {
                 found!()
             }

@@ -108,6 +108,8 @@ fn texts_in_several_blocks_have_the_librarys_size() {
 /// byte more or less, or short to an item more or less, or if the shortest match is chosen again a byte earlier or later.
 #[test]
 fn texts_at_the_borders_of_every_rule_have_the_librarys_size() {
+    // Another stream of random numbers would need other seeds.
+    assert_eq!(both(&mixed(53, 1000..9000)).1, 6527, "the seeds below were found for other texts");
     let seeds =
         [53, 72, 154, 296, 417, 1768, 1913, 8796, 11_417, 13_263, 18_225, 25_815, 32_466, 33_723, 102_659, 121_299];
     for seed in seeds {
@@ -218,10 +220,34 @@ fn a_first_position_that_has_its_own_hash_counts() {
     assert!(n_checked > 2, "{n_checked}");
 }
 
+/// Filed under hash 0, the first position may be met where its hash is another: three bytes alike are no match there.
+#[test]
+fn a_first_position_met_by_chance_is_no_match_of_three_bytes() {
+    let hash = |four: [u8; 4]| u32::from_le_bytes(four).wrapping_mul(0x1E35_A7BD);
+    let (three, same_hash_of_three) = ([0x95, 0x4B, 0xB5], [0xEC, 0xB6, 0x7D]);
+    assert_eq!(hash([0x95, 0x4B, 0xB5, 0]) >> 17, hash([0xEC, 0xB6, 0x7D, 0]) >> 17);
+    assert_eq!(hash([0x95, 0x4B, 0xB5, 0x22]) >> 16, 0);
+    check(&[&three[..], b"!abcdefgh", &same_hash_of_three, b"ijklmnopq", &three, &[0x22], b"rstuvwxyz"].concat());
+}
+
+/// A stored block begins at a byte, wherever the one before it ends.
+#[test]
+fn texts_with_stored_blocks_have_the_librarys_size() {
+    let mut rng = Rng::with_seed(1);
+    for more in 0..16 {
+        for len in [20_000, 140_000] {
+            let mut whole = text(more, 9000 + more as usize, 60, 90);
+            whole.extend(std::iter::repeat_with(|| rng.u8(..)).take(len));
+            check(&whole);
+        }
+    }
+}
+
 /// The last position there is belongs to a text; then the next one begins anew.
 #[test]
 fn positions_run_out_unseen() {
-    // All of the first eight fit; the last two do not, and one of these does not fit at all.
+    // The first eight take all positions that there are; the next begins anew, and so does the one that just fits. One byte more
+    // has to slide, and the next follows on what has slid.
     let lens = [9000, 9000, 9000, 9000, 9000, 9000, 9000, 2534, 100, 65_534, 65_535, 50, 200_000, 300];
     let texts: Vec<Vec<u8>> = (0..).zip(lens).map(|(seed, len)| text(seed, len, 60, 90)).collect();
     let mut deflate = Deflate::default();

@@ -61,13 +61,13 @@ impl Window {
     }
 
     /// Forgets what is out of reach of a position, and takes in what follows in the text; returns the position now, and how
-    /// much of the rest there is room for.
+    /// much of the rest was taken in.
     pub(super) fn slide(&mut self, at: u16, rest: &[u8]) -> (u16, usize) {
         let by = at - REACH;
         self.bytes.copy_within(usize::from(by)..usize::from(self.end), 0);
         self.threes.slide(by);
         self.fours.slide(by);
-        self.first = self.first.saturating_sub(by).max(1);
+        self.first = 1;
         self.end -= by;
         let count = self.append(rest);
         self.link_fours();
@@ -139,7 +139,8 @@ impl Window {
         self.threes.before[usize::from(at)]
     }
 
-    /// Whether the first position, which is filed under hash 0, is found by what stands there all the same.
+    /// Whether the first position, which is filed under hash 0, is found by what stands there all the same. Once the text's
+    /// first is out of reach it does not matter, and the answer is that of another one.
     pub(super) fn first_is_found(&self) -> bool {
         hash(self.four(self.first, 0), HASH4_BITS) == 0
     }
@@ -150,7 +151,7 @@ impl<const N_HASHES: usize> Links<N_HASHES> {
         Self { latest: [0; N_HASHES], before: [0; N_POSITIONS], next: 1 }
     }
 
-    /// Files the next position under a hash.
+    /// Files a text's first position under a hash; the next are behind it.
     fn file(&mut self, position: u16, hash: u16) {
         // The remainder is the hash, and spares a check.
         let latest = &mut self.latest[usize::from(hash) % N_HASHES];
@@ -162,7 +163,7 @@ impl<const N_HASHES: usize> Links<N_HASHES> {
     #[inline(always)]
     fn link(&mut self, bytes: &[u8; N_POSITIONS + SLACK], end: u16, hash: impl Fn(u32) -> u16) {
         let next = usize::from(self.next);
-        let bytes = &bytes[next..usize::from(end.saturating_sub(1)).max(next)];
+        let bytes = &bytes[next..usize::from(end - (SEARCHED_BYTES - 4)).max(next)];
         let before = &mut self.before[next..];
         let mut position = self.next;
         for (four, before) in bytes.windows(4).zip(before) {
