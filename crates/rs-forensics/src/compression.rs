@@ -13,7 +13,7 @@ pub const COMPRESSOR: &str = "gzip, libdeflate level 6, crate libdeflater 1.26";
 const GZIP_BYTES: usize = 18;
 
 thread_local! {
-    /// Takes a hundred times longer to make than a small trace to compress.
+    /// Half a megabyte that is used again for the next trace.
     static DEFLATE: RefCell<Option<Deflate>> = const { RefCell::new(None) };
 }
 

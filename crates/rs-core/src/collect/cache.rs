@@ -228,7 +228,7 @@ impl Cache {
         let hash = blake3::hash(&bytes[begin..]);
         bytes[MAGIC.len()..begin].copy_from_slice(hash.as_bytes());
         // Read again for nothing, under `--force`: writing a thousand files anew takes longer than looking at them.
-        if !holds(&path, &bytes).unwrap_or(false) {
+        if !are_in(&path, &bytes).unwrap_or(false) {
             write_entry(&path, &bytes)?;
         }
         let mut index = unpoisoned(self.index.lock());
@@ -263,8 +263,8 @@ impl Cache {
     }
 }
 
-/// Whether these are the bytes of a file.
-fn holds(path: &Path, mut bytes: &[u8]) -> io::Result<bool> {
+/// Whether a file holds these bytes, and no others.
+fn are_in(path: &Path, mut bytes: &[u8]) -> io::Result<bool> {
     let mut file = fs_err::File::open(path)?;
     if file.metadata()?.len() != bytes.len() as u64 {
         return Ok(false);
@@ -348,5 +348,30 @@ impl<'a> StoredPart<'a> {
             marks: self.marks.into_owned(),
             unreadable: None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_in_a_file_if_it_holds_them_and_no_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("entry");
+        assert!(are_in(&path, b"").is_err(), "there is none");
+        let mut bytes = vec![7; 200_000];
+        fs_err::write(&path, &bytes).unwrap();
+        assert!(are_in(&path, &bytes).unwrap());
+        for changed in [0, 65_535, 65_536, 199_999] {
+            bytes[changed] = 8;
+            assert!(!are_in(&path, &bytes).unwrap(), "{changed}");
+            bytes[changed] = 7;
+        }
+        assert!(!are_in(&path, &bytes[..199_999]).unwrap());
+        bytes.push(7);
+        assert!(!are_in(&path, &bytes).unwrap());
+        fs_err::write(&path, b"").unwrap();
+        assert!(are_in(&path, b"").unwrap());
     }
 }
