@@ -1,6 +1,7 @@
 //! `cargo xtask ci`: everything that CI checks, in the order in which mistakes are cheapest.
 
 use std::process::{Command, ExitCode};
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 use rs_fixtures::{DEFAULT_SEED, Scale};
@@ -11,11 +12,16 @@ use crate::{Outcome, docs, fixtures, process, python, servers, setup, workspace}
 const REAL_DATA: &str = "../shared/real";
 
 /// A step: what it is called, and what it does.
-type Step = (&'static str, Box<dyn Fn() -> Outcome>);
+type Step<'a> = (&'static str, Box<dyn FnOnce() -> Outcome + 'a>);
 
 pub(crate) fn run() -> Outcome {
+    // What tests need of others is fetched and built meanwhile: alone, neither that nor the compiler keeps all cores busy.
+    std::thread::scope(|scope| all(steps(scope.spawn(others))))
+}
+
+fn all(steps: Vec<Step<'_>>) -> Outcome {
     let mut done: Vec<(&str, Duration)> = Vec::new();
-    for (name, action) in steps() {
+    for (name, action) in steps {
         note!("\n==> {name}");
         let began = Instant::now();
         let outcome = action();
@@ -36,16 +42,23 @@ pub(crate) fn run() -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn steps() -> Vec<Step> {
+/// Brings what the tests need and cargo does not build.
+fn others() -> Result<(), String> {
+    servers::run().and_then(|_| python::run()).map(drop).map_err(|error| error.to_string())
+}
+
+fn steps<'a>(others: ScopedJoinHandle<'a, Result<(), String>>) -> Vec<Step<'a>> {
+    let wait = || match others.join() {
+        Ok(result) => Ok(result.map(|()| ExitCode::SUCCESS)?),
+        Err(panic) => std::panic::resume_unwind(panic),
+    };
     vec![
         ("setup", Box::new(setup::run)),
         ("format", cargo(&["fmt", "--all", "--check"])),
         ("clippy", cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])),
         // All targets, as the tests will want them: with fewer, cargo would build shared dependencies twice.
         ("build", cargo(&["build", "--workspace", "--all-targets", "--locked"])),
-        // Not needed before the tests: mistakes that the steps above find are found sooner.
-        ("servers", Box::new(servers::run)),
-        ("python", Box::new(python::run)),
+        ("servers, python", Box::new(wait)),
         ("fixtures", Box::new(|| fixtures::run(&small_fixtures(false)))),
         ("tracked fixtures", Box::new(tracked_fixtures)),
         ("fixtures --check", Box::new(|| fixtures::run(&small_fixtures(true)))),
@@ -56,7 +69,7 @@ fn steps() -> Vec<Step> {
     ]
 }
 
-fn cargo(arguments: &'static [&'static str]) -> Box<dyn Fn() -> Outcome> {
+fn cargo(arguments: &'static [&'static str]) -> Box<dyn FnOnce() -> Outcome> {
     Box::new(move || echoed(&mut process::cargo(arguments)))
 }
 
