@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::project::{Project, Tree, check_same};
 
 /// Kills spread over the time that a run takes.
-const N_KILLS: u32 = 30;
+const N_KILLS: u32 = 20;
 const SEED: u64 = 3;
 
 /// The fixtures, a remote, and a database of some size: enough for a run to spend a while in each of its steps.

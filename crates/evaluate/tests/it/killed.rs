@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::project::{DB, Project, check_same, points, record, records};
 
 /// Kills spread over the time that a run takes.
-const N_KILLS: u32 = 24;
+const N_KILLS: u32 = 12;
 
 /// A project whose database holds the points of a few records, and whose raw files hold many more: enough that a run
 /// spends a while in reading, in appending and in building the index.

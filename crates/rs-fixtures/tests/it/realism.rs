@@ -3,8 +3,13 @@
 use rs_fixtures::{DEFAULT_SEED, Expected, ExpectedPoint, FixtureModel, Scale};
 use serde_json::Value;
 
-fn medium() -> Expected {
-    FixtureModel::new(Scale::Medium, DEFAULT_SEED).expected()
+/// One test, because each runs by itself and what is expected takes seconds to work out.
+#[test]
+fn medium_data_behaves_as_real_data_does() {
+    let expected = FixtureModel::new(Scale::Medium, DEFAULT_SEED).expected();
+    harder_points_go_worse(&expected);
+    the_hardest_guessable_points_are_near_chance(&expected);
+    better_subjects_do_better(&expected);
 }
 
 /// Correct, answered, truncated and guessed over some points.
@@ -55,9 +60,8 @@ fn by_parameter(expected: &Expected, task: &str, name: &str, values: &[i32]) -> 
     values.iter().map(at).collect()
 }
 
-#[test]
-fn medium_data_has_a_thousand_points_and_harder_ones_go_worse() {
-    let expected = medium();
+/// Of a thousand points.
+fn harder_points_go_worse(expected: &Expected) {
     let bytes: u64 = expected.cohorts.iter().flat_map(|cohort| &cohort.runs).map(|run| run.bytes).sum();
     assert!((300_000_000..420_000_000).contains(&bytes), "{bytes}");
     for evaluation in expected.evaluations().filter(|evaluation| evaluation.tags.contains(&"leaderboard".to_owned())) {
@@ -71,7 +75,7 @@ fn medium_data_has_a_thousand_points_and_harder_ones_go_worse() {
         ("letters", "words", &[2, 8, 16, 24]),
         ("tables", "num_rows", &[62, 261, 1062]),
     ] {
-        let sums = by_parameter(&expected, task, name, values);
+        let sums = by_parameter(expected, task, name, values);
         assert!(
             sums.windows(2).all(|pair| pair[0].adjusted_accuracy() > pair[1].adjusted_accuracy()),
             "{task}: {sums:?}"
@@ -85,9 +89,7 @@ fn medium_data_has_a_thousand_points_and_harder_ones_go_worse() {
     }
 }
 
-#[test]
-fn the_hardest_guessable_points_are_near_chance() {
-    let expected = medium();
+fn the_hardest_guessable_points_are_near_chance(expected: &Expected) {
     for task in ["boolean", "cars", "shapes", "shuffle"] {
         // The weakest evaluation at its hardest points: those with the last value of every numeric parameter.
         let hardest = expected
@@ -111,9 +113,7 @@ fn the_hardest_guessable_points_are_near_chance() {
     }
 }
 
-#[test]
-fn better_subjects_do_better() {
-    let expected = medium();
+fn better_subjects_do_better(expected: &Expected) {
     let accuracy = |label: &str| expected.evaluation(label).unwrap().totals.adjusted_accuracy.unwrap();
     assert!(accuracy("GPT-OSS-120B (high effort)") > accuracy("GPT-OSS-120B (low effort)"));
     assert!(accuracy("Qwen3-32B (fp16, thinking)") > accuracy("Qwen3-32B (AWQ int4, thinking)"));
