@@ -9,7 +9,7 @@ use realfft::{RealFftPlanner, RealToComplex};
 use rs_core::forensics::{SPECTRUM_BINS, Spectrum};
 
 /// Values of all lengths that plans are kept for: these take up to 100 bytes for each, and prompts may have any length. Making
-/// one takes six times as long as following it: 17 µs for 700 values.
+/// a plan takes six times as long as following it: 17 µs for 700 values.
 const MAX_PLANNED_VALUES: usize = 1 << 18;
 
 thread_local! {

@@ -60,7 +60,7 @@ fn by_parameter(expected: &Expected, task: &str, name: &str, values: &[i32]) -> 
     values.iter().map(at).collect()
 }
 
-/// Of a thousand points.
+/// On the leaderboard an evaluation has a thousand points, and harder ones go worse.
 fn harder_points_go_worse(expected: &Expected) {
     let bytes: u64 = expected.cohorts.iter().flat_map(|cohort| &cohort.runs).map(|run| run.bytes).sum();
     assert!((300_000_000..420_000_000).contains(&bytes), "{bytes}");
