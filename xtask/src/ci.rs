@@ -99,12 +99,18 @@ fn tests() -> Outcome {
         note!("{REAL_DATA} is not there: what is tested on real data is skipped, or fails where CI is set");
     }
     let has_nextest = process::cargo(&["nextest", "--version"]).output().is_ok_and(|output| output.status.success());
+    let n_at_once = n_tests_at_once().to_string();
     let arguments: &[&str] = if has_nextest {
-        &["nextest", "run", "--workspace", "--locked"]
+        &["nextest", "run", "--workspace", "--locked", "--test-threads", &n_at_once]
     } else {
         &["test", "--workspace", "--all-targets", "--locked"]
     };
     echoed(&mut process::cargo(arguments))
+}
+
+/// One more than there are cores: a sixth of the time, tests wait for something to pass or to end.
+fn n_tests_at_once() -> usize {
+    std::thread::available_parallelism().map_or(2, |n_cores| n_cores.get() + 1)
 }
 
 fn documentation() -> Outcome {
