@@ -17,6 +17,8 @@ pub(crate) struct Summary {
     pub read_bytes: u64,
     /// Wall time of reading and writing.
     pub seconds: f64,
+    /// Bytes of memory that samples and spectra took before they were points: of the evaluations read together, the most.
+    pub sample_bytes: u64,
     pub evaluations: Vec<SummaryRow>,
 }
 

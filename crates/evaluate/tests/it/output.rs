@@ -2,6 +2,8 @@
 
 use std::process::Stdio;
 
+use rs_core::sample::Sample;
+
 use crate::project::{DB, Project, record, records};
 
 fn project() -> Project {
@@ -37,6 +39,10 @@ fn formats() {
     let summary = project.evaluate_d("-q --format json").summary();
     assert_eq!(summary.schema, "evaluate.summary/1");
     assert_eq!((summary.evaluations[0].duplicates, summary.evaluations[0].foreign), (1, 1));
+    assert_eq!((summary.read_bytes, summary.sample_bytes), (0, 0));
+    let n_kept = summary.evaluations[0].records;
+    let again = project.evaluate_d("-q --force --no-forensics --format json").summary();
+    assert_eq!(again.sample_bytes, n_kept * size_of::<Sample>() as u64);
 }
 
 #[test]

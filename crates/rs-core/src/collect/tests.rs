@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::*;
+use crate::forensics::SPECTRUM_BINS;
 use crate::origin::InBlob;
 use crate::pack::{self, Pack};
 use crate::reader::MAX_LINE_BYTES;
@@ -617,6 +618,39 @@ fn counts_alone_are_the_same_counts() {
     assert_eq!(counts.evaluations[0].points, []);
     let tally = counts.evaluations[0].tally;
     assert_eq!(tally.last_timestamp.unwrap() - tally.first_timestamp.unwrap(), 86_400_000_000);
+}
+
+/// Finds a spectrum in every prompt.
+struct Spectra;
+
+impl Examiner for Spectra {
+    fn compressed_bytes(&self, _: &[u8]) -> u32 {
+        0
+    }
+    fn has_spectra(&self, _: usize) -> bool {
+        true
+    }
+    fn spectrum(&self, _: usize, _: &str) -> Option<Spectrum> {
+        Some([0.0; SPECTRUM_BINS])
+    }
+    fn fingerprint(&self, _: usize) -> String {
+        String::new()
+    }
+}
+
+/// What samples take in memory counts each record, duplicates included, and one spectrum for prompts that follow each
+/// other; not the records of others.
+#[test]
+fn what_samples_take_is_told() {
+    let prompts = ["a", "b", "b"].map(|text| line(&format!(r#","index":0,"prompt":"{text}""#)));
+    let files = Files::plain([prompts.concat() + &line(r#","model":"other","prompt":"c""#)]);
+    let collect_with = |examiner: Option<&dyn Examiner>| {
+        let how = How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner, cache: None };
+        collect(&[wanted("m", None)], &files.inputs, how, &Monitor::default()).unwrap().sample_bytes
+    };
+    let (sample, spectrum) = (size_of::<Sample>() as u64, size_of::<Spectrum>() as u64);
+    assert_eq!(collect_with(None), 3 * sample);
+    assert_eq!(collect_with(Some(&Spectra)), 3 * sample + 2 * spectrum);
 }
 
 /// Diagnostics are kept up to a limit and counted beyond it.
