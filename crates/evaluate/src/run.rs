@@ -50,22 +50,22 @@ pub(crate) fn run(plan: &Plan, arguments: &Arguments, ui: &mut Ui) -> Result<Exi
         db: rs_core::paths::show(&plan.db),
         read_bytes: 0,
         seconds: 0.0,
-        sample_bytes: 0,
+        sample_memory_bytes: 0,
         evaluations: Vec::new(),
     };
     let is_same_set = old.len() == ways.values().filter(|way| **way != Way::LeaveOut).count();
-    let mut made = Made::default();
+    let mut built = Built::default();
     let mut problems = Problems::default();
     if !(is_same_set && old_config_is_in_force && ways.values().all(|way| *way != Way::Read)) {
         let monitor = rs_cli::stoppable()?;
-        made = build(plan, arguments, &ways, &monitor, &mut problems, ui)?;
-        summary.sample_bytes = made.sample_bytes;
+        built = build(plan, arguments, &ways, &monitor, &mut problems, ui)?;
+        summary.sample_memory_bytes = built.sample_memory_bytes;
         summary.read_bytes = monitor.done_bytes.load(Ordering::Relaxed);
     }
     tell_of_dropped(plan, &old, ui);
     for evaluation in &plan.evaluations {
         let reused = || old.get(evaluation.eval_id.as_str()).map(SummaryRow::reused);
-        summary.evaluations.extend(made.rows.remove(&evaluation.eval_id).or_else(reused));
+        summary.evaluations.extend(built.rows.remove(&evaluation.eval_id).or_else(reused));
     }
     summary.seconds = started.elapsed().as_secs_f64();
     problems.tell(ui);
@@ -122,12 +122,13 @@ fn tell_of_old_problems(summary: &Summary, ui: &mut Ui) {
     }
 }
 
-/// What was read, and is in the new database.
+/// What building a database tells.
 #[derive(Default)]
-struct Made<'a> {
+struct Built<'a> {
+    /// Of evaluations that were read.
     rows: BTreeMap<&'a EvalId, SummaryRow>,
-    /// As [`Summary::sample_bytes`].
-    sample_bytes: u64,
+    /// As [`Summary::sample_memory_bytes`].
+    sample_memory_bytes: u64,
 }
 
 /// Builds the new database; returns what was read.
@@ -138,7 +139,7 @@ fn build<'a>(
     monitor: &Arc<Monitor>,
     problems: &mut Problems,
     ui: &mut Ui,
-) -> Result<Made<'a>, CommandError> {
+) -> Result<Built<'a>, CommandError> {
     let reused: Vec<EvalId> = ids(ways, Way::Reuse);
     let old = match reused.is_empty() {
         true if reads_all(arguments) => Old::Unchecked,
@@ -155,7 +156,7 @@ fn build<'a>(
     let size = Size::for_raw_bytes(plan.files.iter().map(decoded_bytes).fold(0, u64::saturating_add));
     let to_read: BTreeSet<usize> = wanted.iter().flat_map(|evaluation| evaluation.files.iter().copied()).collect();
     let progress = ui.watch("evaluating", to_read.iter().map(|at| plan.files[*at].size_bytes).sum(), monitor);
-    let mut made = Made::default();
+    let mut built = Built::default();
     let use_of_entries = if arguments.force { UseOfEntries::Replaced } else { UseOfEntries::Used };
     let cache = plan.cache.as_ref().map(|folder| Cache::open(folder, now_nanos(), use_of_entries));
     let mut cache_problem: Option<String> = None;
@@ -178,7 +179,7 @@ fn build<'a>(
                 }
             };
             problems.take(&collection);
-            made.sample_bytes = made.sample_bytes.max(collection.sample_bytes);
+            built.sample_memory_bytes = built.sample_memory_bytes.max(collection.sample_memory_bytes);
             if cache_problem.is_none() {
                 cache_problem.clone_from(&collection.cache_problem);
             }
@@ -194,7 +195,7 @@ fn build<'a>(
                 let samples = sum(|c| c.answered + c.truncated);
                 let n_cached = count_cached(batch, evaluation, &collection);
                 let summary = SummaryRow::new(row, n_points, samples, sum(|c| c.truncated), n_cached);
-                made.rows.insert(&evaluation.eval_id, summary);
+                built.rows.insert(&evaluation.eval_id, summary);
             }
             // A writer that has failed says so below.
             if sender.send((evals, collection.evaluations)).is_err() {
@@ -217,7 +218,7 @@ fn build<'a>(
     if let Some(problem) = cache_problem.or(saved.err().map(|error| error.to_string())) {
         ui.warn(&format!("results were not kept for the next time: {problem}"));
     }
-    Ok(made)
+    Ok(built)
 }
 
 /// Makes the new database with the rows to take over and those that arrive; completing it is left to the caller.

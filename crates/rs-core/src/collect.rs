@@ -226,8 +226,9 @@ pub struct Collection {
     pub n_more_diagnostics: u64,
     /// Files that could not be read, or not to their end, because their blob is damaged.
     pub n_in_damaged_blobs: u64,
-    /// Bytes of memory that samples and spectra took before they were points.
-    pub sample_bytes: u64,
+    /// Bytes that samples and spectra took, once all was read and before points were made of them: duplicates and all that
+    /// cache entries hold included, samples that evaluations share counted once. 0 under [`Keep::Counts`].
+    pub sample_memory_bytes: u64,
     /// Why results could not be kept for the next time.
     pub cache_problem: Option<String>,
 }
@@ -392,7 +393,7 @@ struct Part {
 
 impl Part {
     /// Bytes that its samples and spectra take.
-    fn sample_bytes(&self) -> u64 {
+    fn sample_memory_bytes(&self) -> u64 {
         let samples: usize = self.points.iter().map(|point| size_of_val(point.samples.as_slice())).sum();
         (samples + size_of_val(self.spectra.as_slice())) as u64
     }

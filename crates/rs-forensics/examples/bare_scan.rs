@@ -1,13 +1,14 @@
 //! A peer of `cargo xtask bench evaluate`: what no reader of such records can do without. Parses every line into typed,
 //! borrowed fields with serde_json, on all threads, and keeps nothing but sums; with `--deflate` also compresses every
-//! trace with libdeflate.
+//! trace with libdeflate, and with `--read` only reads the files.
 //!
-//! `bare_scan --threads N [--deflate] (--list FILE-OF-PATHS | FILES...)`; files are plain NDJSON.
+//! `bare_scan --threads N [--deflate | --read] (--list FILE-OF-PATHS | FILES...)`; files are plain NDJSON.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::error::Error;
-use std::io::{Read, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use libdeflater::{CompressionLvl, Compressor};
@@ -18,6 +19,8 @@ use serde_json::value::RawValue;
 
 /// Bytes read at a time.
 const CHUNK_BYTES: usize = 1 << 20;
+/// The same where nothing is done with them: few enough to stay in a core's cache.
+const READ_BYTES: usize = 256 << 10;
 /// Large files are read in ranges of this many bytes.
 const RANGE_BYTES: u64 = 16 << 20;
 
@@ -61,26 +64,28 @@ struct Record<'a> {
 /// What was typed.
 struct Arguments {
     threads: usize,
-    traces: Traces,
+    work: Work,
     files: Vec<PathBuf>,
 }
 
-/// What is done with traces.
+/// What is done with the bytes of files.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Traces {
-    Measured,
-    Compressed,
+enum Work {
+    Read,
+    Parse,
+    ParseAndCompress,
 }
 
 impl Arguments {
     fn parse() -> Result<Self, Box<dyn Error>> {
-        let mut arguments = Self { threads: 1, traces: Traces::Measured, files: Vec::new() };
+        let mut arguments = Self { threads: 1, work: Work::Parse, files: Vec::new() };
         let mut typed = std::env::args().skip(1);
         while let Some(argument) = typed.next() {
             let mut value = || typed.next().ok_or(format!("`{argument}` needs a value"));
             match argument.as_str() {
                 "--threads" => arguments.threads = value()?.parse()?,
-                "--deflate" => arguments.traces = Traces::Compressed,
+                "--deflate" => arguments.work = Work::ParseAndCompress,
+                "--read" => arguments.work = Work::Read,
                 "--list" => arguments.files.extend(fs_err::read_to_string(value()?)?.lines().map(PathBuf::from)),
                 file => arguments.files.push(PathBuf::from(file)),
             }
@@ -109,9 +114,18 @@ impl Sums {
     }
 }
 
+/// Reads a range of a file, and nothing else.
+fn read(file: &Path, range: Range<u64>) -> std::io::Result<Sums> {
+    let mut source = fs_err::File::open(file)?;
+    source.seek(SeekFrom::Start(range.start))?;
+    let mut source = source.take(range.end - range.start);
+    let mut buffer = vec![0; READ_BYTES];
+    while source.read(&mut buffer)? > 0 {}
+    Ok(Sums::default())
+}
+
 /// Scans the lines that begin in a range of a file.
-fn scan(file: &Path, range: std::ops::Range<u64>, traces: Traces) -> std::io::Result<Sums> {
-    use std::io::{Seek, SeekFrom};
+fn scan(file: &Path, range: Range<u64>, work: Work) -> std::io::Result<Sums> {
     let mut source = fs_err::File::open(file)?;
     let mut sums = Sums::default();
     // The line that begins in the range before belongs to that.
@@ -133,7 +147,7 @@ fn scan(file: &Path, range: std::ops::Range<u64>, traces: Traces) -> std::io::Re
             } else if at + begin as u64 >= range.end {
                 return Ok(sums);
             } else {
-                sums = sums.and(line(&buffer[begin..begin + length], traces, &mut trace)?);
+                sums = sums.and(line(&buffer[begin..begin + length], work, &mut trace)?);
             }
             begin += length + 1;
         }
@@ -146,7 +160,7 @@ fn scan(file: &Path, range: std::ops::Range<u64>, traces: Traces) -> std::io::Re
     }
 }
 
-fn line(line: &[u8], traces: Traces, trace: &mut Vec<u8>) -> std::io::Result<Sums> {
+fn line(line: &[u8], work: Work, trace: &mut Vec<u8>) -> std::io::Result<Sums> {
     let line = line.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(line);
     if line.trim_ascii().is_empty() {
         return Ok(Sums::default());
@@ -159,7 +173,7 @@ fn line(line: &[u8], traces: Traces, trace: &mut Vec<u8>) -> std::io::Result<Sum
         trace_bytes: parts.iter().flatten().map(|part| part.len() as u64).sum(),
         compressed_bytes: 0,
     };
-    if traces == Traces::Compressed {
+    if work == Work::ParseAndCompress {
         trace.clear();
         parts.iter().flatten().for_each(|part| trace.extend_from_slice(part.as_bytes()));
         sums.compressed_bytes = compressed_bytes(trace);
@@ -195,7 +209,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let sums = pool.install(|| {
         ranges
             .par_iter()
-            .map(|(file, range)| scan(file, range.clone(), arguments.traces))
+            .map(|(file, range)| match arguments.work {
+                Work::Read => read(file, range.clone()),
+                work => scan(file, range.clone(), work),
+            })
             .try_reduce(Sums::default, |a, b| Ok(a.and(b)))
     })?;
     writeln!(

@@ -93,10 +93,13 @@ fn what_was_read_once_is_not_read_again() {
 #[test]
 fn another_dataset_costs_the_merge() {
     let project = project();
-    check(&project, "", &[0, 0]);
+    let read = project.evaluate_d("--format json").summary();
     write_dataset(&project, "e", "");
     let run = project.evaluate("--dataset data/e.json --format json").succeeds();
-    assert_eq!(run.summary().read_bytes, 0, "{run}");
+    let cached = run.summary();
+    assert_eq!(cached.read_bytes, 0, "{run}");
+    assert!(read.read_bytes > 0 && read.sample_memory_bytes > 0);
+    assert_eq!(cached.sample_memory_bytes, read.sample_memory_bytes, "as much, wherever it comes from");
     check_rows(&project, "data/e.db");
 }
 

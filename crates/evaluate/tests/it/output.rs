@@ -39,10 +39,10 @@ fn formats() {
     let summary = project.evaluate_d("-q --format json").summary();
     assert_eq!(summary.schema, "evaluate.summary/1");
     assert_eq!((summary.evaluations[0].duplicates, summary.evaluations[0].foreign), (1, 1));
-    assert_eq!((summary.read_bytes, summary.sample_bytes), (0, 0));
-    let n_kept = summary.evaluations[0].records;
+    assert_eq!((summary.read_bytes, summary.sample_memory_bytes), (0, 0));
+    let n_records = summary.evaluations[0].records;
     let again = project.evaluate_d("-q --force --no-forensics --format json").summary();
-    assert_eq!(again.sample_bytes, n_kept * size_of::<Sample>() as u64);
+    assert_eq!(again.sample_memory_bytes, n_records * size_of::<Sample>() as u64);
 }
 
 #[test]

@@ -202,7 +202,7 @@ pub(crate) struct Summary {
     pub(crate) db: String,
     pub(crate) read_bytes: u64,
     pub(crate) seconds: f64,
-    pub(crate) sample_bytes: u64,
+    pub(crate) sample_memory_bytes: u64,
     pub(crate) evaluations: Vec<SummaryRow>,
 }
 

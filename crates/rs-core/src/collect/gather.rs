@@ -30,7 +30,7 @@ impl Context<'_> {
         let mut collection = Collection {
             evaluations: vec![Collected::default(); self.wanted.len()],
             files: vec![FileFindings::default(); self.files.len()],
-            sample_bytes: parts.iter().map(Part::sample_bytes).sum(),
+            sample_memory_bytes: parts.iter().map(Part::sample_memory_bytes).sum(),
             ..Collection::default()
         };
         let first_lines = first_lines(&parts);

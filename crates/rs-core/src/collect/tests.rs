@@ -599,6 +599,7 @@ fn evaluations_share_files() {
     assert_eq!(found.files[0].identities.len(), 2);
     assert_eq!((found.files[0].n_malformed, found.files[1].n_malformed), (1, 1));
     assert_eq!(found.evaluations[1].points[0].samples.len(), 2, "its own samples only");
+    assert_eq!(found.sample_memory_bytes, 4 * size_of::<Sample>() as u64, "each sample once");
 }
 
 #[test]
@@ -638,15 +639,15 @@ impl Examiner for Spectra {
     }
 }
 
-/// What samples take in memory counts each record, duplicates included, and one spectrum for prompts that follow each
-/// other; not the records of others.
+/// What samples take in memory counts each record, duplicates included, and one spectrum for equal prompts that
+/// follow each other; not the records of others.
 #[test]
 fn what_samples_take_is_told() {
     let prompts = ["a", "b", "b"].map(|text| line(&format!(r#","index":0,"prompt":"{text}""#)));
     let files = Files::plain([prompts.concat() + &line(r#","model":"other","prompt":"c""#)]);
     let collect_with = |examiner: Option<&dyn Examiner>| {
         let how = How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner, cache: None };
-        collect(&[wanted("m", None)], &files.inputs, how, &Monitor::default()).unwrap().sample_bytes
+        collect(&[wanted("m", None)], &files.inputs, how, &Monitor::default()).unwrap().sample_memory_bytes
     };
     let (sample, spectrum) = (size_of::<Sample>() as u64, size_of::<Spectrum>() as u64);
     assert_eq!(collect_with(None), 3 * sample);
