@@ -222,7 +222,12 @@ impl Cache {
         let path = self.path_of(&known.key, &held);
         let entry = Entry { parts: parts.iter().map(|part| StoredPart::of(part)).collect() };
         // The hash goes before what it is of.
-        let mut bytes = [MAGIC.as_slice(), &[0; 32]].concat();
+        // Written, samples take less than in memory. A buffer that grows is there twice while it is moved, and what is never
+        // used of one is never there.
+        let most: u64 = parts.iter().map(|part| part.sample_memory_bytes()).sum();
+        let mut bytes = Vec::with_capacity(usize::try_from(most).unwrap_or(0));
+        bytes.extend_from_slice(MAGIC.as_slice());
+        bytes.extend_from_slice(&[0; 32]);
         let begin = bytes.len();
         bytes = postcard::to_extend(&entry, bytes).map_err(io::Error::other)?;
         let hash = blake3::hash(&bytes[begin..]);
