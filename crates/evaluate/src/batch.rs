@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rs_cli::{CommandError, Kind};
+use rs_core::atomic_file::folder_of;
 use rs_core::cohort::RawFile;
 use rs_core::collect::{self, Cache, CollectError, Collection, How, Input, Keep, Monitor, OnMalformed, Wanted};
 use rs_core::forensics::Examiner;
@@ -81,7 +82,8 @@ pub(crate) fn inputs(plan: &Plan, batch: &[&PlannedEval]) -> (Vec<Wanted>, Vec<I
 /// Who looks at the texts of a batch's records; nobody under `--no-forensics`.
 pub(crate) fn forensics(plan: &Plan, batch: &[&PlannedEval]) -> Option<Forensics> {
     let tokenizers = plan.tokenizers.as_ref()?;
-    Some(Forensics::new(batch.iter().map(|eval| tokenizers.of(eval.entry.hf_id.as_deref()).cloned()).collect()))
+    let tokenizers = batch.iter().map(|eval| tokenizers.of(eval.entry.hf_id.as_deref()).cloned()).collect();
+    Some(Forensics::new(tokenizers, folder_of(&plan.db).to_owned()))
 }
 
 pub(crate) fn collect_batch(
@@ -111,6 +113,9 @@ pub(crate) fn collect_batch(
     drop(span);
     result.map_err(|error| match error {
         CollectError::Cancelled => stopped(),
+        CollectError::Scratch { .. } => CommandError::new(Kind::Environment, error).hint(
+            "half a kilobyte for each prompt until points are made: make room, or go without forensics: --no-forensics",
+        ),
         CollectError::Malformed(_) => {
             CommandError::new(Kind::Negative, error).hint("without --strict the line is counted and the rest goes on")
         }

@@ -1,7 +1,7 @@
 //! Who looks at the texts of records: compression for all, spectra where there is a tokenizer.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rs_cli::{CommandError, Ui};
@@ -69,11 +69,12 @@ pub(crate) fn fingerprint(tokenizer: Option<&Arc<Tokenizer>>) -> String {
 /// Looks at the texts of some evaluations, by their position.
 pub(crate) struct Forensics {
     tokenizers: Vec<Option<Arc<Tokenizer>>>,
+    scratch_folder: PathBuf,
 }
 
 impl Forensics {
-    pub(crate) fn new(tokenizers: Vec<Option<Arc<Tokenizer>>>) -> Self {
-        Self { tokenizers }
+    pub(crate) fn new(tokenizers: Vec<Option<Arc<Tokenizer>>>, scratch_folder: PathBuf) -> Self {
+        Self { tokenizers, scratch_folder }
     }
 
     /// Finds out, before long work, whether the tokenizers can be used.
@@ -94,6 +95,10 @@ impl Examiner for Forensics {
     fn spectrum(&self, evaluation: usize, prompt: &str) -> Option<Spectrum> {
         let tokenizer = self.tokenizers.get(evaluation)?.as_ref()?;
         spectrum(&tokenizer.ids(prompt)?)
+    }
+
+    fn scratch_folder(&self) -> &Path {
+        &self.scratch_folder
     }
 
     fn fingerprint(&self, evaluation: usize) -> String {

@@ -17,7 +17,7 @@ pub(crate) struct Summary {
     pub read_bytes: u64,
     /// Wall time of reading and writing.
     pub seconds: f64,
-    /// Bytes of memory that samples and spectra took before they were points, duplicates and errors included. Evaluations
+    /// Bytes of memory that samples took before they were points, duplicates and errors included. Evaluations
     /// are read in batches: this is of the one that took most. 0 if nothing was read.
     pub sample_memory_bytes: u64,
     pub evaluations: Vec<SummaryRow>,

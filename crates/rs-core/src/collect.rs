@@ -6,12 +6,14 @@
 
 mod blobs;
 mod cache;
+mod entry;
 mod gather;
 mod parser;
+mod spectra;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -23,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::cohort::RawFile;
 use crate::diagnostic::{Diagnostic, Problem};
 use crate::eval_id::Identity;
-use crate::forensics::{Examiner, Spectrum};
+use crate::forensics::Examiner;
 pub use crate::monitor::Monitor;
 use crate::origin::Origin;
 use crate::point::{Attributes, Point};
@@ -32,6 +34,7 @@ use crate::sample::Sample;
 use blobs::{BlobInput, Scratch};
 use cache::{Known, Wishes};
 use parser::Parser;
+use spectra::Spectra;
 
 /// Plain files are read in ranges of this many bytes, so that several threads work on a large one.
 const RANGE_BYTES: u64 = 16 << 20;
@@ -134,6 +137,14 @@ pub enum CollectError {
     /// A malformed line, under [`OnMalformed::Stop`].
     #[error("{0}")]
     Malformed(Diagnostic),
+    /// What was found of prompts could not be kept in [`Examiner::scratch_folder`], or not read again.
+    #[error("spectra cannot be kept in {folder}: {error}")]
+    Scratch {
+        /// The folder, as the user would type it.
+        folder: String,
+        /// What is wrong with it.
+        error: io::Error,
+    },
 }
 
 /// Records of one kind in one file or evaluation, and their dates.
@@ -226,8 +237,8 @@ pub struct Collection {
     pub n_more_diagnostics: u64,
     /// Files that could not be read, or not to their end, because their blob is damaged.
     pub n_in_damaged_blobs: u64,
-    /// Bytes that samples and spectra took, once all was read and before points were made of them: duplicates and all that
-    /// cache entries hold included, samples that evaluations share counted once. 0 under [`Keep::Counts`].
+    /// Bytes that samples took, once all was read and before points were made of them: duplicates and all that cache entries
+    /// hold included, samples that evaluations share counted once. 0 under [`Keep::Counts`].
     pub sample_memory_bytes: u64,
     /// Why results could not be kept for the next time.
     pub cache_problem: Option<String>,
@@ -236,7 +247,8 @@ pub struct Collection {
 /// Reads `files`, in (path, line) order as given, and makes the points of the evaluations wanted.
 ///
 /// # Errors
-/// The work was cancelled, or a line is malformed and that was to stop it. Files that cannot be read are diagnostics.
+/// The work was cancelled, a line is malformed and that was to stop it, or spectra cannot be kept. Files that cannot be read
+/// are diagnostics.
 pub fn collect(
     wanted: &[Wanted],
     files: &[Input],
@@ -255,15 +267,30 @@ fn collect_in(
 ) -> Result<Collection, CollectError> {
     let hasher = DefaultHashBuilder::default();
     let How { keep, on_malformed, examiner, cache } = how;
-    let mut kept = Kept::load(wanted, files, how, cache.filter(|_| keep == Keep::Points && examiner.is_some()));
+    let scratch_folder = examiner.map_or(Path::new("."), Examiner::scratch_folder);
+    let spectra = Spectra::new(scratch_folder);
+    let cache = cache.filter(|_| keep == Keep::Points && examiner.is_some());
+    let mut kept = Kept::load(wanted, files, how, cache, &spectra);
     let is_kept: Vec<bool> = kept.files.iter().map(|file| file.parts.is_some()).collect();
     let blobs = blobs::inputs(files, &is_kept);
-    let context = Context { pieces, wanted, files, is_kept, blobs, keep, on_malformed, examiner, monitor, hasher };
+    let context = Context {
+        pieces,
+        wanted,
+        files,
+        is_kept,
+        blobs,
+        keep,
+        on_malformed,
+        examiner,
+        spectra: &spectra,
+        monitor,
+        hasher,
+    };
     let mut parts = context.read_all();
     if monitor.is_cancelled() {
         return Err(CollectError::Cancelled);
     }
-    let cache_problem = kept.store(files, &parts);
+    let cache_problem = kept.store(files, &parts, &spectra);
     parts.extend(kept.files.iter_mut().filter_map(|file| file.parts.take()).flatten());
     parts.sort_by_key(|part: &Part| (part.file, part.offset));
     let mut collection = context.put_together(parts);
@@ -271,6 +298,8 @@ fn collect_in(
     for (findings, is_kept) in collection.files.iter_mut().zip(&context.is_kept) {
         findings.is_from_cache = *is_kept;
     }
+    let scratch = |error| CollectError::Scratch { folder: crate::paths::show(scratch_folder), error };
+    spectra.finish().map_err(scratch)?;
     match collection.diagnostics.first() {
         Some(first) if on_malformed == OnMalformed::Stop => Err(CollectError::Malformed(first.clone())),
         _ => Ok(collection),
@@ -291,28 +320,29 @@ struct KeptFile {
 }
 
 impl<'a> Kept<'a> {
-    fn load(wanted: &[Wanted], files: &[Input], how: How<'_>, cache: Option<&'a Cache>) -> Self {
+    fn load(wanted: &[Wanted], files: &[Input], how: How<'_>, cache: Option<&'a Cache>, spectra: &Spectra<'_>) -> Self {
         let Some(cache) = cache else {
             return Self { cache, files: files.iter().map(|_| KeptFile::default()).collect() };
         };
         let files = files.par_iter().enumerate().map(|(file, input)| {
             let wishes = wishes(wanted, input, how.examiner);
             let known = cache.content(input);
-            let parts = known.as_ref().and_then(|known| cache.load(known, &wishes, file));
+            let parts = known.as_ref().and_then(|known| cache.load(known, &wishes, file, spectra));
             KeptFile { wishes, known, parts }
         });
         Self { cache: Some(cache), files: files.collect() }
     }
 
     /// Keeps what was read. Returns the first problem; the work goes on without a cache.
-    fn store(&self, files: &[Input], parts: &[Part]) -> Option<io::Error> {
+    fn store(&self, files: &[Input], parts: &[Part], spectra: &Spectra<'_>) -> Option<io::Error> {
         let cache = self.cache?;
         let mut by_file: BTreeMap<usize, Vec<&Part>> = BTreeMap::new();
         parts.iter().for_each(|part| by_file.entry(part.file).or_default().push(part));
         let by_file: Vec<(usize, Vec<&Part>)> = by_file.into_iter().collect();
         let store = |(file, parts): &(usize, Vec<&Part>)| {
             let kept = &self.files[*file];
-            kept.known.as_ref().map_or(Ok(()), |known| cache.store(&files[*file], known, &kept.wishes, parts))
+            let Some(known) = &kept.known else { return Ok(()) };
+            cache.store(&files[*file], known, &kept.wishes, parts, spectra)
         };
         by_file.par_iter().map(store).find_map_first(Result::err)
     }
@@ -366,6 +396,7 @@ struct Context<'a> {
     keep: Keep,
     on_malformed: OnMalformed,
     examiner: Option<&'a dyn Examiner>,
+    spectra: &'a Spectra<'a>,
     monitor: &'a Monitor,
     hasher: DefaultHashBuilder,
 }
@@ -379,8 +410,9 @@ struct Part {
     points: Vec<PartPoint>,
     /// What samples carry besides their results.
     attributes: Vec<Attributes>,
-    /// What was found of prompts.
-    spectra: Vec<Spectrum>,
+    /// The number of its first spectrum among all, and how many it has.
+    first_spectrum: u64,
+    n_spectra: usize,
     n_malformed: u64,
     diagnostics: Vec<PlacedProblem>,
     /// Lines that begin in it.
@@ -392,10 +424,9 @@ struct Part {
 }
 
 impl Part {
-    /// Bytes that its samples and spectra take.
+    /// Bytes that its samples take.
     fn sample_memory_bytes(&self) -> u64 {
-        let samples: usize = self.points.iter().map(|point| size_of_val(point.samples.as_slice())).sum();
-        (samples + size_of_val(self.spectra.as_slice())) as u64
+        self.points.iter().map(|point| size_of_val(point.samples.as_slice()) as u64).sum()
     }
 }
 
@@ -404,8 +435,8 @@ struct Unreadable {
     is_damaged_blob: bool,
 }
 
-/// Samples of one coordinate, in line order; their attributes and spectra are positions in [`Part::attributes`] and
-/// [`Part::spectra`].
+/// Samples of one coordinate, in line order; their attributes are positions in [`Part::attributes`], their spectra numbers
+/// among those of the part.
 #[derive(Clone, Serialize, Deserialize)]
 struct PartPoint {
     identity: usize,
@@ -502,6 +533,7 @@ impl<'a> Context<'a> {
     /// Whether what stands at this place need not be read any more.
     fn stopped(&self, shared: &Shared<'_>, file: usize, offset: u64) -> bool {
         self.monitor.is_cancelled()
+            || self.spectra.has_failed()
             || self.on_malformed == OnMalformed::Stop && (file, offset) > *unpoisoned(shared.stop_at.lock())
     }
 

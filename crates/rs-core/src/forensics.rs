@@ -2,6 +2,8 @@
 //!
 //! Compressing and tokenizing need libraries that most programs do without: `collect` is told who does it.
 
+use std::path::Path;
+
 use serde_json::{Map, Value};
 
 /// Values of a spectrum: at equally spaced frequencies from 0 to 0.5 cycles a token, both included.
@@ -23,6 +25,9 @@ pub trait Examiner: Sync {
 
     /// The spectrum of a prompt of an evaluation; `None` if it is too short.
     fn spectrum(&self, evaluation: usize, prompt: &str) -> Option<Spectrum>;
+
+    /// A folder with room for what does not stay in memory: half a kilobyte a spectrum, in a file without a name.
+    fn scratch_folder(&self) -> &Path;
 
     /// What an evaluation's results depend on: the codec, and the tokenizer if there is one.
     fn fingerprint(&self, evaluation: usize) -> String;
@@ -63,9 +68,14 @@ impl Average {
         Self { sums: Vec::new(), count: 0 }
     }
 
+    /// Whether there are enough.
+    pub(crate) fn is_full(&self) -> bool {
+        self.count == MAX_SPECTRUM_SAMPLES
+    }
+
     /// Adds a spectrum, unless there are enough.
     pub(crate) fn add(&mut self, spectrum: &Spectrum) {
-        if self.count == MAX_SPECTRUM_SAMPLES {
+        if self.is_full() {
             return;
         }
         self.sums.resize(SPECTRUM_BINS, (0.0, 0.0));

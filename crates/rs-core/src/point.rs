@@ -133,12 +133,12 @@ pub struct Beside<A, F, S> {
 
 /// Makes the point of the records of one coordinate, in (path, line) order, under the evaluation's context (tokens).
 /// Returns the number of duplicates dropped too.
-pub fn count<'a>(
+pub fn count(
     base_task: String,
     params: String,
     mut samples: Vec<Sample>,
     context_tokens: Option<u32>,
-    beside: Beside<impl FnOnce(u32) -> Attributes, impl Fn(u32) -> u32, impl Fn(u32) -> Option<&'a Spectrum>>,
+    beside: Beside<impl FnOnce(u32) -> Attributes, impl Fn(u32) -> u32, impl Fn(u32) -> Option<Spectrum>>,
 ) -> (Point, u64) {
     let n_duplicates = settle(&mut samples);
     let mut counters = Counters::default();
@@ -155,8 +155,9 @@ pub fn count<'a>(
             continue;
         }
         hard_terminated += u64::from(sample.hard_terminated);
-        if let Some(found) = sample.spectrum.and_then(|at| (beside.spectrum)(at.get() - 1)) {
-            spectrum.add(found);
+        let number = sample.spectrum.filter(|_| !spectrum.is_full());
+        if let Some(found) = number.and_then(|number| (beside.spectrum)(number.get() - 1)) {
+            spectrum.add(&found);
         }
         for tokens in [sample.prompt_tokens, sample.completion_tokens].into_iter().flatten() {
             *total_tokens.get_or_insert(0) += u64::from(tokens);

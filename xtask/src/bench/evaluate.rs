@@ -14,8 +14,8 @@ use super::{N_PAIRS, Size, build, fresh, n_threads};
 use crate::Outcome;
 use crate::workspace::{self, Profile};
 
-/// What `evaluate` may use at its peak, beyond what samples and spectra took in the batch that had most of them. They may
-/// not all be there at the peak; what is being written of the batch before is not subtracted.
+/// What `evaluate` may use at its peak, beyond what samples took in the batch that had most of them. They may not all be
+/// there at the peak; what is being written of the batch before is not subtracted.
 const MEMORY_LIMIT_MB: f64 = 250.0;
 /// How long writing the large database may take, and how large its file may be.
 const LONGEST_WRITE_SECONDS: f64 = 5.0;
@@ -25,7 +25,7 @@ const LARGEST_DATABASE_MB: f64 = 300.0;
 struct Line {
     what: &'static str,
     figures: Figures,
-    /// Bytes that samples and spectra took at most, by what `evaluate` says.
+    /// Bytes that samples took at most, by what `evaluate` says.
     sample_memory_bytes: u64,
     /// Largest good ratio of the times.
     most: f64,
@@ -57,9 +57,7 @@ pub(super) fn run(folder: &Path, size: Size) -> Outcome {
     })?;
     bench.tell_floors()?;
     is_good &= peak_beyond <= MEMORY_LIMIT_MB;
-    say!(
-        "7 Peak memory {peak:.0} MB; beyond samples and spectra {peak_beyond:.0} MB, of at most {MEMORY_LIMIT_MB:.0} MB."
-    );
+    say!("7 Peak memory {peak:.0} MB; beyond samples {peak_beyond:.0} MB, of at most {MEMORY_LIMIT_MB:.0} MB.");
     is_good &= bench.write()?;
     say!(
         "Medians of {N_PAIRS} runs each, taken in turns. A ratio is our time by the peer's; `!` is one beyond its goal."

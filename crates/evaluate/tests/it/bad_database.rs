@@ -347,13 +347,41 @@ fn a_full_disk_leaves_the_old_database() {
     let before = points(&project.open(DB));
     project.write("data/set/M/run/a.ndjson", records(0..50_000));
     for blocks in [0, 100, 1000, 2500] {
-        let program = env!("CARGO_BIN_EXE_evaluate");
-        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec {program} --dataset data/d.json");
-        let output = Command::new("sh").args(["-c", &script]).current_dir(project.path("")).output().unwrap();
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(3), "{blocks}: {stderr}");
+        let stderr = evaluate_with_disk_of(&project, blocks);
         assert!(stderr.contains("d.db") && stderr.contains("File too large"), "{blocks}: {stderr}");
         assert_eq!(project.files_in("data"), ["d.db", "d.json"]);
         check_same("points", &points(&project.open(DB)), &before);
     }
+}
+
+/// Spectra lie on the disk until points are made of them: 5,000 take 5,000 blocks, the database about a fifth of that.
+#[cfg(unix)]
+#[test]
+fn a_disk_without_room_for_spectra_leaves_the_old_database() {
+    let project = Project::with_raw(records(0..3));
+    project.evaluate_d("").succeeds();
+    let before = points(&project.open(DB));
+    let entry = entry("m", "data/set/M/run/*", r#", "hf_id": "openai/gpt-oss-20b""#);
+    project.write("data/set/M/evals.json", format!("[{entry}]"));
+    let prompt = |index| record(index, &format!(r#","prompt":"What is {index} and {index}?""#)) + "\n";
+    project.write("data/set/M/run/a.ndjson", (0..5_000).map(prompt).collect::<String>());
+    let stderr = evaluate_with_disk_of(&project, 4_000);
+    assert_eq!(
+        stderr,
+        "error: spectra cannot be kept in data: File too large (os error 27)\nhint: half a kilobyte for each prompt until \
+         points are made: make room, or go without forensics: --no-forensics\n"
+    );
+    assert_eq!(project.files_in("data"), ["d.db", "d.json"]);
+    check_same("points", &points(&project.open(DB)), &before);
+}
+
+/// What `evaluate` says where no file may have more than so many blocks of 512 bytes: it must fail.
+#[cfg(unix)]
+fn evaluate_with_disk_of(project: &Project, blocks: u32) -> String {
+    let program = env!("CARGO_BIN_EXE_evaluate");
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec {program} --dataset data/d.json");
+    let output = Command::new("sh").args(["-c", &script]).current_dir(project.path("")).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{blocks}: {stderr}");
+    stderr
 }

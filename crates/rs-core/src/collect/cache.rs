@@ -7,30 +7,26 @@
 //! The content of a file is its hash. What is in a blob only its table says: it may find what files gave, but what it gives
 //! is kept under the name of the blob as well, so that no table can put its results in the place of a file's.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Input, Mark, Part, PartPoint, PlacedProblem, Tally, unpoisoned};
+use super::spectra::Spectra;
+use super::{Input, Part, entry, unpoisoned};
 use crate::atomic_file;
 use crate::digest::ContentHash;
 use crate::eval_id::Identity;
-use crate::forensics::SPECTRUM_BINS;
 use crate::monitor::Monitor;
 use crate::origin::{InBlob, Origin};
 use crate::pack::{RunFile, fingerprint, list_file};
 use crate::paths;
-use crate::point::Attributes;
 use crate::store::hash_file;
 
 /// Version of everything in the folder; another one is not understood, and replaced.
-const VERSION: u32 = 3;
-/// How an entry begins.
-const MAGIC: &[u8; 8] = b"rsparts3";
+const VERSION: u32 = 4;
 /// A file that changed so shortly before it was looked at may have changed again within the clock's grain.
 const GRAIN_NANOS: i128 = 1_000_000_000;
 
@@ -77,27 +73,6 @@ struct Content {
 
 /// Model, template and sampler.
 type Names = (String, String, String);
-
-/// The parts of one file.
-#[derive(Serialize, Deserialize)]
-struct Entry<'a> {
-    parts: Vec<StoredPart<'a>>,
-}
-
-/// A part, borrowed to be written, owned once read.
-#[derive(Serialize, Deserialize)]
-struct StoredPart<'a> {
-    offset: u64,
-    identities: Cow<'a, [(Identity, Tally)]>,
-    points: Cow<'a, [PartPoint]>,
-    attributes: Cow<'a, [Attributes]>,
-    /// One after another.
-    spectra: Cow<'a, [f32]>,
-    n_malformed: u64,
-    diagnostics: Cow<'a, [PlacedProblem]>,
-    n_lines: u64,
-    marks: Cow<'a, [Mark]>,
-}
 
 /// A file whose content is known.
 pub(super) struct Known {
@@ -192,24 +167,25 @@ impl Cache {
     }
 
     /// What a content gave for these wishes; `None` if nobody knows, or what is here is damaged.
-    pub(super) fn load(&self, known: &Known, wishes: &Wishes, file: usize) -> Option<Vec<Part>> {
+    pub(super) fn load(&self, known: &Known, wishes: &Wishes, file: usize, spectra: &Spectra<'_>) -> Option<Vec<Part>> {
         if self.use_of_entries == UseOfEntries::Replaced {
             return None;
         }
-        let bytes = fs_err::read(self.entry_path(known, wishes)?).ok()?;
-        let (hash, payload) = bytes.strip_prefix(MAGIC)?.split_at_checked(32)?;
-        if blake3::hash(payload).as_bytes() != hash {
-            return None;
-        }
-        let entry: Entry = postcard::from_bytes(payload).ok()?;
-        entry.parts.into_iter().map(|part| part.restored(file)).collect()
+        entry::read(&self.entry_path(known, wishes)?, file, spectra)
     }
 
     /// Keeps what a file gave. Files that changed meanwhile are left out.
     ///
     /// # Errors
     /// The folder cannot be written; the error names the path.
-    pub(super) fn store(&self, input: &Input, known: &Known, wishes: &Wishes, parts: &[&Part]) -> io::Result<()> {
+    pub(super) fn store(
+        &self,
+        input: &Input,
+        known: &Known,
+        wishes: &Wishes,
+        parts: &[&Part],
+        spectra: &Spectra<'_>,
+    ) -> io::Result<()> {
         let is_same = known.look.as_ref().is_none_or(|look| {
             list_file(&input.path).is_ok_and(|now| fingerprint(&[now]) == fingerprint(std::slice::from_ref(look)))
         });
@@ -220,22 +196,7 @@ impl Cache {
             parts.iter().flat_map(|part| &part.identities).map(|(identity, _)| names_of(identity)).collect();
         let held = matching(wishes, &identities);
         let path = self.path_of(&known.key, &held);
-        let entry = Entry { parts: parts.iter().map(|part| StoredPart::of(part)).collect() };
-        // The hash goes before what it is of.
-        // Written, samples take less than in memory. A buffer that grows is there twice while it is moved, and what is never
-        // used of one is never there.
-        let most: u64 = parts.iter().map(|part| part.sample_memory_bytes()).sum();
-        let mut bytes = Vec::with_capacity(usize::try_from(most).unwrap_or(0));
-        bytes.extend_from_slice(MAGIC.as_slice());
-        bytes.extend_from_slice(&[0; 32]);
-        let begin = bytes.len();
-        bytes = postcard::to_extend(&entry, bytes).map_err(io::Error::other)?;
-        let hash = blake3::hash(&bytes[begin..]);
-        bytes[MAGIC.len()..begin].copy_from_slice(hash.as_bytes());
-        // Read again for nothing, under `--force`: writing a thousand files anew takes longer than looking at them.
-        if !are_in(&path, &bytes).unwrap_or(false) {
-            write_entry(&path, &bytes)?;
-        }
+        entry::write(&path, parts, spectra)?;
         let mut index = unpoisoned(self.index.lock());
         let content = index.contents.entry(known.key.clone()).or_default();
         content.identities = identities;
@@ -268,37 +229,6 @@ impl Cache {
     }
 }
 
-/// Whether a file holds these bytes, and no others.
-fn are_in(path: &Path, mut bytes: &[u8]) -> io::Result<bool> {
-    let mut file = fs_err::File::open(path)?;
-    if file.metadata()?.len() != bytes.len() as u64 {
-        return Ok(false);
-    }
-    let mut chunk = vec![0; bytes.len().min(1 << 16)];
-    while !bytes.is_empty() {
-        let (here, rest) = bytes.split_at(bytes.len().min(chunk.len()));
-        file.read_exact(&mut chunk[..here.len()])?;
-        if chunk[..here.len()] != *here {
-            return Ok(false);
-        }
-        bytes = rest;
-    }
-    Ok(true)
-}
-
-/// Writes an entry. A crash may leave half of it: its hash tells.
-fn write_entry(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    fs_err::create_dir_all(atomic_file::folder_of(path))?;
-    let partial = path.with_extension(std::process::id().to_string());
-    fs_err::write(&partial, bytes)?;
-    // Renamed over another, some file systems send a file to the disk at once: a thousand of them take longer to write
-    // than to make. Who looks for it in between makes it anew.
-    match fs_err::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => fs_err::rename(&partial, path),
-    }
-}
-
 /// What is wished for of those whose records are there.
 fn matching(wishes: &Wishes, there: &BTreeSet<Names>) -> Vec<(Names, String)> {
     let wishes = wishes.iter().map(|(identity, depends_on)| (names_of(identity), depends_on.clone()));
@@ -311,72 +241,4 @@ fn names_of(identity: &Identity) -> Names {
 
 fn key_of(path: &Path) -> Option<String> {
     paths::absolute(path).ok()?.into_os_string().into_string().ok()
-}
-
-impl<'a> StoredPart<'a> {
-    fn of(part: &'a Part) -> Self {
-        Self {
-            offset: part.offset,
-            identities: (&part.identities).into(),
-            points: (&part.points).into(),
-            attributes: (&part.attributes).into(),
-            spectra: part.spectra.as_flattened().into(),
-            n_malformed: part.n_malformed,
-            diagnostics: (&part.diagnostics).into(),
-            n_lines: part.n_lines,
-            marks: (&part.marks).into(),
-        }
-    }
-
-    /// `None` if its pieces do not belong together.
-    fn restored(self, file: usize) -> Option<Part> {
-        let (spectra, rest) = self.spectra.as_chunks::<SPECTRUM_BINS>();
-        let spectra = spectra.to_vec();
-        let is_sound = rest.is_empty()
-            && self.points.iter().all(|point| {
-                point.identity < self.identities.len()
-                    && point.samples.iter().all(|sample| {
-                        (sample.attributes as usize) < self.attributes.len()
-                            && sample.spectrum.is_none_or(|at| (at.get() as usize) <= spectra.len())
-                    })
-            });
-        is_sound.then_some(Part {
-            file,
-            offset: self.offset,
-            identities: self.identities.into_owned(),
-            points: self.points.into_owned(),
-            attributes: self.attributes.into_owned(),
-            spectra,
-            n_malformed: self.n_malformed,
-            diagnostics: self.diagnostics.into_owned(),
-            n_lines: self.n_lines,
-            marks: self.marks.into_owned(),
-            unreadable: None,
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_are_in_a_file_if_it_holds_them_and_no_others() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("entry");
-        assert!(are_in(&path, b"").is_err(), "there is none");
-        let mut bytes = vec![7; 200_000];
-        fs_err::write(&path, &bytes).unwrap();
-        assert!(are_in(&path, &bytes).unwrap());
-        for changed in [0, 65_535, 65_536, 199_999] {
-            bytes[changed] = 8;
-            assert!(!are_in(&path, &bytes).unwrap(), "{changed}");
-            bytes[changed] = 7;
-        }
-        assert!(!are_in(&path, &bytes[..199_999]).unwrap());
-        bytes.push(7);
-        assert!(!are_in(&path, &bytes).unwrap());
-        fs_err::write(&path, b"").unwrap();
-        assert!(are_in(&path, b"").unwrap());
-    }
 }

@@ -11,7 +11,6 @@ use super::{
     SampleFile, Unreadable,
 };
 use crate::diagnostic::{Diagnostic, Problem};
-use crate::forensics::Spectrum;
 use crate::point::{self, Attributes, Point};
 use crate::sample::Sample;
 
@@ -75,7 +74,6 @@ impl Context<'_> {
         let marks = marks(&parts, first_lines);
         let gathered = self.gather(&mut parts, first_lines);
         let all_attributes: Vec<&Attributes> = parts.iter().flat_map(|part| &part.attributes).collect();
-        let all_spectra: Vec<&Spectrum> = parts.iter().flat_map(|part| &part.spectra).collect();
         let places = self.places(&gathered);
         let gathered: Vec<(Coordinate, Vec<Piece>)> = gathered.into_iter().collect();
         let counted: Vec<(usize, Point, u64)> = gathered
@@ -91,7 +89,7 @@ impl Context<'_> {
                 let beside = point::Beside {
                     attributes: |at: u32| all_attributes[at as usize].clone(),
                     file,
-                    spectrum: |at: u32| all_spectra.get(at as usize).copied(),
+                    spectrum: |number: u32| self.spectra.get(number.into()),
                 };
                 let (point, n_duplicates) = point::count(base_task, params, samples, context_tokens, beside);
                 (evaluation, point, n_duplicates)
@@ -112,14 +110,13 @@ impl Context<'_> {
     /// Takes the points out of the parts: pieces of each point of each evaluation, in (path, line) order.
     fn gather(&self, parts: &mut [Part], first_lines: &[Option<u64>]) -> BTreeMap<Coordinate, Vec<Piece>> {
         let mut gathered: BTreeMap<Coordinate, Vec<Piece>> = BTreeMap::new();
-        let (mut n_attributes, mut n_spectra) = (0_usize, 0_usize);
+        let mut n_attributes = 0_usize;
         for (part, first_line) in parts.iter_mut().zip(first_lines) {
             let claimants: Vec<Vec<usize>> =
                 part.identities.iter().map(|(identity, _)| self.claimants(part.file, identity)).collect();
-            let first = |count| u32::try_from(count).unwrap_or(u32::MAX);
             let firsts = Firsts {
-                attributes: first(n_attributes),
-                spectra: first(n_spectra),
+                attributes: u32::try_from(n_attributes).unwrap_or(u32::MAX),
+                spectra: u32::try_from(part.first_spectrum).unwrap_or(u32::MAX),
                 file: part.file,
                 line: *first_line,
             };
@@ -133,7 +130,6 @@ impl Context<'_> {
                 gathered.entry((*last, base_task, params)).or_default().push(Piece { samples, firsts });
             }
             n_attributes += part.attributes.len();
-            n_spectra += part.spectra.len();
         }
         gathered
     }

@@ -10,7 +10,7 @@ use super::{Context, Keep, MARK_BYTES, MAX_DIAGNOSTICS, Mark, Part, PartPoint, P
 use crate::block_lines::{Line, for_each_line};
 use crate::diagnostic::Problem;
 use crate::eval_id::Identity;
-use crate::forensics::{Examiner, prompt_text};
+use crate::forensics::{Examiner, Spectrum, prompt_text};
 use crate::lexer::{LexError, RawString};
 use crate::pack::PackError;
 use crate::params::{canonical_json, canonical_params};
@@ -36,6 +36,8 @@ pub(super) struct Parser<'a> {
     shape: Shape,
     /// The trace at hand, decoded.
     trace: Vec<u8>,
+    /// Those of the part.
+    spectra: Vec<Spectrum>,
     /// Repetitions have one prompt.
     last_prompt: Option<LastPrompt>,
     /// The next line that begins here or behind gets a mark.
@@ -57,7 +59,7 @@ struct LastPrompt {
     identity: usize,
     /// As it is written.
     text: Vec<u8>,
-    /// Position in [`Part::spectra`], counted from 1; `None` if it has no spectrum.
+    /// Its number among those of the part, counted from 1; `None` if it has no spectrum.
     spectrum: Option<NonZeroU32>,
 }
 
@@ -80,8 +82,8 @@ struct Spelling {
 
 impl Parser<'_> {
     pub(super) fn finish(mut self) -> Part {
-        // Half a kilobyte each, kept until the batch is read.
-        self.part.spectra.shrink_to_fit();
+        self.part.first_spectrum = self.context.spectra.append(&self.spectra);
+        self.part.n_spectra = self.spectra.len();
         self.part
     }
 
@@ -205,8 +207,8 @@ impl Parser<'_> {
             return;
         }
         if let Some(spectrum) = prompt_text(prompt).and_then(|text| examiner.spectrum(evaluation, &text)) {
-            self.part.spectra.push(spectrum);
-            sample.spectrum = u32::try_from(self.part.spectra.len()).ok().and_then(NonZeroU32::new);
+            self.spectra.push(spectrum);
+            sample.spectrum = u32::try_from(self.spectra.len()).ok().and_then(NonZeroU32::new);
         }
         self.last_prompt = Some(LastPrompt { identity, text: prompt.to_vec(), spectrum: sample.spectrum });
     }
@@ -331,7 +333,8 @@ impl Context<'_> {
                 identities: Vec::new(),
                 points: Vec::new(),
                 attributes: Vec::new(),
-                spectra: Vec::new(),
+                first_spectrum: 0,
+                n_spectra: 0,
                 n_malformed: 0,
                 diagnostics: Vec::new(),
                 n_lines: 0,
@@ -346,6 +349,7 @@ impl Context<'_> {
             raw_key: Vec::new(),
             shape: Shape::default(),
             trace: Vec::new(),
+            spectra: Vec::new(),
             last_prompt: None,
             last: None,
         }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::*;
-use crate::forensics::SPECTRUM_BINS;
+use crate::forensics::{SPECTRUM_BINS, Spectrum};
 use crate::origin::InBlob;
 use crate::pack::{self, Pack};
 use crate::reader::MAX_LINE_BYTES;
@@ -621,10 +621,10 @@ fn counts_alone_are_the_same_counts() {
     assert_eq!(tally.last_timestamp.unwrap() - tally.first_timestamp.unwrap(), 86_400_000_000);
 }
 
-/// Finds a spectrum in every prompt.
-struct Spectra;
+/// Finds a spectrum in every prompt, and keeps it in a folder.
+struct Prompts<'a>(&'a Path);
 
-impl Examiner for Spectra {
+impl Examiner for Prompts<'_> {
     fn compressed_bytes(&self, _: &[u8]) -> u32 {
         0
     }
@@ -634,24 +634,36 @@ impl Examiner for Spectra {
     fn spectrum(&self, _: usize, _: &str) -> Option<Spectrum> {
         Some([0.0; SPECTRUM_BINS])
     }
+    fn scratch_folder(&self) -> &Path {
+        self.0
+    }
     fn fingerprint(&self, _: usize) -> String {
         String::new()
     }
 }
 
-/// What samples take in memory counts each record, duplicates included, and one spectrum for equal prompts that
-/// follow each other; not the records of others.
+/// What samples take in memory counts each record, duplicates included, not the records of others; spectra take none.
 #[test]
 fn what_samples_take_is_told() {
     let prompts = ["a", "b", "b"].map(|text| line(&format!(r#","index":0,"prompt":"{text}""#)));
     let files = Files::plain([prompts.concat() + &line(r#","model":"other","prompt":"c""#)]);
-    let collect_with = |examiner: Option<&dyn Examiner>| {
+    let examiners = [None, Some(&Prompts(files.folder.path()) as &dyn Examiner)];
+    for examiner in examiners {
         let how = How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner, cache: None };
-        collect(&[wanted("m", None)], &files.inputs, how, &Monitor::default()).unwrap().sample_memory_bytes
-    };
-    let (sample, spectrum) = (size_of::<Sample>() as u64, size_of::<Spectrum>() as u64);
-    assert_eq!(collect_with(None), 3 * sample);
-    assert_eq!(collect_with(Some(&Spectra)), 3 * sample + 2 * spectrum);
+        let found = collect(&[wanted("m", None)], &files.inputs, how, &Monitor::default()).unwrap();
+        assert_eq!(found.sample_memory_bytes, 3 * size_of::<Sample>() as u64);
+        assert_eq!(found.evaluations[0].points[0].fft_power_mean.is_some(), examiner.is_some());
+    }
+}
+
+#[test]
+fn spectra_that_cannot_be_kept_are_an_error() {
+    let files = Files::plain([line(r#","prompt":"a""#)]);
+    let folder = files.folder.path().join("none");
+    let prompts = Prompts(&folder);
+    let how = How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner: Some(&prompts), cache: None };
+    let error = collect(&[wanted("m", None)], &files.inputs, how, &Monitor::default()).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("spectra cannot be kept in {}: No such file", folder.display())), "{error}");
 }
 
 /// Diagnostics are kept up to a limit and counted beyond it.
@@ -677,6 +689,7 @@ fn spellings_of_one_identity_are_one() {
 /// What a blob's frames give of a file, cut at these places: no frame need be of any size for this.
 fn collect_cut(wanted: &[Wanted], files: &Files, text: &[u8], cuts: &[usize], pieces: Pieces) -> Collection {
     let monitor = Monitor::default();
+    let spectra = Spectra::new(files.folder.path());
     let context = Context {
         pieces,
         wanted,
@@ -686,6 +699,7 @@ fn collect_cut(wanted: &[Wanted], files: &Files, text: &[u8], cuts: &[usize], pi
         keep: Keep::Points,
         on_malformed: OnMalformed::Continue,
         examiner: None,
+        spectra: &spectra,
         monitor: &monitor,
         hasher: DefaultHashBuilder::default(),
     };
@@ -745,12 +759,12 @@ proptest! {
 }
 
 /// The files' blob: they are read from there, and would be at the same paths.
-fn in_blob(files: &Files, blob: &std::path::Path) -> Vec<Input> {
+fn in_blob(files: &Files, blob: &Path) -> Vec<Input> {
     let listed = pack::list_run(files.folder.path()).unwrap();
     let mut out = fs_err::File::create(blob).unwrap();
     pack::pack_run(files.folder.path(), &listed, &mut out, &Monitor::default()).unwrap();
     let pack = Pack::open(blob).unwrap();
-    let blob: std::sync::Arc<std::path::Path> = blob.into();
+    let blob: std::sync::Arc<Path> = blob.into();
     let place = |input: &Input| {
         let name = input.path.file_name().unwrap().to_str().unwrap();
         let member = pack.members().iter().find(|member| member.name == name).unwrap();

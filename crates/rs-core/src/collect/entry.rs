@@ -1,0 +1,280 @@
+//! A cache entry: what one file gave, part by part, so that no more than one part is in memory twice.
+//!
+//! [`MAGIC`]; of each part its length (u32, little-endian) and itself (postcard); length 0; BLAKE3 of all before it.
+
+use std::borrow::Cow;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::spectra::Spectra;
+use super::{Mark, Part, PartPoint, PlacedProblem, Tally};
+use crate::atomic_file;
+use crate::eval_id::Identity;
+use crate::forensics::SPECTRUM_BINS;
+use crate::point::Attributes;
+
+/// How an entry begins; with another version of anything in it, otherwise.
+const MAGIC: &[u8; 8] = b"rsparts4";
+
+/// A part, borrowed to be written, owned once read.
+#[derive(Serialize, Deserialize)]
+struct StoredPart<'a> {
+    offset: u64,
+    identities: Cow<'a, [(Identity, Tally)]>,
+    points: Cow<'a, [PartPoint]>,
+    attributes: Cow<'a, [Attributes]>,
+    /// One after another.
+    spectra: Cow<'a, [f32]>,
+    n_malformed: u64,
+    diagnostics: Cow<'a, [PlacedProblem]>,
+    n_lines: u64,
+    marks: Cow<'a, [Mark]>,
+}
+
+/// What an entry holds, with the position of the file that it is of. `None` if there is none, or it is damaged.
+pub(super) fn read(path: &Path, file: usize, spectra: &Spectra<'_>) -> Option<Vec<Part>> {
+    let entry = fs_err::File::open(path).ok()?;
+    let n_bytes = entry.metadata().ok()?.len();
+    let mut entry = BufReader::new(entry);
+    let mut hasher = blake3::Hasher::new();
+    let mut magic = [0; MAGIC.len()];
+    entry.read_exact(&mut magic).ok().filter(|()| magic == *MAGIC)?;
+    hasher.update(&magic);
+    let (mut parts, mut piece) = (Vec::new(), Vec::new());
+    loop {
+        let mut length = [0; 4];
+        entry.read_exact(&mut length).ok()?;
+        hasher.update(&length);
+        let length = u32::from_le_bytes(length);
+        if length == 0 {
+            break;
+        }
+        // A damaged length is not to cost more memory than the entry has bytes.
+        if u64::from(length) > n_bytes {
+            return None;
+        }
+        piece.resize(length as usize, 0);
+        entry.read_exact(&mut piece).ok()?;
+        hasher.update(&piece);
+        parts.push(postcard::from_bytes::<StoredPart>(&piece).ok()?.restored(file, spectra)?);
+    }
+    let mut hash = [0; blake3::OUT_LEN];
+    entry.read_exact(&mut hash).ok()?;
+    let is_whole = *hasher.finalize().as_bytes() == hash && entry.fill_buf().ok()?.is_empty();
+    is_whole.then_some(parts)
+}
+
+/// Writes an entry, unless it is there as it is to be: writing a thousand files anew takes longer than looking at them.
+///
+/// # Errors
+/// It cannot be written, or spectra cannot be read.
+pub(super) fn write(path: &Path, parts: &[&Part], spectra: &Spectra<'_>) -> io::Result<()> {
+    if is_there(path, parts, spectra).unwrap_or(false) {
+        return Ok(());
+    }
+    fs_err::create_dir_all(atomic_file::folder_of(path))?;
+    // A crash may leave half of it.
+    let partial = path.with_extension(std::process::id().to_string());
+    write_anew(&partial, parts, spectra).inspect_err(|_| _ = fs_err::remove_file(&partial))?;
+    // Renamed over another, some file systems send a file to the disk at once: a thousand of them take longer to write
+    // than to make. Who looks for it in between makes it anew.
+    match fs_err::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => fs_err::rename(&partial, path),
+    }
+}
+
+fn write_anew(path: &Path, parts: &[&Part], spectra: &Spectra<'_>) -> io::Result<()> {
+    let mut file = BufWriter::new(fs_err::File::create(path)?);
+    for_each_piece(parts, spectra, |piece| file.write_all(piece))?;
+    file.flush()
+}
+
+/// Whether an entry holds these parts, and nothing else.
+fn is_there(path: &Path, parts: &[&Part], spectra: &Spectra<'_>) -> io::Result<bool> {
+    let mut entry = BufReader::new(fs_err::File::open(path)?);
+    let mut there = Vec::new();
+    for_each_piece(parts, spectra, |piece| {
+        there.resize(piece.len(), 0);
+        entry.read_exact(&mut there)?;
+        if there == piece { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
+    })?;
+    Ok(entry.fill_buf()?.is_empty())
+}
+
+/// Makes the bytes of an entry, a piece at a time.
+fn for_each_piece(
+    parts: &[&Part],
+    spectra: &Spectra<'_>,
+    mut take: impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut hasher = blake3::Hasher::new();
+    let mut take_hashed = |piece: &[u8]| {
+        hasher.update(piece);
+        take(piece)
+    };
+    take_hashed(MAGIC)?;
+    let mut piece = Vec::new();
+    for part in parts {
+        piece.clear();
+        piece = postcard::to_extend(&StoredPart::of(part, spectra)?, piece).map_err(io::Error::other)?;
+        take_hashed(&u32::try_from(piece.len()).map_err(io::Error::other)?.to_le_bytes())?;
+        take_hashed(&piece)?;
+    }
+    take_hashed(&[0; 4])?;
+    take(hasher.finalize().as_bytes())
+}
+
+impl<'a> StoredPart<'a> {
+    fn of(part: &'a Part, spectra: &Spectra<'_>) -> io::Result<Self> {
+        Ok(Self {
+            offset: part.offset,
+            identities: (&part.identities).into(),
+            points: (&part.points).into(),
+            attributes: (&part.attributes).into(),
+            spectra: spectra.read(part.first_spectrum, part.n_spectra)?.into_flattened().into(),
+            n_malformed: part.n_malformed,
+            diagnostics: (&part.diagnostics).into(),
+            n_lines: part.n_lines,
+            marks: (&part.marks).into(),
+        })
+    }
+
+    /// `None` if its pieces do not belong together.
+    fn restored(self, file: usize, spectra: &Spectra<'_>) -> Option<Part> {
+        let (of_part, rest) = self.spectra.as_chunks::<SPECTRUM_BINS>();
+        let is_sound = rest.is_empty()
+            && self.points.iter().all(|point| {
+                point.identity < self.identities.len()
+                    && point.samples.iter().all(|sample| {
+                        (sample.attributes as usize) < self.attributes.len()
+                            && sample.spectrum.is_none_or(|number| (number.get() as usize) <= of_part.len())
+                    })
+            });
+        is_sound.then(|| Part {
+            file,
+            offset: self.offset,
+            first_spectrum: spectra.append(of_part),
+            n_spectra: of_part.len(),
+            identities: self.identities.into_owned(),
+            points: self.points.into_owned(),
+            attributes: self.attributes.into_owned(),
+            n_malformed: self.n_malformed,
+            diagnostics: self.diagnostics.into_owned(),
+            n_lines: self.n_lines,
+            marks: self.marks.into_owned(),
+            unreadable: None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+    use crate::lexer::Lexer;
+    use crate::record::parse;
+    use crate::sample::Sample;
+    use crate::shape::Shape;
+
+    /// A part with two samples, of which the second has the second of two spectra.
+    fn part(offset: u64, spectra: &Spectra<'_>) -> Part {
+        let line =
+            br#"{"model":"m","template":"t","sampler":"s","base_task":"b","params":{},"correct":true,"index":7}"#;
+        let sample = Sample::new(&parse(Lexer::new(line), &mut Shape::default()).expect("is valid"), 0, None);
+        let second = Sample { spectrum: NonZeroU32::new(2), ..sample };
+        let identity = Identity { model: "m".into(), template: "t".into(), sampler: "s".into() };
+        Part {
+            file: 3,
+            offset,
+            identities: vec![(identity, Tally::default())],
+            points: vec![PartPoint {
+                identity: 0,
+                base_task: "b".into(),
+                params: "{}".into(),
+                samples: vec![sample, second],
+            }],
+            attributes: vec![Attributes::default()],
+            first_spectrum: spectra.append(&[[1.0; SPECTRUM_BINS], [offset as f32; SPECTRUM_BINS]]),
+            n_spectra: 2,
+            n_malformed: 1,
+            diagnostics: Vec::new(),
+            n_lines: 4,
+            marks: vec![Mark { line: 1, offset }],
+            unreadable: None,
+        }
+    }
+
+    #[test]
+    fn parts_come_back_with_their_spectra() {
+        let folder = tempfile::tempdir().unwrap();
+        let spectra = Spectra::new(folder.path());
+        let parts = [part(0, &spectra), part(90, &spectra)];
+        let path = folder.path().join("ab").join("entry");
+        write(&path, &parts.each_ref(), &spectra).unwrap();
+        let other = Spectra::new(folder.path());
+        other.append(&[[9.0; SPECTRUM_BINS]]);
+        let found = read(&path, 5, &other).unwrap();
+        assert_eq!(found.iter().map(|part| (part.file, part.offset)).collect::<Vec<_>>(), [(5, 0), (5, 90)]);
+        assert_eq!(found.iter().map(|part| part.first_spectrum).collect::<Vec<_>>(), [1, 3]);
+        assert_eq!(other.get(4), Some([90.0; SPECTRUM_BINS]));
+        for (found, part) in found.iter().zip(&parts) {
+            assert_eq!(found.points[0].samples, part.points[0].samples);
+            assert_eq!((&found.identities, found.n_lines, &found.marks), (&part.identities, part.n_lines, &part.marks));
+            assert_eq!((found.n_malformed, &found.attributes), (part.n_malformed, &part.attributes));
+        }
+        let names: Vec<_> =
+            fs_err::read_dir(folder.path().join("ab")).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(names, ["entry"]);
+    }
+
+    /// Nothing but the whole entry is one: not with any byte missing, changed or added.
+    #[test]
+    fn a_damaged_entry_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let spectra = Spectra::new(folder.path());
+        let path = folder.path().join("entry");
+        assert!(read(&path, 0, &spectra).is_none(), "there is none");
+        let part = part(0, &spectra);
+        write(&path, &[&part], &spectra).unwrap();
+        let whole = fs_err::read(&path).unwrap();
+        let is_none = |bytes: &[u8]| {
+            fs_err::write(&path, bytes).unwrap();
+            let is_none = read(&path, 0, &spectra).is_none();
+            assert_eq!(is_there(&path, &[&part], &spectra).unwrap_or(false), !is_none);
+            is_none
+        };
+        assert!(!is_none(&whole));
+        for at in 0..whole.len() {
+            let mut changed = whole.clone();
+            changed[at] ^= 0x41;
+            assert!(is_none(&changed), "byte {at} changed");
+            assert!(is_none(&whole[..at]), "cut off at byte {at}");
+        }
+        assert!(is_none(&[&whole[..], &[0]].concat()));
+    }
+
+    #[test]
+    fn an_entry_that_is_there_is_not_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let spectra = Spectra::new(folder.path());
+        let path = folder.path().join("entry");
+        let (first, second) = (part(0, &spectra), part(90, &spectra));
+        let written = || fs_err::metadata(&path).unwrap().modified().unwrap();
+        write(&path, &[&first], &spectra).unwrap();
+        let before = written();
+        write(&path, &[&first], &spectra).unwrap();
+        assert_eq!(written(), before);
+        write(&path, &[&first, &second], &spectra).unwrap();
+        assert_eq!(read(&path, 0, &spectra).unwrap().len(), 2);
+        write(&path, &[], &spectra).unwrap();
+        assert_eq!(read(&path, 0, &spectra).unwrap().len(), 0);
+        // What cannot be read is not kept, and leaves nothing behind.
+        let lost = Part { first_spectrum: 1_000, ..part(0, &spectra) };
+        assert!(write(&path, &[&lost], &spectra).is_err());
+        assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
