@@ -42,6 +42,8 @@ pub struct Arguments {
     #[arg(long)]
     pub no_forensics: bool,
     /// Where tokenizers are, as `<hf_id>/tokenizer.json` [default: `tokenizers` beside the dataset].
+    ///
+    /// While the program runs, what it finds of each prompt takes half a kilobyte of the disk that the database is on.
     #[arg(long, value_name = "DIR")]
     pub tokenizers: Option<PathBuf>,
     /// Tell what would be reused of each evaluation, and why not; evaluate nothing.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rs_cli::{CommandError, Kind};
-use rs_core::atomic_file::folder_of;
+use rs_core::atomic_file::{folder_of, resolve_link};
 use rs_core::cohort::RawFile;
 use rs_core::collect::{self, Cache, CollectError, Collection, How, Input, Keep, Monitor, OnMalformed, Wanted};
 use rs_core::forensics::Examiner;
@@ -82,8 +82,10 @@ pub(crate) fn inputs(plan: &Plan, batch: &[&PlannedEval]) -> (Vec<Wanted>, Vec<I
 /// Who looks at the texts of a batch's records; nobody under `--no-forensics`.
 pub(crate) fn forensics(plan: &Plan, batch: &[&PlannedEval]) -> Option<Forensics> {
     let tokenizers = plan.tokenizers.as_ref()?;
+    // Where a link cannot be followed the database cannot be written: who writes it says so.
+    let place = resolve_link(&plan.db).unwrap_or_else(|_| plan.db.clone());
     let tokenizers = batch.iter().map(|eval| tokenizers.of(eval.entry.hf_id.as_deref()).cloned()).collect();
-    Some(Forensics::new(tokenizers, folder_of(&plan.db).to_owned()))
+    Some(Forensics::new(tokenizers, folder_of(&place).to_owned()))
 }
 
 pub(crate) fn collect_batch(
@@ -114,7 +116,8 @@ pub(crate) fn collect_batch(
     result.map_err(|error| match error {
         CollectError::Cancelled => stopped(),
         CollectError::Scratch { .. } => CommandError::new(Kind::Environment, error).hint(
-            "half a kilobyte for each prompt until points are made: make room, or go without forensics: --no-forensics",
+            "they take half a kilobyte for each prompt until points are made of them; without forensics, \
+             `--no-forensics`, there are none",
         ),
         CollectError::Malformed(_) => {
             CommandError::new(Kind::Negative, error).hint("without --strict the line is counted and the rest goes on")

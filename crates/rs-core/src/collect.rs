@@ -270,7 +270,7 @@ fn collect_in(
     let scratch_folder = examiner.map_or(Path::new("."), Examiner::scratch_folder);
     let spectra = Spectra::new(scratch_folder);
     let cache = cache.filter(|_| keep == Keep::Points && examiner.is_some());
-    let mut kept = Kept::load(wanted, files, how, cache, &spectra);
+    let mut kept = Kept::load(wanted, files, how, cache, &spectra, monitor);
     let is_kept: Vec<bool> = kept.files.iter().map(|file| file.parts.is_some()).collect();
     let blobs = blobs::inputs(files, &is_kept);
     let context = Context {
@@ -290,10 +290,16 @@ fn collect_in(
     if monitor.is_cancelled() {
         return Err(CollectError::Cancelled);
     }
-    let cache_problem = kept.store(files, &parts, &spectra);
+    let has_problem = || parts.iter().any(Part::has_problem);
+    let has_stopped = spectra.has_failed() || on_malformed == OnMalformed::Stop && has_problem();
+    // Then the end of a file may be missing.
+    let cache_problem = if has_stopped { None } else { kept.store(files, &parts, &spectra, monitor) };
     parts.extend(kept.files.iter_mut().filter_map(|file| file.parts.take()).flatten());
     parts.sort_by_key(|part: &Part| (part.file, part.offset));
     let mut collection = context.put_together(parts);
+    if monitor.is_cancelled() {
+        return Err(CollectError::Cancelled);
+    }
     collection.cache_problem = cache_problem.map(|problem| problem.to_string());
     for (findings, is_kept) in collection.files.iter_mut().zip(&context.is_kept) {
         findings.is_from_cache = *is_kept;
@@ -320,21 +326,28 @@ struct KeptFile {
 }
 
 impl<'a> Kept<'a> {
-    fn load(wanted: &[Wanted], files: &[Input], how: How<'_>, cache: Option<&'a Cache>, spectra: &Spectra<'_>) -> Self {
+    fn load(
+        wanted: &[Wanted],
+        files: &[Input],
+        how: How<'_>,
+        cache: Option<&'a Cache>,
+        spectra: &Spectra<'_>,
+        monitor: &Monitor,
+    ) -> Self {
         let Some(cache) = cache else {
             return Self { cache, files: files.iter().map(|_| KeptFile::default()).collect() };
         };
         let files = files.par_iter().enumerate().map(|(file, input)| {
             let wishes = wishes(wanted, input, how.examiner);
             let known = cache.content(input);
-            let parts = known.as_ref().and_then(|known| cache.load(known, &wishes, file, spectra));
+            let parts = known.as_ref().and_then(|known| cache.load(known, &wishes, file, spectra, monitor));
             KeptFile { wishes, known, parts }
         });
         Self { cache: Some(cache), files: files.collect() }
     }
 
     /// Keeps what was read. Returns the first problem; the work goes on without a cache.
-    fn store(&self, files: &[Input], parts: &[Part], spectra: &Spectra<'_>) -> Option<io::Error> {
+    fn store(&self, files: &[Input], parts: &[Part], spectra: &Spectra<'_>, monitor: &Monitor) -> Option<io::Error> {
         let cache = self.cache?;
         let mut by_file: BTreeMap<usize, Vec<&Part>> = BTreeMap::new();
         parts.iter().for_each(|part| by_file.entry(part.file).or_default().push(part));
@@ -342,7 +355,7 @@ impl<'a> Kept<'a> {
         let store = |(file, parts): &(usize, Vec<&Part>)| {
             let kept = &self.files[*file];
             let Some(known) = &kept.known else { return Ok(()) };
-            cache.store(&files[*file], known, &kept.wishes, parts, spectra)
+            cache.store(&files[*file], known, &kept.wishes, parts, spectra, monitor)
         };
         by_file.par_iter().map(store).find_map_first(Result::err)
     }
@@ -424,6 +437,11 @@ struct Part {
 }
 
 impl Part {
+    /// Whether something in it is malformed, or could not be read.
+    fn has_problem(&self) -> bool {
+        self.n_malformed > 0 || self.unreadable.is_some()
+    }
+
     /// Bytes that its samples take.
     fn sample_memory_bytes(&self) -> u64 {
         self.points.iter().map(|point| size_of_val(point.samples.as_slice()) as u64).sum()
@@ -548,11 +566,11 @@ impl<'a> Context<'a> {
         shared.push(parser.finish(), self.on_malformed);
     }
 
-    fn parse_range(
-        &self,
+    fn parse_range<'c>(
+        &'c self,
         mut reader: BlockReader<'_>,
         unit: FileRange,
-        parser: &mut Parser<'_>,
+        parser: &mut Parser<'c>,
         shared: &Shared<'_>,
     ) -> io::Result<()> {
         loop {
@@ -574,11 +592,19 @@ impl<'a> Context<'a> {
                         }
                     };
                     parser.lines(lines, offset);
+                    self.cut_if_full(parser, unit.file, reader.offset(), shared);
                 }
                 Some(Block::LastLine(line)) => parser.last_line(line, offset),
             }
         }
         Ok(())
+    }
+
+    /// Begins a new part at an offset if the one in the making has grown large.
+    fn cut_if_full<'c>(&'c self, parser: &mut Parser<'c>, file: usize, offset: u64, shared: &Shared<'_>) {
+        if parser.is_full() {
+            shared.push(std::mem::replace(parser, self.parser(file, offset)).finish(), self.on_malformed);
+        }
     }
 
     fn read_stream<'scope>(&'scope self, file: usize, shared: &Shared<'scope>, scope: &rayon::Scope<'scope>) {
@@ -684,8 +710,7 @@ struct Shared<'a> {
 
 impl Shared<'_> {
     fn push(&self, part: Part, on_malformed: OnMalformed) {
-        let has_problem = part.n_malformed > 0 || part.unreadable.is_some();
-        if on_malformed == OnMalformed::Stop && has_problem {
+        if on_malformed == OnMalformed::Stop && part.has_problem() {
             let mut stop_at = unpoisoned(self.stop_at.lock());
             *stop_at = (part.file, part.offset).min(*stop_at);
         }

@@ -1,10 +1,8 @@
 //! Databases that cannot be written or used: found before any raw file is read, and nobody's file is lost.
 
-use std::process::Command;
-
 use duckdb::Connection;
 
-use crate::project::{DB, Project, Run, check_same, entry, points, record, records};
+use crate::project::{DB, Project, Run, check_same, entry, evaluate_with_disk_of, points, record, records};
 
 /// Raw files with a malformed line: a run that reads them says so, and then has not stopped before the work.
 const MARK: &str = "{}\n";
@@ -347,7 +345,7 @@ fn a_full_disk_leaves_the_old_database() {
     let before = points(&project.open(DB));
     project.write("data/set/M/run/a.ndjson", records(0..50_000));
     for blocks in [0, 100, 1000, 2500] {
-        let stderr = evaluate_with_disk_of(&project, blocks);
+        let stderr = evaluate_with_disk_of(&project, blocks, "");
         assert!(stderr.contains("d.db") && stderr.contains("File too large"), "{blocks}: {stderr}");
         assert_eq!(project.files_in("data"), ["d.db", "d.json"]);
         check_same("points", &points(&project.open(DB)), &before);
@@ -365,23 +363,18 @@ fn a_disk_without_room_for_spectra_leaves_the_old_database() {
     project.write("data/set/M/evals.json", format!("[{entry}]"));
     let prompt = |index| record(index, &format!(r#","prompt":"What is {index} and {index}?""#)) + "\n";
     project.write("data/set/M/run/a.ndjson", (0..5_000).map(prompt).collect::<String>());
-    let stderr = evaluate_with_disk_of(&project, 4_000);
+    let stderr = evaluate_with_disk_of(&project, 4_000, "");
     assert_eq!(
         stderr,
-        "error: spectra cannot be kept in data: File too large (os error 27)\nhint: half a kilobyte for each prompt until \
-         points are made: make room, or go without forensics: --no-forensics\n"
+        "error: spectra cannot be kept in data: File too large (os error 27)\nhint: they take half a kilobyte for each prompt \
+         until points are made of them; without forensics, `--no-forensics`, there are none\n"
     );
     assert_eq!(project.files_in("data"), ["d.db", "d.json"]);
     check_same("points", &points(&project.open(DB)), &before);
-}
-
-/// What `evaluate` says where no file may have more than so many blocks of 512 bytes: it must fail.
-#[cfg(unix)]
-fn evaluate_with_disk_of(project: &Project, blocks: u32) -> String {
-    let program = env!("CARGO_BIN_EXE_evaluate");
-    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec {program} --dataset data/d.json");
-    let output = Command::new("sh").args(["-c", &script]).current_dir(project.path("")).output().unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(3), "{blocks}: {stderr}");
-    stderr
+    // Where a link leads to.
+    fs_err::create_dir(project.path("large")).unwrap();
+    fs_err::rename(project.path(DB), project.path("large/d.db")).unwrap();
+    fs_err::os::unix::fs::symlink("../large/d.db", project.path(DB)).unwrap();
+    let stderr = evaluate_with_disk_of(&project, 4_000, "");
+    assert!(stderr.starts_with("error: spectra cannot be kept in data/../large: "), "{stderr}");
 }

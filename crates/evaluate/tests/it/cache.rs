@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 use crate::killed::kill_at;
-use crate::project::{DB, Project, Run, check_same, entry, evals, points, raw_files, record};
+use crate::project::{DB, Project, Run, check_same, entry, evals, evaluate_with_disk_of, points, raw_files, record};
 
 /// Kills spread over the time that a run takes.
 const N_KILLS: u32 = 100;
@@ -180,6 +180,44 @@ fn a_damaged_cache_is_no_cache() {
     fs_err::remove_dir_all(project.path("data/.cache")).unwrap();
     forget_database(&project);
     check(&project, "", &[0, 0]);
+}
+
+/// A run that stops in the middle keeps nothing of the files that it has not read to their end, whatever was kept before.
+#[test]
+fn what_is_read_in_part_is_not_kept() {
+    let project = project();
+    project.write("data/set/M/run1/a.ndjson", String::from("{}\n") + &lines("m", 0..20_000));
+    let entry = |model| entry(model, "data/set/M/run*/*", r#", "hf_id": "openai/gpt-oss-20b""#);
+    project.write("data/set/M/evals.json", format!("[{},\n{}]", entry("m"), entry("n")));
+    // The malformed line is told each time.
+    let read = || {
+        let run = project.evaluate_d("--format json");
+        assert_eq!(run.code, Some(1), "{run}");
+        run.summary().evaluations.iter().map(|row| (row.records, row.cached_files)).collect::<Vec<_>>()
+    };
+    assert_eq!(read(), [(20_020, 0), (45, 0)]);
+    let stopped = project.evaluate_d("-q --force --strict");
+    assert!(stopped.stderr.contains("hint: without --strict"), "{stopped}");
+    forget_database(&project);
+    assert_eq!(read(), [(20_020, 3), (45, 3)]);
+    let stderr = evaluate_with_disk_of(&project, 12_000, "--force -q");
+    assert!(stderr.contains("error: spectra cannot be kept in data: "), "{stderr}");
+    forget_database(&project);
+    assert_eq!(read(), [(20_020, 3), (45, 3)]);
+}
+
+/// Copies of a file are kept as one.
+#[test]
+fn copies_of_one_file() {
+    let project = project();
+    for copy in 0..40 {
+        project.write(&format!("data/set/M/run3/{copy}.ndjson"), lines("m", 60..3_000));
+    }
+    let run = check(&project, "--parallel 8", &[0, 0]);
+    assert!(!run.stderr.contains("not kept"), "{run}");
+    assert_eq!(entries(&project).len(), 4);
+    forget_database(&project);
+    check(&project, "", &[43, 43]);
 }
 
 #[test]

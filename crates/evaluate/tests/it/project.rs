@@ -288,3 +288,15 @@ pub(crate) fn copy_folder(from: &Path, to: &Path) {
         }
     }
 }
+
+/// What `evaluate --dataset data/d.json` says where no file may have more than so many blocks of 512 bytes, as if the disk were
+/// full: it must fail.
+#[track_caller]
+pub(crate) fn evaluate_with_disk_of(project: &Project, blocks: u32, arguments: &str) -> String {
+    let program = env!("CARGO_BIN_EXE_evaluate");
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec {program} --dataset data/d.json {arguments}");
+    let output = Command::new("sh").args(["-c", &script]).current_dir(project.path("")).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{blocks}: {stderr}");
+    stderr
+}

@@ -225,6 +225,7 @@ impl Context<'_> {
             let end = block_end(bytes, at, whole_lines, self.pieces.plain_block_bytes);
             parser.lines(&bytes[at..end], from + at as u64);
             at = end;
+            self.cut_if_full(&mut parser, file, from + at as u64, shared);
         }
         if at == whole_lines && !self.stopped(shared, file, from + at as u64) {
             let begun = &bytes[whole_lines..];

@@ -167,11 +167,18 @@ impl Cache {
     }
 
     /// What a content gave for these wishes; `None` if nobody knows, or what is here is damaged.
-    pub(super) fn load(&self, known: &Known, wishes: &Wishes, file: usize, spectra: &Spectra<'_>) -> Option<Vec<Part>> {
+    pub(super) fn load(
+        &self,
+        known: &Known,
+        wishes: &Wishes,
+        file: usize,
+        spectra: &Spectra<'_>,
+        monitor: &Monitor,
+    ) -> Option<Vec<Part>> {
         if self.use_of_entries == UseOfEntries::Replaced {
             return None;
         }
-        entry::read(&self.entry_path(known, wishes)?, file, spectra)
+        entry::read(&self.entry_path(known, wishes)?, file, spectra, monitor)
     }
 
     /// Keeps what a file gave. Files that changed meanwhile are left out.
@@ -185,6 +192,7 @@ impl Cache {
         wishes: &Wishes,
         parts: &[&Part],
         spectra: &Spectra<'_>,
+        monitor: &Monitor,
     ) -> io::Result<()> {
         let is_same = known.look.as_ref().is_none_or(|look| {
             list_file(&input.path).is_ok_and(|now| fingerprint(&[now]) == fingerprint(std::slice::from_ref(look)))
@@ -196,7 +204,7 @@ impl Cache {
             parts.iter().flat_map(|part| &part.identities).map(|(identity, _)| names_of(identity)).collect();
         let held = matching(wishes, &identities);
         let path = self.path_of(&known.key, &held);
-        entry::write(&path, parts, spectra)?;
+        entry::write(&path, parts, spectra, monitor)?;
         let mut index = unpoisoned(self.index.lock());
         let content = index.contents.entry(known.key.clone()).or_default();
         content.identities = identities;

@@ -13,10 +13,14 @@ use super::{Mark, Part, PartPoint, PlacedProblem, Tally};
 use crate::atomic_file;
 use crate::eval_id::Identity;
 use crate::forensics::SPECTRUM_BINS;
+use crate::monitor::Monitor;
 use crate::point::Attributes;
 
 /// How an entry begins; with another version of anything in it, otherwise.
 const MAGIC: &[u8; 8] = b"rsparts4";
+/// No part is larger: its samples are of 16 MiB of raw data and its spectra few, unless it has names of many megabytes. A
+/// damaged length costs no more memory than this.
+const MAX_PART_BYTES: usize = 64 << 20;
 
 /// A part, borrowed to be written, owned once read.
 #[derive(Serialize, Deserialize)]
@@ -33,11 +37,10 @@ struct StoredPart<'a> {
     marks: Cow<'a, [Mark]>,
 }
 
-/// What an entry holds, with the position of the file that it is of. `None` if there is none, or it is damaged.
-pub(super) fn read(path: &Path, file: usize, spectra: &Spectra<'_>) -> Option<Vec<Part>> {
-    let entry = fs_err::File::open(path).ok()?;
-    let n_bytes = entry.metadata().ok()?.len();
-    let mut entry = BufReader::new(entry);
+/// What an entry holds, with the position of the file that it is of. `None` if there is none, it is damaged, or the work is
+/// cancelled.
+pub(super) fn read(path: &Path, file: usize, spectra: &Spectra<'_>, monitor: &Monitor) -> Option<Vec<Part>> {
+    let mut entry = BufReader::new(fs_err::File::open(path).ok()?);
     let mut hasher = blake3::Hasher::new();
     let mut magic = [0; MAGIC.len()];
     entry.read_exact(&mut magic).ok().filter(|()| magic == *MAGIC)?;
@@ -47,15 +50,14 @@ pub(super) fn read(path: &Path, file: usize, spectra: &Spectra<'_>) -> Option<Ve
         let mut length = [0; 4];
         entry.read_exact(&mut length).ok()?;
         hasher.update(&length);
-        let length = u32::from_le_bytes(length);
+        let length = u32::from_le_bytes(length) as usize;
         if length == 0 {
             break;
         }
-        // A damaged length is not to cost more memory than the entry has bytes.
-        if u64::from(length) > n_bytes {
+        if length > MAX_PART_BYTES || monitor.is_cancelled() {
             return None;
         }
-        piece.resize(length as usize, 0);
+        piece.resize(length, 0);
         entry.read_exact(&mut piece).ok()?;
         hasher.update(&piece);
         parts.push(postcard::from_bytes::<StoredPart>(&piece).ok()?.restored(file, spectra)?);
@@ -69,34 +71,31 @@ pub(super) fn read(path: &Path, file: usize, spectra: &Spectra<'_>) -> Option<Ve
 /// Writes an entry, unless it is there as it is to be: writing a thousand files anew takes longer than looking at them.
 ///
 /// # Errors
-/// It cannot be written, or spectra cannot be read.
-pub(super) fn write(path: &Path, parts: &[&Part], spectra: &Spectra<'_>) -> io::Result<()> {
-    if is_there(path, parts, spectra).unwrap_or(false) {
+/// It cannot be written, spectra cannot be read, a part is larger than any entry's, or the work is cancelled.
+pub(super) fn write(path: &Path, parts: &[&Part], spectra: &Spectra<'_>, monitor: &Monitor) -> io::Result<()> {
+    if is_there(path, parts, spectra, monitor).unwrap_or(false) {
         return Ok(());
     }
-    fs_err::create_dir_all(atomic_file::folder_of(path))?;
-    // A crash may leave half of it.
-    let partial = path.with_extension(std::process::id().to_string());
-    write_anew(&partial, parts, spectra).inspect_err(|_| _ = fs_err::remove_file(&partial))?;
+    let folder = atomic_file::folder_of(path);
+    fs_err::create_dir_all(folder)?;
+    let mut partial = atomic_file::new_in(folder, ".new-")?;
+    let mut file = BufWriter::new(partial.as_file_mut());
+    for_each_piece(parts, spectra, monitor, |piece| file.write_all(piece))?;
+    file.flush()?;
+    drop(file);
     // Renamed over another, some file systems send a file to the disk at once: a thousand of them take longer to write
     // than to make. Who looks for it in between makes it anew.
     match fs_err::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => fs_err::rename(&partial, path),
+        _ => fs_err::rename(partial.path(), path),
     }
 }
 
-fn write_anew(path: &Path, parts: &[&Part], spectra: &Spectra<'_>) -> io::Result<()> {
-    let mut file = BufWriter::new(fs_err::File::create(path)?);
-    for_each_piece(parts, spectra, |piece| file.write_all(piece))?;
-    file.flush()
-}
-
 /// Whether an entry holds these parts, and nothing else.
-fn is_there(path: &Path, parts: &[&Part], spectra: &Spectra<'_>) -> io::Result<bool> {
+fn is_there(path: &Path, parts: &[&Part], spectra: &Spectra<'_>, monitor: &Monitor) -> io::Result<bool> {
     let mut entry = BufReader::new(fs_err::File::open(path)?);
     let mut there = Vec::new();
-    for_each_piece(parts, spectra, |piece| {
+    for_each_piece(parts, spectra, monitor, |piece| {
         there.resize(piece.len(), 0);
         entry.read_exact(&mut there)?;
         if there == piece { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
@@ -108,6 +107,7 @@ fn is_there(path: &Path, parts: &[&Part], spectra: &Spectra<'_>) -> io::Result<b
 fn for_each_piece(
     parts: &[&Part],
     spectra: &Spectra<'_>,
+    monitor: &Monitor,
     mut take: impl FnMut(&[u8]) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut hasher = blake3::Hasher::new();
@@ -118,9 +118,14 @@ fn for_each_piece(
     take_hashed(MAGIC)?;
     let mut piece = Vec::new();
     for part in parts {
+        if monitor.is_cancelled() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
         piece.clear();
         piece = postcard::to_extend(&StoredPart::of(part, spectra)?, piece).map_err(io::Error::other)?;
-        take_hashed(&u32::try_from(piece.len()).map_err(io::Error::other)?.to_le_bytes())?;
+        let length = u32::try_from(piece.len()).ok().filter(|length| *length as usize <= MAX_PART_BYTES);
+        let length = length.ok_or_else(|| io::Error::other("what a part of a file gave is too large for the cache"))?;
+        take_hashed(&length.to_le_bytes())?;
         take_hashed(&piece)?;
     }
     take_hashed(&[0; 4])?;
@@ -173,6 +178,8 @@ impl<'a> StoredPart<'a> {
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroU32;
+    use std::os::unix::fs::MetadataExt;
+    use std::sync::atomic::Ordering;
 
     use super::*;
     use crate::lexer::Lexer;
@@ -214,10 +221,10 @@ mod tests {
         let spectra = Spectra::new(folder.path());
         let parts = [part(0, &spectra), part(90, &spectra)];
         let path = folder.path().join("ab").join("entry");
-        write(&path, &parts.each_ref(), &spectra).unwrap();
+        write(&path, &parts.each_ref(), &spectra, &Monitor::default()).unwrap();
         let other = Spectra::new(folder.path());
         other.append(&[[9.0; SPECTRUM_BINS]]);
-        let found = read(&path, 5, &other).unwrap();
+        let found = read(&path, 5, &other, &Monitor::default()).unwrap();
         assert_eq!(found.iter().map(|part| (part.file, part.offset)).collect::<Vec<_>>(), [(5, 0), (5, 90)]);
         assert_eq!(found.iter().map(|part| part.first_spectrum).collect::<Vec<_>>(), [1, 3]);
         assert_eq!(other.get(4), Some([90.0; SPECTRUM_BINS]));
@@ -237,14 +244,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let spectra = Spectra::new(folder.path());
         let path = folder.path().join("entry");
-        assert!(read(&path, 0, &spectra).is_none(), "there is none");
+        assert!(read(&path, 0, &spectra, &Monitor::default()).is_none(), "there is none");
         let part = part(0, &spectra);
-        write(&path, &[&part], &spectra).unwrap();
+        write(&path, &[&part], &spectra, &Monitor::default()).unwrap();
         let whole = fs_err::read(&path).unwrap();
         let is_none = |bytes: &[u8]| {
             fs_err::write(&path, bytes).unwrap();
-            let is_none = read(&path, 0, &spectra).is_none();
-            assert_eq!(is_there(&path, &[&part], &spectra).unwrap_or(false), !is_none);
+            let is_none = read(&path, 0, &spectra, &Monitor::default()).is_none();
+            assert_eq!(is_there(&path, &[&part], &spectra, &Monitor::default()).unwrap_or(false), !is_none);
             is_none
         };
         assert!(!is_none(&whole));
@@ -263,18 +270,29 @@ mod tests {
         let spectra = Spectra::new(folder.path());
         let path = folder.path().join("entry");
         let (first, second) = (part(0, &spectra), part(90, &spectra));
-        let written = || fs_err::metadata(&path).unwrap().modified().unwrap();
-        write(&path, &[&first], &spectra).unwrap();
-        let before = written();
-        write(&path, &[&first], &spectra).unwrap();
-        assert_eq!(written(), before);
-        write(&path, &[&first, &second], &spectra).unwrap();
-        assert_eq!(read(&path, 0, &spectra).unwrap().len(), 2);
-        write(&path, &[], &spectra).unwrap();
-        assert_eq!(read(&path, 0, &spectra).unwrap().len(), 0);
-        // What cannot be read is not kept, and leaves nothing behind.
+        let inode = || fs_err::metadata(&path).unwrap().ino();
+        write(&path, &[&first], &spectra, &Monitor::default()).unwrap();
+        let before = inode();
+        write(&path, &[&first], &spectra, &Monitor::default()).unwrap();
+        assert_eq!(inode(), before);
+        write(&path, &[&first, &second], &spectra, &Monitor::default()).unwrap();
+        assert_eq!(read(&path, 0, &spectra, &Monitor::default()).unwrap().len(), 2);
+        write(&path, &[], &spectra, &Monitor::default()).unwrap();
+        assert_eq!(read(&path, 0, &spectra, &Monitor::default()).unwrap().len(), 0);
+        // What does not belong together is no part.
+        let mut wrong = part(0, &spectra);
+        wrong.points[0].samples[1].spectrum = NonZeroU32::new(3);
+        write(&path, &[&wrong], &spectra, &Monitor::default()).unwrap();
+        assert!(read(&path, 0, &spectra, &Monitor::default()).is_none());
+        // What is cancelled, too large or cannot be read is not kept, and leaves nothing behind.
+        let cancelled = Monitor::default();
+        cancelled.cancel.store(true, Ordering::Relaxed);
+        assert!(write(&path, &[&first], &spectra, &cancelled).is_err());
+        let mut large = part(0, &spectra);
+        large.points[0].base_task = "b".repeat(MAX_PART_BYTES);
+        assert!(write(&path, &[&large], &spectra, &Monitor::default()).is_err());
         let lost = Part { first_spectrum: 1_000, ..part(0, &spectra) };
-        assert!(write(&path, &[&lost], &spectra).is_err());
+        assert!(write(&path, &[&lost], &spectra, &Monitor::default()).is_err());
         assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

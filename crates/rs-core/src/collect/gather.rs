@@ -78,6 +78,8 @@ impl Context<'_> {
         let gathered: Vec<(Coordinate, Vec<Piece>)> = gathered.into_iter().collect();
         let counted: Vec<(usize, Point, u64)> = gathered
             .into_par_iter()
+            // What is missing once the work is cancelled nobody looks at.
+            .take_any_while(|_| !self.monitor.is_cancelled())
             .map(|((evaluation, base_task, params), mut pieces)| {
                 let samples = joined(&mut pieces);
                 let context_tokens = self.wanted[evaluation].context_tokens;

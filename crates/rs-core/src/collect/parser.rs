@@ -20,6 +20,9 @@ use crate::record::{self, Outcome, Record};
 use crate::sample::Sample;
 use crate::shape::Shape;
 
+/// Spectra of a part, 2 MiB, that are enough.
+const FULL_SPECTRA: usize = 4096;
+
 /// Parses the lines of one range or block.
 pub(super) struct Parser<'a> {
     context: &'a Context<'a>,
@@ -85,6 +88,11 @@ impl Parser<'_> {
         self.part.first_spectrum = self.context.spectra.append(&self.spectra);
         self.part.n_spectra = self.spectra.len();
         self.part
+    }
+
+    /// Whether a new part is to begin with the next line: what a part holds is not to grow with the pieces of a file.
+    pub(super) fn is_full(&self) -> bool {
+        self.spectra.len() >= FULL_SPECTRA
     }
 
     /// Whole lines, each with its `\n`, that begin at an offset.

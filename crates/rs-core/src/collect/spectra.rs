@@ -1,55 +1,47 @@
-//! Spectra of a batch, half a kilobyte for each prompt, until points are made of them: in a file that has no name, so that
-//! however many there are they take no memory, and whatever ends the process leaves nothing behind.
+//! Spectra of a batch, half a kilobyte for each prompt, until points are made of them: in a file whose name is removed at
+//! once, so that however many there are they take no memory, and whatever ends the process leaves nothing behind.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::unpoisoned;
 use crate::forensics::{SPECTRUM_BINS, Spectrum};
 
 const SPECTRUM_BYTES: usize = size_of::<Spectrum>();
 
-/// Spectra by number, from 0 in the order in which they came.
+/// Spectra by number, from 0.
 pub(super) struct Spectra<'a> {
     /// Where the file is; must exist.
     folder: &'a Path,
-    /// Made when the first comes.
-    file: OnceLock<File>,
+    /// Made when it is first asked for.
+    file: OnceLock<io::Result<File>>,
     /// How many there are.
-    count: Mutex<u64>,
+    count: AtomicU64,
     /// The first failure of all threads.
     failure: OnceLock<io::Error>,
 }
 
 impl<'a> Spectra<'a> {
     pub(super) fn new(folder: &'a Path) -> Self {
-        Self { folder, file: OnceLock::new(), count: Mutex::new(0), failure: OnceLock::new() }
+        Self { folder, file: OnceLock::new(), count: AtomicU64::new(0), failure: OnceLock::new() }
     }
 
     /// Keeps some; returns the number of the first. [`Self::finish`] tells of a failure.
     pub(super) fn append(&self, spectra: &[Spectrum]) -> u64 {
-        let mut count = unpoisoned(self.count.lock());
-        let first = *count;
+        let first = self.count.fetch_add(spectra.len() as u64, Ordering::Relaxed);
         if spectra.is_empty() || self.has_failed() {
             return first;
         }
         let bytes: Vec<u8> = spectra.as_flattened().iter().flat_map(|value| value.to_le_bytes()).collect();
-        match self.made().and_then(|file| file.write_all_at(&bytes, place(first))) {
-            Ok(()) => *count += spectra.len() as u64,
-            Err(error) => self.fail(error),
-        }
+        self.tell(self.file().and_then(|file| file.write_all_at(&bytes, place(first))));
         first
     }
 
-    /// The file, with the lock on the count held.
-    fn made(&self) -> io::Result<&File> {
-        if self.file.get().is_none() {
-            let _ = self.file.set(tempfile::tempfile_in(self.folder)?);
-        }
-        self.file.get().ok_or_else(|| io::Error::other("there is no file"))
+    fn file(&self) -> io::Result<&File> {
+        self.file.get_or_init(|| tempfile::tempfile_in(self.folder)).as_ref().map_err(again)
     }
 
     /// Some that follow one another.
@@ -70,12 +62,9 @@ impl<'a> Spectra<'a> {
         if bytes.is_empty() {
             return Ok(());
         }
-        let file = self.file.get().ok_or_else(|| io::Error::other("no spectrum was kept"));
-        file.and_then(|file| file.read_exact_at(bytes, place(first))).map_err(|error| {
-            let again = io::Error::new(error.kind(), error.to_string());
-            self.fail(error);
-            again
-        })
+        let result = self.file().and_then(|file| file.read_exact_at(bytes, place(first)));
+        self.tell(result.as_ref().copied().map_err(again));
+        result
     }
 
     /// Whether there is no use in going on.
@@ -83,15 +72,22 @@ impl<'a> Spectra<'a> {
         self.failure.get().is_some()
     }
 
-    fn fail(&self, error: io::Error) {
-        // Another thread's may be there already.
-        let _ = self.failure.set(error);
+    fn tell(&self, result: io::Result<()>) {
+        if let Err(error) = result {
+            // Another thread's may be there already.
+            let _ = self.failure.set(error);
+        }
     }
 
     /// Tells whether all were kept, and read when they were asked for.
     pub(super) fn finish(self) -> io::Result<()> {
         self.failure.into_inner().map_or(Ok(()), Err)
     }
+}
+
+/// The same error: they cannot be cloned.
+fn again(error: &io::Error) -> io::Error {
+    error.raw_os_error().map_or_else(|| io::Error::new(error.kind(), error.to_string()), io::Error::from_raw_os_error)
 }
 
 fn place(number: u64) -> u64 {
@@ -117,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn spectra_are_found_by_number_in_a_file_without_a_name() {
+    fn spectra_are_found_by_number_in_no_file_that_is_seen() {
         let folder = tempfile::tempdir().unwrap();
         let spectra = Spectra::new(folder.path());
         assert_eq!(spectra.append(&[]), 0);

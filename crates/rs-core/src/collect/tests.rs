@@ -621,21 +621,37 @@ fn counts_alone_are_the_same_counts() {
     assert_eq!(tally.last_timestamp.unwrap() - tally.first_timestamp.unwrap(), 86_400_000_000);
 }
 
-/// Finds a spectrum in every prompt, and keeps it in a folder.
-struct Prompts<'a>(&'a Path);
+/// Finds a spectrum in every prompt that is a number, which it is made of, and keeps it in a folder.
+struct Prompts {
+    folder: PathBuf,
+    n_found: AtomicUsize,
+}
 
-impl Examiner for Prompts<'_> {
+impl Prompts {
+    fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), n_found: AtomicUsize::new(0) }
+    }
+
+    fn collect(&self, files: &Files, pieces: Pieces, cache: Option<&Cache>) -> Result<Collection, CollectError> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let how = How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner: Some(self), cache };
+        pool.install(|| collect_in(pieces, &[wanted("m", None)], &files.inputs, how, &Monitor::default()))
+    }
+}
+
+impl Examiner for Prompts {
     fn compressed_bytes(&self, _: &[u8]) -> u32 {
         0
     }
     fn has_spectra(&self, _: usize) -> bool {
         true
     }
-    fn spectrum(&self, _: usize, _: &str) -> Option<Spectrum> {
-        Some([0.0; SPECTRUM_BINS])
+    fn spectrum(&self, _: usize, prompt: &str) -> Option<Spectrum> {
+        self.n_found.fetch_add(1, Ordering::Relaxed);
+        prompt.parse().ok().map(|value| [value; SPECTRUM_BINS])
     }
     fn scratch_folder(&self) -> &Path {
-        self.0
+        &self.folder
     }
     fn fingerprint(&self, _: usize) -> String {
         String::new()
@@ -645,25 +661,81 @@ impl Examiner for Prompts<'_> {
 /// What samples take in memory counts each record, duplicates included, not the records of others; spectra take none.
 #[test]
 fn what_samples_take_is_told() {
-    let prompts = ["a", "b", "b"].map(|text| line(&format!(r#","index":0,"prompt":"{text}""#)));
-    let files = Files::plain([prompts.concat() + &line(r#","model":"other","prompt":"c""#)]);
-    let examiners = [None, Some(&Prompts(files.folder.path()) as &dyn Examiner)];
-    for examiner in examiners {
-        let how = How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner, cache: None };
-        let found = collect(&[wanted("m", None)], &files.inputs, how, &Monitor::default()).unwrap();
+    let prompts = ["1", "2", "2"].map(|text| line(&format!(r#","index":0,"prompt":"{text}""#)));
+    let files = Files::plain([prompts.concat() + &line(r#","model":"other","prompt":"3""#)]);
+    let with = Prompts::new(files.folder.path()).collect(&files, Pieces::default(), None).unwrap();
+    for found in [collect_m(&files), with] {
         assert_eq!(found.sample_memory_bytes, 3 * size_of::<Sample>() as u64);
-        assert_eq!(found.evaluations[0].points[0].fft_power_mean.is_some(), examiner.is_some());
     }
 }
 
+/// Whichever files and parts they are in, read or out of the cache. Repetitions that follow each other have one.
+#[test]
+fn samples_have_the_spectra_of_their_prompts() {
+    let lines = |values: &[u32], params: &str| {
+        let line = |(index, value)| line(&format!(r#","params":{params},"index":{index},"prompt":"{value}""#));
+        values.iter().enumerate().map(line).collect::<String>()
+    };
+    let files =
+        Files::plain([lines(&[1, 3], r#"{"a":1}"#) + &lines(&[5], r#"{"a":3}"#), lines(&[10, 10, 40], r#"{"a":2}"#)]);
+    let means = |found: &Collection| {
+        let mean = |point: &Point| point.fft_power_mean.as_ref().map(|mean| (mean[0], mean[SPECTRUM_BINS - 1]));
+        found.evaluations[0].points.iter().map(mean).collect::<Vec<_>>()
+    };
+    let expected = [2.0, 20.0, 5.0].map(|mean| Some((mean, mean)));
+    let small = Pieces { range_bytes: 64, plain_block_bytes: 64, ..Pieces::default() };
+    for (pieces, n_found) in [(Pieces::default(), 5), (small, 6)] {
+        let cache_folder = tempfile::tempdir().unwrap();
+        let prompts = Prompts::new(files.folder.path());
+        for is_cached in [false, true] {
+            let cache = Cache::open(cache_folder.path(), 0, UseOfEntries::Used);
+            let found = prompts.collect(&files, pieces, Some(&cache)).unwrap();
+            cache.save().unwrap();
+            assert_eq!(means(&found), expected, "cached: {is_cached}");
+            assert!(found.files.iter().all(|file| file.is_from_cache == is_cached));
+            assert_eq!(prompts.n_found.load(Ordering::Relaxed), n_found, "cached: {is_cached}");
+        }
+    }
+}
+
+/// They are, and nothing more is read.
 #[test]
 fn spectra_that_cannot_be_kept_are_an_error() {
-    let files = Files::plain([line(r#","prompt":"a""#)]);
-    let folder = files.folder.path().join("none");
-    let prompts = Prompts(&folder);
-    let how = How { keep: Keep::Points, on_malformed: OnMalformed::Continue, examiner: Some(&prompts), cache: None };
-    let error = collect(&[wanted("m", None)], &files.inputs, how, &Monitor::default()).unwrap_err().to_string();
-    assert!(error.starts_with(&format!("spectra cannot be kept in {}: No such file", folder.display())), "{error}");
+    let files = Files::plain((0..40).map(|index| line(&format!(r#","index":{index},"prompt":"1""#))));
+    let prompts = Prompts::new(&files.folder.path().join("none"));
+    let error = prompts.collect(&files, Pieces::default(), None).unwrap_err().to_string();
+    let folder = prompts.folder.display();
+    assert!(error.starts_with(&format!("spectra cannot be kept in {folder}: No such file")), "{error}");
+    assert_eq!(prompts.n_found.load(Ordering::Relaxed), 1);
+}
+
+/// A part does not grow with what it is of: here its spectra would take 5 MB.
+#[test]
+fn a_large_part_is_several() {
+    let lines = |n_lines: u32| {
+        let line = |index| line(&format!(r#","index":{index},"prompt":"{}""#, index % 7));
+        (0..n_lines).map(line).collect::<String>()
+    };
+    let mut files = Files::plain([lines(10_000)]);
+    let prompts = Prompts::new(files.folder.path());
+    let found = prompts.collect(&files, Pieces::default(), None).unwrap();
+    let point = &found.evaluations[0].points[0];
+    assert_eq!(point.samples.len(), 10_000);
+    let line = |(index, sample): (usize, &crate::point::PointSample)| sample.line.unwrap().get() as usize == index + 1;
+    assert!(point.samples.iter().enumerate().all(line));
+    // Of the first 128 samples.
+    let mean = (0..128).map(|index| f64::from(index % 7)).sum::<f64>() / 128.0;
+    assert!((f64::from(point.fft_power_mean.as_ref().unwrap()[0]) - mean).abs() < 1e-6);
+    {
+        let (wanted, spectra, monitor) = ([wanted("m", None)], Spectra::new(&prompts.folder), Monitor::default());
+        let parts = context(Pieces::default(), &wanted, &files, Some(&prompts), &spectra, &monitor).read_all();
+        assert_eq!(parts.iter().map(|part| part.n_spectra).sum::<usize>(), 10_000);
+        assert!(parts.iter().all(|part| part.n_spectra < 6_500), "4,096 and those of a block");
+    }
+    let blob = files.folder.path().join("blob");
+    files.inputs = in_blob(&files, &blob);
+    let packed = prompts.collect(&files, Pieces::default(), None).unwrap();
+    assert_eq!(packed.evaluations, found.evaluations);
 }
 
 /// Diagnostics are kept up to a limit and counted beyond it.
@@ -686,11 +758,16 @@ fn spellings_of_one_identity_are_one() {
     assert_eq!(found.evaluations[0].points.len(), 1);
 }
 
-/// What a blob's frames give of a file, cut at these places: no frame need be of any size for this.
-fn collect_cut(wanted: &[Wanted], files: &Files, text: &[u8], cuts: &[usize], pieces: Pieces) -> Collection {
-    let monitor = Monitor::default();
-    let spectra = Spectra::new(files.folder.path());
-    let context = Context {
+/// What reads these files as they are.
+fn context<'a>(
+    pieces: Pieces,
+    wanted: &'a [Wanted],
+    files: &'a Files,
+    examiner: Option<&'a dyn Examiner>,
+    spectra: &'a Spectra<'a>,
+    monitor: &'a Monitor,
+) -> Context<'a> {
+    Context {
         pieces,
         wanted,
         files: &files.inputs,
@@ -698,11 +775,18 @@ fn collect_cut(wanted: &[Wanted], files: &Files, text: &[u8], cuts: &[usize], pi
         blobs: Vec::new(),
         keep: Keep::Points,
         on_malformed: OnMalformed::Continue,
-        examiner: None,
-        spectra: &spectra,
-        monitor: &monitor,
+        examiner,
+        spectra,
+        monitor,
         hasher: DefaultHashBuilder::default(),
-    };
+    }
+}
+
+/// What a blob's frames give of a file, cut at these places: no frame need be of any size for this.
+fn collect_cut(wanted: &[Wanted], files: &Files, text: &[u8], cuts: &[usize], pieces: Pieces) -> Collection {
+    let monitor = Monitor::default();
+    let spectra = Spectra::new(files.folder.path());
+    let context = context(pieces, wanted, files, None, &spectra, &monitor);
     let (parts, in_flight, stop_at) = (Mutex::default(), AtomicUsize::new(0), Mutex::new((usize::MAX, u64::MAX)));
     let shared = Shared { parts: &parts, in_flight: &in_flight, most_in_flight: 0, stop_at: &stop_at };
     let ends = cuts.iter().copied().chain([text.len()]);
