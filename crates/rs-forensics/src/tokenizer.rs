@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use tokenizers::pipeline::{EncodeOptions, Override, PipelineToken, PipelineTokenizer};
+
 /// Name of a tokenizer's file, in a folder named like the model.
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
 
@@ -22,8 +24,18 @@ enum Source {
 }
 
 enum Loaded {
-    HuggingFace(Box<tokenizers::Tokenizer>),
+    HuggingFace(Box<HuggingFace>),
     O200k(&'static bpe_openai::Tokenizer),
+}
+
+/// A `tokenizer.json`, by two versions of the library: the new one is thirty times as fast, and refuses some files and
+/// texts.
+struct HuggingFace {
+    path: PathBuf,
+    /// `None` if the new version refuses the file.
+    new: Option<PipelineTokenizer>,
+    /// By the version before, once it is needed.
+    before: OnceLock<Result<tokenizers_before::Tokenizer, String>>,
 }
 
 /// A tokenizer's file that cannot be used: where it is, and why.
@@ -60,12 +72,9 @@ impl Tokenizer {
             .get_or_init(|| match &self.source {
                 Source::O200k => Ok(Loaded::O200k(bpe_openai::o200k_base())),
                 Source::File(path) => {
-                    let wrong =
-                        |error: tokenizers::Error| TokenizerError { path: path.clone(), why: error.to_string() };
-                    let mut tokenizer = tokenizers::Tokenizer::from_file(path).map_err(wrong)?;
-                    // Whole prompts are wanted, whatever the file says.
-                    tokenizer.with_truncation(None).map_err(wrong)?;
-                    tokenizer.with_padding(None);
+                    let wrong = |why: String| TokenizerError { path: path.clone(), why };
+                    let tokenizer = HuggingFace::new(path.clone());
+                    tokenizer.check().map_err(wrong)?;
                     Ok(Loaded::HuggingFace(Box::new(tokenizer)))
                 }
             })
@@ -90,10 +99,50 @@ impl Tokenizer {
     #[must_use]
     pub fn ids(&self, text: &str) -> Option<Vec<u32>> {
         match self.loaded().ok()? {
-            Loaded::HuggingFace(tokenizer) => {
-                tokenizer.encode_fast(text, false).ok().map(|encoding| encoding.get_ids().to_vec())
-            }
+            Loaded::HuggingFace(tokenizer) => tokenizer.ids(text),
             Loaded::O200k(tokenizer) => Some(tokenizer.encode(text)),
+        }
+    }
+}
+
+/// Whole texts are wanted as they are, whatever the file says.
+const WHOLE_TEXTS: EncodeOptions = EncodeOptions {
+    add_special_tokens: false,
+    encode_special_tokens: false,
+    padding: Override::Off,
+    truncation: Override::Off,
+};
+
+impl HuggingFace {
+    fn new(path: PathBuf) -> Self {
+        let canonical = tokenizers::canonicalize_file(&path).ok();
+        let new = canonical.and_then(|canonical| tokenizers::from_json(&canonical).ok());
+        Self { path, new, before: OnceLock::new() }
+    }
+
+    /// Why it cannot be used, if neither version can.
+    fn check(&self) -> Result<(), String> {
+        if self.new.is_some() { Ok(()) } else { self.before().map(|_| ()).map_err(Clone::clone) }
+    }
+
+    fn before(&self) -> Result<&tokenizers_before::Tokenizer, &String> {
+        let read = || {
+            let mut tokenizer = tokenizers_before::Tokenizer::from_file(&self.path)?;
+            tokenizer.with_truncation(None)?;
+            tokenizer.with_padding(None);
+            Ok(tokenizer)
+        };
+        let read = || read().map_err(|error: tokenizers_before::Error| error.to_string());
+        self.before.get_or_init(read).as_ref()
+    }
+
+    fn ids(&self, text: &str) -> Option<Vec<u32>> {
+        let mut ids = Vec::new();
+        match &self.new {
+            Some(new) if new.encode_into(text, &WHOLE_TEXTS, &mut ids).is_ok() => {
+                Some(ids.into_iter().map(PipelineToken::id).collect())
+            }
+            _ => self.before().ok()?.encode_fast(text, false).ok().map(|encoding| encoding.get_ids().to_vec()),
         }
     }
 }
@@ -136,5 +185,98 @@ mod tests {
         assert_eq!(tokenizer.ids("a"), None);
         let error = tokenizer.check().expect_err("is refused");
         assert!(error.to_string().contains("openai/gpt-oss-20b/tokenizer.json: "), "{error}");
+    }
+
+    /// How GPT-2 splits texts, as JSON has it.
+    const GPT_2_PATTERN: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+
+    /// Byte pairs that fall back to bytes, of which it has but two.
+    const FEW_BYTES: &str = r#"{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],
+        "normalizer":{"type":"Replace","pattern":{"String":" "},"content":"▁"},"pre_tokenizer":null,"post_processor":null,"decoder":null,
+        "model":{"type":"BPE","dropout":null,"unk_token":"<unk>","continuing_subword_prefix":null,
+        "end_of_word_suffix":null,"fuse_unk":true,"byte_fallback":true,"ignore_merges":false,
+        "vocab":{"<unk>":0,"a":1,"b":2,"▁":3,"▁a":4,"<0xC3>":5,"<0xA9>":6},"merges":[["▁","a"]]}}"#;
+
+    /// One of each kind, small: byte pairs over bytes, byte pairs that fall back to bytes, pieces by likelihood, pieces of
+    /// words.
+    fn kinds() -> [String; 4] {
+        let bytes: String = (0..256).map(|byte| format!(r#","<0x{byte:02X}>":{}"#, 100 + byte)).collect();
+        let is_itself = |byte: &u32| matches!(byte, 33..=126 | 161..=172 | 174..=255);
+        let others = (256..).zip((0..256).filter(|byte| !is_itself(byte))).map(|(letter, _)| letter);
+        let letters: String = (0..256)
+            .filter(is_itself)
+            .chain(others)
+            .filter_map(char::from_u32)
+            .filter(|letter| !"ab\u{120}\u{c3}\u{a9}\u{10a}\"\\".contains(*letter))
+            .zip(20..)
+            .map(|(letter, id)| format!(r#","{letter}":{id}"#))
+            .collect();
+        let byte_level = r#"{"version":"1.0",
+            "truncation":{"direction":"Right","max_length":3,"strategy":"LongestFirst","stride":0},"padding":{"strategy":{"Fixed":9},"direction":"Right","pad_to_multiple_of":null,"pad_id":0,"pad_type_id":0,
+            "pad_token":"<s>"},"added_tokens":[{"id":9,"content":"<s>","single_word":false,"lstrip":false,"rstrip":false,
+            "normalized":false,"special":true}],"normalizer":{"type":"NFC"},"pre_tokenizer":{"type":"Sequence",
+            "pretokenizers":[{"type":"Split","pattern":{"Regex":"PATTERN"},"behavior":"Isolated","invert":false},
+            {"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}]},"post_processor":null,
+            "decoder":null,"model":{"type":"BPE","dropout":null,"unk_token":null,"continuing_subword_prefix":null,
+            "end_of_word_suffix":null,"fuse_unk":false,"byte_fallback":false,"ignore_merges":false,
+            "vocab":{"a":0,"b":1,"Ġ":2,"Ã":3,"©":4,"ab":5,"aba":6,"Ã©":7,"Ċ":8,"\"":10,"\\":11LETTERS},
+            "merges":[["a","b"],["ab","a"],["Ã","©"]]}}"#;
+        let unigram = r#"{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],"normalizer":{"type":"NFKC"},
+            "pre_tokenizer":{"type":"Metaspace","replacement":"▁","prepend_scheme":"always","split":true},
+            "post_processor":null,"decoder":null,"model":{"type":"Unigram","unk_id":0,"byte_fallback":false,
+            "vocab":[["<unk>",0.0],["▁",-2.0],["a",-1.0],["b",-1.5],["ab",-1.2],["▁ab",-2.5]]}}"#;
+        let word_piece = r###"{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],"normalizer":{
+            "type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":null,"lowercase":true},
+            "pre_tokenizer":{"type":"BertPreTokenizer"},"post_processor":null,"decoder":null,"model":{"type":"WordPiece",
+            "unk_token":"[UNK]","continuing_subword_prefix":"##","max_input_chars_per_word":100,
+            "vocab":{"[UNK]":0,"a":1,"b":2,"##b":3,"##a":4,"e":5,"ab":6,"<":7}}}"###;
+        [
+            byte_level.replace("LETTERS", &letters).replace("PATTERN", GPT_2_PATTERN),
+            FEW_BYTES.replace(r#","<0xC3>":5,"<0xA9>":6"#, &bytes),
+            unigram.to_owned(),
+            word_piece.to_owned(),
+        ]
+    }
+
+    fn written(folder: &Path, json: &str) -> HuggingFace {
+        let path = folder.join(TOKENIZER_FILE);
+        fs_err::write(&path, json).expect("is written");
+        HuggingFace::new(path)
+    }
+
+    /// The new version of the library gives what the one before gives.
+    #[test]
+    fn both_versions_agree() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for kind in kinds() {
+            let both = written(folder.path(), &kind);
+            let new = both.new.as_ref().expect("is read");
+            for text in ["", "ab aba  b\n", "é e\u{301} abba", "<s>ab", " \t", "日本 😀 ab", &"ab ".repeat(500)] {
+                let mut ids = Vec::new();
+                new.encode_into(text, &WHOLE_TEXTS, &mut ids).expect("is encoded");
+                let ids: Vec<u32> = ids.into_iter().map(PipelineToken::id).collect();
+                let encoding = both.before().expect("is read").encode_fast(text, false).expect("is encoded");
+                assert_eq!(ids, encoding.get_ids(), "{text:?} {kind}");
+                assert_eq!(both.ids(text), Some(ids));
+            }
+        }
+    }
+
+    /// Gemma 1 and 2 fall back to bytes, and have no token for one of them. Other files are read, but a pattern of their
+    /// own is not followed.
+    #[test]
+    fn what_the_new_version_refuses_the_one_before_takes() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let place = folder.path().join("google/gemma-2-9b-it");
+        fs_err::create_dir_all(&place).expect("is made");
+        assert!(written(&place, FEW_BYTES).new.is_none());
+        let tokenizer = Tokenizer::find(folder.path(), "google/gemma-2-9b-it").expect("is read").expect("is there");
+        tokenizer.check().expect("can be used");
+        assert_eq!(tokenizer.ids("a aé"), Some(vec![1, 4, 5, 6]));
+        let [byte_level, ..] = kinds();
+        let own_pattern = written(folder.path(), &byte_level.replace(GPT_2_PATTERN, r"\\s+(?!\\S)|\\p{L}+|\\s"));
+        let new = own_pattern.new.as_ref().expect("is read");
+        assert!(new.encode_into("ab", &WHOLE_TEXTS, &mut Vec::new()).is_err(), "if not, none of this is needed");
+        assert_eq!(own_pattern.ids("ab aba  b"), Some(vec![5, 2, 6, 2, 2, 1]));
     }
 }
