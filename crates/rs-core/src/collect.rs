@@ -339,7 +339,7 @@ impl<'a> Kept<'a> {
         };
         let files = files.par_iter().enumerate().map(|(file, input)| {
             let wishes = wishes(wanted, input, how.examiner);
-            let known = cache.content(input);
+            let known = cache.content(input, monitor);
             let parts = known.as_ref().and_then(|known| cache.load(known, &wishes, file, spectra, monitor));
             KeptFile { wishes, known, parts }
         });
@@ -357,7 +357,8 @@ impl<'a> Kept<'a> {
             let Some(known) = &kept.known else { return Ok(()) };
             cache.store(&files[*file], known, &kept.wishes, parts, spectra, monitor)
         };
-        by_file.par_iter().map(store).find_map_first(Result::err)
+        // All of them: what is wrong with one file need not be wrong with the next.
+        by_file.par_iter().map(store).collect::<Vec<_>>().into_iter().find_map(Result::err)
     }
 }
 

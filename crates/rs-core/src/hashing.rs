@@ -128,7 +128,7 @@ mod tests {
         let file = fs_err::File::open(&path).unwrap();
         let error = hash_range(&file, 4 << 20, &Monitor::default()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
-        let monitor = Monitor { cancel: true.into(), ..Monitor::default() };
+        let monitor = Monitor { cancel: std::sync::Arc::new(true.into()), ..Monitor::default() };
         assert_eq!(hash_range(&file, 3 << 20, &monitor).unwrap(), None);
     }
 }

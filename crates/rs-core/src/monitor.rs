@@ -1,5 +1,6 @@
 //! Long work as seen from outside: how far it is, and a way to stop it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Seen from outside while the work goes on.
@@ -8,7 +9,7 @@ pub struct Monitor {
     /// Bytes done so far; the work says which: stored bytes read, raw bytes packed, and so on.
     pub done_bytes: AtomicU64,
     /// Set to stop the work soon.
-    pub cancel: AtomicBool,
+    pub cancel: Arc<AtomicBool>,
 }
 
 impl Monitor {
@@ -16,6 +17,12 @@ impl Monitor {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.cancel.load(Ordering::Relaxed)
+    }
+
+    /// For work that stops with this one, and whose bytes are not counted as done by it.
+    #[must_use]
+    pub fn aside(&self) -> Self {
+        Self { done_bytes: AtomicU64::new(0), cancel: Arc::clone(&self.cancel) }
     }
 
     /// Adds to the bytes done.

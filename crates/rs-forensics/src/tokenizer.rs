@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use tokenizers::pipeline::{EncodeOptions, Override, PipelineToken, PipelineTokenizer};
 
 /// Name of a tokenizer's file, in a folder named like the model.
@@ -28,11 +30,10 @@ enum Loaded {
     O200k(&'static bpe_openai::Tokenizer),
 }
 
-/// A `tokenizer.json`, by two versions of the library: the new one is thirty times as fast, and refuses some files and
-/// texts.
+/// A `tokenizer.json`, by two versions of the library: the new one is thirty times as fast, and not for every file.
 struct HuggingFace {
     path: PathBuf,
-    /// `None` if the new version refuses the file.
+    /// `None` if the new version refuses the file, or is not known to give what the one before gives.
     new: Option<PipelineTokenizer>,
     /// By the version before, once it is needed.
     before: OnceLock<Result<tokenizers_before::Tokenizer, String>>,
@@ -115,8 +116,11 @@ const WHOLE_TEXTS: EncodeOptions = EncodeOptions {
 
 impl HuggingFace {
     fn new(path: PathBuf) -> Self {
-        let canonical = tokenizers::canonicalize_file(&path).ok();
+        let json = fs_err::read_to_string(&path).ok().filter(|json| is_for_the_new_version(json));
+        let canonical = json.and_then(|json| tokenizers::canonicalize_str(&json).ok());
         let new = canonical.and_then(|canonical| tokenizers::from_json(&canonical).ok());
+        // It reads patterns that it cannot follow.
+        let new = new.filter(|new| new.encode_into("a", &WHOLE_TEXTS, &mut Vec::new()).is_ok());
         Self { path, new, before: OnceLock::new() }
     }
 
@@ -145,6 +149,36 @@ impl HuggingFace {
             _ => self.before().ok()?.encode_fast(text, false).ok().map(|encoding| encoding.get_ids().to_vec()),
         }
     }
+}
+
+/// Whether the new version gives the ids of the one before, by what was compared and by its source: of byte pairs alone, and
+/// not where added tokens are looked for in normalized text that it normalizes further, or as whole words.
+fn is_for_the_new_version(json: &str) -> bool {
+    #[derive(Deserialize)]
+    struct File<'a> {
+        #[serde(default)]
+        added_tokens: Vec<AddedToken>,
+        #[serde(borrow)]
+        pre_tokenizer: Option<&'a RawValue>,
+        model: Model,
+    }
+    #[derive(Deserialize)]
+    struct AddedToken {
+        single_word: bool,
+        normalized: bool,
+    }
+    #[derive(Deserialize)]
+    struct Model {
+        r#type: String,
+        continuing_subword_prefix: Option<String>,
+        end_of_word_suffix: Option<String>,
+    }
+    let Ok(File { added_tokens, pre_tokenizer, model }) = serde_json::from_str(json) else { return false };
+    let has_metaspace = pre_tokenizer.is_some_and(|json| json.get().contains("Metaspace"));
+    let is_empty = |affix: &Option<String>| affix.as_ref().is_none_or(String::is_empty);
+    model.r#type == "BPE"
+        && [&model.continuing_subword_prefix, &model.end_of_word_suffix].into_iter().all(is_empty)
+        && !added_tokens.iter().any(|token| token.single_word || has_metaspace && token.normalized)
 }
 
 /// Whether an id from a user's file stays below the folder of the tokenizers.
@@ -197,9 +231,8 @@ mod tests {
         "end_of_word_suffix":null,"fuse_unk":true,"byte_fallback":true,"ignore_merges":false,
         "vocab":{"<unk>":0,"a":1,"b":2,"▁":3,"▁a":4,"<0xC3>":5,"<0xA9>":6},"merges":[["▁","a"]]}}"#;
 
-    /// One of each kind, small: byte pairs over bytes, byte pairs that fall back to bytes, pieces by likelihood, pieces of
-    /// words.
-    fn kinds() -> [String; 4] {
+    /// Small: byte pairs over bytes, and byte pairs that fall back to bytes.
+    fn kinds() -> [String; 2] {
         let bytes: String = (0..256).map(|byte| format!(r#","<0x{byte:02X}>":{}"#, 100 + byte)).collect();
         let is_itself = |byte: &u32| matches!(byte, 33..=126 | 161..=172 | 174..=255);
         let others = (256..).zip((0..256).filter(|byte| !is_itself(byte))).map(|(letter, _)| letter);
@@ -221,20 +254,9 @@ mod tests {
             "end_of_word_suffix":null,"fuse_unk":false,"byte_fallback":false,"ignore_merges":false,
             "vocab":{"a":0,"b":1,"Ġ":2,"Ã":3,"©":4,"ab":5,"aba":6,"Ã©":7,"Ċ":8,"\"":10,"\\":11LETTERS},
             "merges":[["a","b"],["ab","a"],["Ã","©"]]}}"#;
-        let unigram = r#"{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],"normalizer":{"type":"NFKC"},
-            "pre_tokenizer":{"type":"Metaspace","replacement":"▁","prepend_scheme":"always","split":true},
-            "post_processor":null,"decoder":null,"model":{"type":"Unigram","unk_id":0,"byte_fallback":false,
-            "vocab":[["<unk>",0.0],["▁",-2.0],["a",-1.0],["b",-1.5],["ab",-1.2],["▁ab",-2.5]]}}"#;
-        let word_piece = r###"{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],"normalizer":{
-            "type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":null,"lowercase":true},
-            "pre_tokenizer":{"type":"BertPreTokenizer"},"post_processor":null,"decoder":null,"model":{"type":"WordPiece",
-            "unk_token":"[UNK]","continuing_subword_prefix":"##","max_input_chars_per_word":100,
-            "vocab":{"[UNK]":0,"a":1,"b":2,"##b":3,"##a":4,"e":5,"ab":6,"<":7}}}"###;
         [
             byte_level.replace("LETTERS", &letters).replace("PATTERN", GPT_2_PATTERN),
             FEW_BYTES.replace(r#","<0xC3>":5,"<0xA9>":6"#, &bytes),
-            unigram.to_owned(),
-            word_piece.to_owned(),
         ]
     }
 
@@ -275,8 +297,28 @@ mod tests {
         assert_eq!(tokenizer.ids("a aé"), Some(vec![1, 4, 5, 6]));
         let [byte_level, ..] = kinds();
         let own_pattern = written(folder.path(), &byte_level.replace(GPT_2_PATTERN, r"\\s+(?!\\S)|\\p{L}+|\\s"));
-        let new = own_pattern.new.as_ref().expect("is read");
-        assert!(new.encode_into("ab", &WHOLE_TEXTS, &mut Vec::new()).is_err(), "if not, none of this is needed");
+        assert!(own_pattern.new.is_none());
         assert_eq!(own_pattern.ids("ab aba  b"), Some(vec![5, 2, 6, 2, 2, 1]));
+    }
+
+    #[test]
+    fn the_new_version_is_for_what_it_does_as_the_one_before() {
+        let [byte_level, ..] = kinds();
+        let check = |from: &str, to: &str, is_for_it: bool| {
+            assert!(byte_level.contains(from), "{from}");
+            assert_eq!(is_for_the_new_version(&byte_level.replacen(from, to, 1)), is_for_it, "{to}");
+        };
+        check("1.0", "1.0", true);
+        check(r#""single_word":false"#, r#""single_word":true"#, false);
+        check(r#""normalized":false"#, r#""normalized":true"#, true);
+        check(
+            r#""normalized":false,"special":true}],"normalizer":{"type":"NFC"},"pre_tokenizer":{"type":"Sequence""#,
+            r#""normalized":true,"special":true}],"normalizer":null,"pre_tokenizer":{"type":"Metaspace""#,
+            false,
+        );
+        check(r#""type":"BPE""#, r#""type":"Unigram""#, false);
+        check(r#""type":"BPE","#, "", false);
+        check(r#""end_of_word_suffix":null"#, r#""end_of_word_suffix":"</w>""#, false);
+        check(r#""continuing_subword_prefix":null"#, r#""continuing_subword_prefix":"""#, true);
     }
 }

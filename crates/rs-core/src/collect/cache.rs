@@ -146,8 +146,9 @@ impl Cache {
         }
     }
 
-    /// The content of a file, hashed if need be. `None` if it cannot be read: whoever reads it says why.
-    pub(super) fn content(&self, input: &Input) -> Option<Known> {
+    /// The content of a file, hashed if need be. `None` if it cannot be read, which whoever reads it tells, or the work
+    /// is cancelled.
+    pub(super) fn content(&self, input: &Input, monitor: &Monitor) -> Option<Known> {
         if let Some(known) = self.known(input) {
             return Some(known);
         }
@@ -155,7 +156,7 @@ impl Cache {
             return None;
         }
         let look = list_file(&input.path).ok()?;
-        let hash = hash_file(&input.path, &Monitor::default()).ok()?;
+        let hash = hash_file(&input.path, &monitor.aside()).ok()?;
         let content = ContentHash::from(*hash.as_bytes());
         let is_settled = look.changed_nanos.max(look.modified_nanos) < self.now_nanos - GRAIN_NANOS;
         if is_settled && let Some(path) = key_of(&input.path) {

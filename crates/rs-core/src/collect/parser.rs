@@ -20,7 +20,7 @@ use crate::record::{self, Outcome, Record};
 use crate::sample::Sample;
 use crate::shape::Shape;
 
-/// Spectra of a part, 2 MiB, that are enough.
+/// A part with so many spectra, 2 MiB, gets no further block.
 const FULL_SPECTRA: usize = 4096;
 
 /// Parses the lines of one range or block.

@@ -734,6 +734,14 @@ fn a_large_part_is_several() {
     }
     let blob = files.folder.path().join("blob");
     files.inputs = in_blob(&files, &blob);
+    {
+        let (wanted, spectra, monitor) = ([wanted("m", None)], Spectra::new(&prompts.folder), Monitor::default());
+        let mut context = context(Pieces::default(), &wanted, &files, Some(&prompts), &spectra, &monitor);
+        context.blobs = blobs::inputs(&files.inputs, &context.is_kept);
+        let parts = context.read_all();
+        assert_eq!(parts.iter().map(|part| part.n_spectra).sum::<usize>(), 10_000);
+        assert!(parts.iter().all(|part| part.n_spectra < 6_500), "4,096 and those of a block");
+    }
     let packed = prompts.collect(&files, Pieces::default(), None).unwrap();
     assert_eq!(packed.evaluations, found.evaluations);
 }

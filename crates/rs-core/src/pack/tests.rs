@@ -403,7 +403,7 @@ fn cancelled_at_once_or_on_the_way() {
     let place = varied();
     let files = list_run(&place.path("run")).unwrap();
     let packed = place.pack().unwrap();
-    let cancelled = || Monitor { cancel: true.into(), ..Monitor::default() };
+    let cancelled = || Monitor { cancel: std::sync::Arc::new(true.into()), ..Monitor::default() };
     let mut out = fs_err::File::create(place.path("blob2")).unwrap();
     let is_cancelled = |error: PackError| assert!(matches!(error, PackError::Cancelled), "{error}");
     is_cancelled(pack_run(&place.path("run"), &files, &mut out, &cancelled()).unwrap_err());
