@@ -56,9 +56,8 @@ impl OldDatabase {
         let dataset = queries::meta(&connection, "dataset").map_err(refused)?.unwrap_or_default();
         if dataset != plan.dataset {
             let what = format!("`{}` holds dataset `{dataset}`, not `{}`", plan.db.display(), plan.dataset);
-            return Err(
-                CommandError::input(what).hint("write elsewhere with `--db FILE`, or replace it with `--force`")
-            );
+            return Err(CommandError::input(what)
+                .hint("write elsewhere with `--db FILE`; `--force` without `--eval-id` replaces it"));
         }
         let config = queries::meta(&connection, "config").map_err(refused)?;
         let evals = queries::evals(&connection, &rs_core::filters::Filters::default()).map_err(refused)?;
