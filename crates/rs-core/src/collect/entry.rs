@@ -80,8 +80,9 @@ pub(super) fn write(path: &Path, parts: &[&Part], spectra: &Spectra<'_>, monitor
     fs_err::create_dir_all(folder)?;
     let mut partial = atomic_file::new_in(folder, ".new-")?;
     let mut file = BufWriter::new(partial.as_file_mut());
-    for_each_piece(parts, spectra, monitor, |piece| file.write_all(piece))?;
-    file.flush()?;
+    for_each_piece(parts, spectra, monitor, |piece| file.write_all(piece))
+        .and_then(|()| file.flush())
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot write `{}`: {error}", path.display())))?;
     drop(file);
     // Renamed over another, some file systems send a file to the disk at once: a thousand of them take longer to write
     // than to make. Who looks for it in between makes it anew.
@@ -292,7 +293,8 @@ mod tests {
         large.points[0].base_task = "b".repeat(MAX_PART_BYTES);
         assert!(write(&path, &[&large], &spectra, &Monitor::default()).is_err());
         let lost = Part { first_spectrum: 1_000, ..part(0, &spectra) };
-        assert!(write(&path, &[&lost], &spectra, &Monitor::default()).is_err());
+        let error = write(&path, &[&lost], &spectra, &Monitor::default()).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("cannot write `{}`: ", path.display())), "{error}");
         assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 1);
     }
 }
