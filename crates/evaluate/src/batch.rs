@@ -8,14 +8,17 @@ use rs_core::cohort::RawFile;
 use rs_core::collect::{self, Cache, CollectError, Collection, How, Input, Keep, Monitor, OnMalformed, Wanted};
 use rs_core::forensics::Examiner;
 use rs_core::reader::Codec;
+use rs_forensics::tokenizer::Source;
 
-use crate::forensics::Forensics;
+use crate::forensics::{self, Forensics, Loaded};
 use crate::plan::{Plan, PlannedEval};
 use crate::run::stopped;
 
 /// Raw bytes collected at a time: bounds the memory that samples take before they are points, and lets one batch be
 /// written while the next is read.
 const BATCH_BYTES: u64 = 128 << 20;
+/// Tokenizers of a batch of evaluations that share no file: as many are in memory at once.
+const MAX_BATCH_TOKENIZERS: usize = 2;
 /// About how much larger compressed text is once unpacked.
 const TYPICAL_RATIO: u64 = 10;
 
@@ -46,7 +49,10 @@ pub(crate) fn batches<'a>(plan: &Plan, wanted: &[&'a PlannedEval]) -> Vec<Vec<&'
     for (files, evaluations) in groups {
         let bytes = cost(&files);
         match batches.last_mut() {
-            Some((sum, batch)) if sum.saturating_add(bytes) <= BATCH_BYTES => {
+            Some((sum, batch))
+                if sum.saturating_add(bytes) <= BATCH_BYTES
+                    && n_tokenizers(plan, batch.iter().chain(&evaluations)) <= MAX_BATCH_TOKENIZERS =>
+            {
                 *sum += bytes;
                 batch.extend(evaluations);
             }
@@ -54,6 +60,19 @@ pub(crate) fn batches<'a>(plan: &Plan, wanted: &[&'a PlannedEval]) -> Vec<Vec<&'
         }
     }
     batches.into_iter().map(|(_, batch)| batch).collect()
+}
+
+/// Tokenizers that evaluations have.
+fn n_tokenizers<'a, 'p: 'a>(plan: &Plan, evaluations: impl Iterator<Item = &'a &'p PlannedEval>) -> usize {
+    tokenizers(plan, evaluations).map(Source::fingerprint).collect::<BTreeSet<_>>().len()
+}
+
+/// Where the tokenizers of those evaluations come from that have one.
+pub(crate) fn tokenizers<'a, 'p: 'a, 's>(
+    plan: &'s Plan,
+    evaluations: impl Iterator<Item = &'a &'p PlannedEval>,
+) -> impl Iterator<Item = &'s Source> {
+    evaluations.filter_map(|evaluation| plan.tokenizers.as_ref()?.of(evaluation.entry.hf_id.as_deref()))
 }
 
 /// How many of an evaluation's files came from the cache.
@@ -79,27 +98,25 @@ pub(crate) fn inputs(plan: &Plan, batch: &[&PlannedEval]) -> (Vec<Wanted>, Vec<I
     (wanted, inputs)
 }
 
-/// Who looks at the texts of a batch's records; nobody under `--no-forensics`.
-pub(crate) fn forensics(plan: &Plan, batch: &[&PlannedEval]) -> Option<Forensics> {
+/// Who looks at the texts of a batch's records, with tokenizers to be loaded or that are; nobody under `--no-forensics`.
+pub(crate) fn forensics<'a>(plan: &'a Plan, batch: &[&PlannedEval], loaded: &'a Loaded) -> Option<Forensics<'a>> {
     let tokenizers = plan.tokenizers.as_ref()?;
     // Where a link cannot be followed the database cannot be written: who writes it says so.
     let place = resolve_link(&plan.db).unwrap_or_else(|_| plan.db.clone());
-    let tokenizers = batch.iter().map(|eval| tokenizers.of(eval.entry.hf_id.as_deref()).cloned()).collect();
-    Some(Forensics::new(tokenizers, folder_of(&place).to_owned()))
+    let sources = batch.iter().map(|eval| tokenizers.of(eval.entry.hf_id.as_deref()));
+    Some(Forensics::new(sources, loaded, folder_of(&place).to_owned()))
 }
 
 pub(crate) fn collect_batch(
     plan: &Plan,
     batch: &[&PlannedEval],
     on_malformed: OnMalformed,
+    loaded: &Loaded,
     cache: Option<&Cache>,
     monitor: &Monitor,
 ) -> Result<Collection, CommandError> {
     let (wanted, inputs) = inputs(plan, batch);
-    let forensics = forensics(plan, batch);
-    if let Some(forensics) = &forensics {
-        forensics.check()?;
-    }
+    let forensics = forensics(plan, batch, loaded);
     let span = tracing::info_span!("collect", files = inputs.len()).entered();
     let result = collect::collect(
         &wanted,
@@ -115,6 +132,7 @@ pub(crate) fn collect_batch(
     drop(span);
     result.map_err(|error| match error {
         CollectError::Cancelled => stopped(),
+        CollectError::Examiner(error) => forensics::unusable(error),
         CollectError::Scratch { .. } => CommandError::new(Kind::Environment, error).hint(
             "they take half a kilobyte for each prompt until points are made of them; without forensics, \
              `--no-forensics`, there are none",

@@ -7,6 +7,7 @@ use rs_core::collect::{self, Cache, UseOfEntries};
 
 use crate::arguments::Arguments;
 use crate::batch::{forensics, inputs};
+use crate::forensics::Loaded;
 use crate::old::{OldDatabase, Way, reasoned_way};
 use crate::plan::{Plan, PlannedEval};
 use crate::report::{Explanation, ExplanationRow};
@@ -29,7 +30,8 @@ pub(crate) fn explain(
     let read: Vec<&PlannedEval> =
         plan.evaluations.iter().zip(&ways).filter(|(_, (way, _))| *way == Way::Read).map(|(eval, _)| eval).collect();
     let (wanted, inputs) = inputs(plan, &read);
-    let kept = match (&cache, forensics(plan, &read)) {
+    let loaded = Loaded::default();
+    let kept = match (&cache, forensics(plan, &read, &loaded)) {
         (Some(cache), Some(forensics)) => collect::find_kept(&wanted, &inputs, &forensics, cache),
         _ => vec![false; inputs.len()],
     };

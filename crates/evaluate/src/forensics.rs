@@ -1,19 +1,21 @@
 //! Who looks at the texts of records: compression for all, spectra where there is a tokenizer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use rayon::prelude::*;
 use rs_cli::{CommandError, Ui};
 use rs_core::forensics::{Examiner, Spectrum};
 use rs_core::suggest;
 use rs_forensics::compression::{COMPRESSOR, compressed_bytes};
 use rs_forensics::spectrum::spectrum;
-use rs_forensics::tokenizer::{TOKENIZER_FILE, Tokenizer, TokenizerError};
+use rs_forensics::tokenizer::{Source, TOKENIZER_FILE, Tokenizer, TokenizerError};
 
-/// The tokenizers of a dataset's models, by Hugging Face id; `None` for a model that has none here.
+/// Where the tokenizers of a dataset's models come from, by Hugging Face id; `None` for a model that has none here.
 #[derive(Default)]
-pub(crate) struct Tokenizers(BTreeMap<String, Option<Arc<Tokenizer>>>);
+pub(crate) struct Tokenizers(BTreeMap<String, Option<Source>>);
 
 impl Tokenizers {
     /// Finds those of these models.
@@ -21,14 +23,14 @@ impl Tokenizers {
         let mut found = BTreeMap::new();
         for hf_id in hf_ids {
             if !found.contains_key(hf_id) {
-                found.insert(hf_id.to_owned(), Tokenizer::find(folder, hf_id).map_err(wrong)?.map(Arc::new));
+                found.insert(hf_id.to_owned(), Source::find(folder, hf_id).map_err(unusable)?);
             }
         }
         Ok(Self(found))
     }
 
     /// That of a model.
-    pub(crate) fn of(&self, hf_id: Option<&str>) -> Option<&Arc<Tokenizer>> {
+    pub(crate) fn of(&self, hf_id: Option<&str>) -> Option<&Source> {
         self.0.get(hf_id?)?.as_ref()
     }
 
@@ -37,7 +39,7 @@ impl Tokenizers {
         let shown: Vec<String> = self
             .0
             .iter()
-            .filter_map(|(hf_id, tokenizer)| Some(format!("{hf_id} {}", tokenizer.as_ref()?.fingerprint())))
+            .filter_map(|(hf_id, source)| Some(format!("{hf_id} {}", source.as_ref()?.fingerprint())))
             .collect();
         if shown.is_empty() { "none".to_owned() } else { shown.join(", ") }
     }
@@ -45,7 +47,7 @@ impl Tokenizers {
     /// Models without one have no spectra: said once.
     pub(crate) fn tell_of_missing(&self, folder: &Path, ui: &mut Ui) {
         let missing: Vec<&str> =
-            self.0.iter().filter(|(_, tokenizer)| tokenizer.is_none()).map(|(hf_id, _)| hf_id.as_str()).collect();
+            self.0.iter().filter(|(_, source)| source.is_none()).map(|(hf_id, _)| hf_id.as_str()).collect();
         if !missing.is_empty() {
             ui.note(&format!(
                 "no tokenizer, and so no spectra, for {}; they are looked for as {}",
@@ -56,44 +58,97 @@ impl Tokenizers {
     }
 }
 
-fn wrong(error: TokenizerError) -> CommandError {
+/// A tokenizer that cannot be used.
+pub(crate) fn unusable(error: impl Into<Box<dyn Error + Send + Sync>>) -> CommandError {
     CommandError::input(error).hint("remove it, or go without forensics: --no-forensics")
 }
 
+/// Tokenizers in memory, by fingerprint: models of one family share theirs.
+#[derive(Default)]
+pub(crate) struct Loaded(Mutex<BTreeMap<String, Arc<Tokenizer>>>);
+
+impl Loaded {
+    fn load(&self, source: &Source) -> Result<Arc<Tokenizer>, TokenizerError> {
+        let loaded = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tokenizer) = loaded().get(source.fingerprint()) {
+            return Ok(Arc::clone(tokenizer));
+        }
+        let span = tracing::info_span!("load tokenizer", fingerprint = source.fingerprint());
+        let tokenizer = Arc::new(span.in_scope(|| source.load())?);
+        loaded().insert(source.fingerprint().to_owned(), Arc::clone(&tokenizer));
+        Ok(tokenizer)
+    }
+
+    /// Frees all but these.
+    pub(crate) fn keep<'a>(&self, sources: impl Iterator<Item = &'a Source>) {
+        let kept: BTreeSet<&str> = sources.map(Source::fingerprint).collect();
+        let mut loaded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        loaded.retain(|fingerprint, _| kept.contains(fingerprint.as_str()));
+        tracing::debug!(tokenizers = loaded.len(), "kept");
+    }
+}
+
 /// What an evaluation's forensics depend on.
-pub(crate) fn fingerprint(tokenizer: Option<&Arc<Tokenizer>>) -> String {
-    let tokenizer = tokenizer.map_or("none", |tokenizer| tokenizer.fingerprint());
+pub(crate) fn fingerprint(tokenizer: Option<&Source>) -> String {
+    let tokenizer = tokenizer.map_or("none", Source::fingerprint);
     blake3::hash(format!("{COMPRESSOR}; tokenizer {tokenizer}").as_bytes()).to_hex()[..16].to_owned()
 }
 
 /// Looks at the texts of some evaluations, by their position.
-pub(crate) struct Forensics {
-    tokenizers: Vec<Option<Arc<Tokenizer>>>,
+pub(crate) struct Forensics<'a> {
+    evaluations: Vec<Texts<'a>>,
+    loaded: &'a Loaded,
     scratch_folder: PathBuf,
 }
 
-impl Forensics {
-    pub(crate) fn new(tokenizers: Vec<Option<Arc<Tokenizer>>>, scratch_folder: PathBuf) -> Self {
-        Self { tokenizers, scratch_folder }
-    }
+/// What looking at the texts of an evaluation takes.
+struct Texts<'a> {
+    source: Option<&'a Source>,
+    /// What is made of the source, once it is needed.
+    tokenizer: OnceLock<Arc<Tokenizer>>,
+}
 
-    /// Finds out, before long work, whether the tokenizers can be used.
-    pub(crate) fn check(&self) -> Result<(), CommandError> {
-        self.tokenizers.iter().flatten().try_for_each(|tokenizer| tokenizer.check()).map_err(wrong)
+impl<'a> Forensics<'a> {
+    pub(crate) fn new(
+        sources: impl Iterator<Item = Option<&'a Source>>,
+        loaded: &'a Loaded,
+        scratch_folder: PathBuf,
+    ) -> Self {
+        let evaluations = sources.map(|source| Texts { source, tokenizer: OnceLock::new() }).collect();
+        Self { evaluations, loaded, scratch_folder }
     }
 }
 
-impl Examiner for Forensics {
+impl Examiner for Forensics<'_> {
+    /// Loads the tokenizers, each once and several at a time.
+    fn prepare(&self, evaluations: &BTreeSet<usize>) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let mut by_source: BTreeMap<&str, (&Source, Vec<&Texts<'_>>)> = BTreeMap::new();
+        for texts in evaluations.iter().filter_map(|at| self.evaluations.get(*at)) {
+            if let Some(source) = texts.source {
+                by_source.entry(source.fingerprint()).or_insert((source, Vec::new())).1.push(texts);
+            }
+        }
+        let loaded = by_source.into_par_iter().map(|(_, (source, evaluations))| {
+            let tokenizer = self.loaded.load(source)?;
+            for texts in evaluations {
+                texts.tokenizer.get_or_init(|| Arc::clone(&tokenizer));
+            }
+            Ok(())
+        });
+        // All of them: of several that fail always the same is told.
+        Ok(loaded.collect::<Vec<Result<(), TokenizerError>>>().into_iter().collect::<Result<(), _>>()?)
+    }
+
     fn compressed_bytes(&self, trace: &[u8]) -> u32 {
         compressed_bytes(trace)
     }
 
     fn has_spectra(&self, evaluation: usize) -> bool {
-        self.tokenizers.get(evaluation).is_some_and(Option::is_some)
+        self.evaluations.get(evaluation).is_some_and(|texts| texts.source.is_some())
     }
 
     fn spectrum(&self, evaluation: usize, prompt: &str) -> Option<Spectrum> {
-        let tokenizer = self.tokenizers.get(evaluation)?.as_ref()?;
+        let tokenizer = self.evaluations.get(evaluation)?.tokenizer.get().expect("is prepared");
         spectrum(&tokenizer.ids(prompt)?)
     }
 
@@ -102,6 +157,6 @@ impl Examiner for Forensics {
     }
 
     fn fingerprint(&self, evaluation: usize) -> String {
-        fingerprint(self.tokenizers.get(evaluation).and_then(Option::as_ref))
+        fingerprint(self.evaluations.get(evaluation).and_then(|texts| texts.source))
     }
 }

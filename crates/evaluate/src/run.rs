@@ -22,8 +22,9 @@ use rs_pointsdb::queries::EvalSummary;
 use rs_pointsdb::schema::SCHEMA_VERSION;
 
 use crate::arguments::Arguments;
-use crate::batch::{batches, collect_batch, count_cached, decoded_bytes};
+use crate::batch::{batches, collect_batch, count_cached, decoded_bytes, tokenizers};
 use crate::explain::explain;
+use crate::forensics::Loaded;
 use crate::old::{OldDatabase, Way, Ways, ids, is_lessened, reads_all, unusable, ways};
 use crate::plan::{Plan, PlannedEval};
 use crate::report::{Summary, SummaryRow};
@@ -148,8 +149,8 @@ fn build<'a>(
     };
     let wanted: Vec<&PlannedEval> =
         plan.evaluations.iter().filter(|evaluation| ways[&evaluation.eval_id] == Way::Read).collect();
-    if let Some(tokenizers) = &plan.tokenizers {
-        tokenizers.tell_of_missing(&plan.tokenizer_folder, ui);
+    if let Some(found) = &plan.tokenizers {
+        found.tell_of_missing(&plan.tokenizer_folder, ui);
     }
     let on_malformed = if arguments.strict { OnMalformed::Stop } else { OnMalformed::Continue };
     let batches = batches(plan, &wanted);
@@ -170,8 +171,11 @@ fn build<'a>(
             written
         });
         let mut stopped_by = None;
-        for batch in &batches {
-            let collection = match collect_batch(plan, batch, on_malformed, cache.as_ref(), monitor) {
+        let loaded = Loaded::default();
+        for (at, batch) in batches.iter().enumerate() {
+            let collected = collect_batch(plan, batch, on_malformed, &loaded, cache.as_ref(), monitor);
+            loaded.keep(tokenizers(plan, batches[at + 1..].iter().flatten()));
+            let collection = match collected {
                 Ok(collection) => collection,
                 Err(error) => {
                     stopped_by = Some(error);

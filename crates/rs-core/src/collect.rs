@@ -11,7 +11,8 @@ mod gather;
 mod parser;
 mod spectra;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -137,6 +138,9 @@ pub enum CollectError {
     /// A malformed line, under [`OnMalformed::Stop`].
     #[error("{0}")]
     Malformed(Diagnostic),
+    /// Who is to look at the texts of records cannot.
+    #[error("{0}")]
+    Examiner(Box<dyn Error + Send + Sync>),
     /// What was found of prompts could not be kept in [`Examiner::scratch_folder`], or not read again.
     #[error("spectra cannot be kept in {folder}: {error}")]
     Scratch {
@@ -247,8 +251,8 @@ pub struct Collection {
 /// Reads `files`, in (path, line) order as given, and makes the points of the evaluations wanted.
 ///
 /// # Errors
-/// The work was cancelled, a line is malformed and that was to stop it, or spectra cannot be kept. Files that cannot be read
-/// are diagnostics.
+/// The work was cancelled, a line is malformed and that was to stop it, or texts cannot be looked at, or spectra not be kept.
+/// Files that cannot be read are diagnostics.
 pub fn collect(
     wanted: &[Wanted],
     files: &[Input],
@@ -272,6 +276,11 @@ fn collect_in(
     let cache = cache.filter(|_| keep == Keep::Points && examiner.is_some());
     let mut kept = Kept::load(wanted, files, how, cache, &spectra, monitor);
     let is_kept: Vec<bool> = kept.files.iter().map(|file| file.parts.is_some()).collect();
+    if let Some(examiner) = examiner {
+        let read = files.iter().zip(&is_kept).filter(|(_, is_kept)| !**is_kept);
+        let evaluations: BTreeSet<usize> = read.flat_map(|(file, _)| file.evaluations.iter().copied()).collect();
+        examiner.prepare(&evaluations).map_err(CollectError::Examiner)?;
+    }
     let blobs = blobs::inputs(files, &is_kept);
     let context = Context {
         pieces,

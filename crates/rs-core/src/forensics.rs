@@ -2,6 +2,8 @@
 //!
 //! Compressing and tokenizing need libraries that most programs do without: `collect` is told who does it.
 
+use std::collections::BTreeSet;
+use std::error::Error;
 use std::path::Path;
 
 use serde_json::{Map, Value};
@@ -17,6 +19,13 @@ pub type Spectrum = [f32; SPECTRUM_BINS];
 
 /// Looks at the texts of records.
 pub trait Examiner: Sync {
+    /// Makes ready what it takes to look at records of the evaluations at these positions: called once it is known whose are
+    /// read, before any is.
+    ///
+    /// # Errors
+    /// That cannot be done.
+    fn prepare(&self, evaluations: &BTreeSet<usize>) -> Result<(), Box<dyn Error + Send + Sync>>;
+
     /// Bytes of a trace (`reasoning`, then `response`; UTF-8) once compressed; 0 for an empty one.
     fn compressed_bytes(&self, trace: &[u8]) -> u32;
 

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use rs_core::monitor::Monitor;
+use rs_core::store::hash_file;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokenizers::pipeline::{EncodeOptions, Override, PipelineToken, PipelineTokenizer};
@@ -13,19 +15,23 @@ pub const TOKENIZER_FILE: &str = "tokenizer.json";
 /// Models whose tokenizer is built in, by the beginning of their Hugging Face ids.
 const O200K_MODELS: &str = "openai/gpt-oss-";
 
-/// Turns text into token ids. Loaded when it is first used: some take a second.
-pub struct Tokenizer {
-    source: Source,
+/// Where the tokenizer of a model comes from, and what tells it from others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    place: Place,
     fingerprint: String,
-    loaded: OnceLock<Result<Loaded, TokenizerError>>,
 }
 
-enum Source {
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
     File(PathBuf),
     O200k,
 }
 
-enum Loaded {
+/// Turns text into token ids. Some take a second to load, and 200 MB.
+pub struct Tokenizer(Kind);
+
+enum Kind {
     HuggingFace(Box<HuggingFace>),
     O200k(&'static bpe_openai::Tokenizer),
 }
@@ -49,45 +55,20 @@ pub struct TokenizerError {
     pub why: String,
 }
 
-impl Tokenizer {
+impl Source {
     /// The tokenizer of a model: `<folder>/<hf_id>/tokenizer.json`, else a built-in one. `None` if there is neither.
     ///
     /// # Errors
     /// There is a file, and it cannot be read.
     pub fn find(folder: &Path, hf_id: &str) -> Result<Option<Self>, TokenizerError> {
         let file = folder.join(hf_id).join(TOKENIZER_FILE);
-        let (source, fingerprint) = if is_plain(hf_id) && file.is_file() {
-            let bytes =
-                fs_err::read(&file).map_err(|error| TokenizerError { path: file.clone(), why: error.to_string() })?;
-            (Source::File(file), blake3::hash(&bytes).to_hex().to_string())
-        } else if hf_id.starts_with(O200K_MODELS) {
-            (Source::O200k, "o200k".to_owned())
-        } else {
-            return Ok(None);
-        };
-        Ok(Some(Self { source, fingerprint, loaded: OnceLock::new() }))
-    }
-
-    fn loaded(&self) -> Result<&Loaded, &TokenizerError> {
-        self.loaded
-            .get_or_init(|| match &self.source {
-                Source::O200k => Ok(Loaded::O200k(bpe_openai::o200k_base())),
-                Source::File(path) => {
-                    let wrong = |why: String| TokenizerError { path: path.clone(), why };
-                    let tokenizer = HuggingFace::new(path.clone());
-                    tokenizer.check().map_err(wrong)?;
-                    Ok(Loaded::HuggingFace(Box::new(tokenizer)))
-                }
-            })
-            .as_ref()
-    }
-
-    /// Finds out whether it can be used, which loads it.
-    ///
-    /// # Errors
-    /// It cannot.
-    pub fn check(&self) -> Result<(), TokenizerError> {
-        self.loaded().map(|_| ()).map_err(Clone::clone)
+        if is_plain(hf_id) && file.is_file() {
+            let hash = hash_file(&file, &Monitor::default())
+                .map_err(|error| TokenizerError { path: file.clone(), why: error.to_string() })?;
+            return Ok(Some(Self { place: Place::File(file), fingerprint: hash.to_string() }));
+        }
+        let is_built_in = hf_id.starts_with(O200K_MODELS);
+        Ok(is_built_in.then(|| Self { place: Place::O200k, fingerprint: "o200k".to_owned() }))
     }
 
     /// Tells tokenizers apart: the hash of the file, or the name of a built-in one.
@@ -96,12 +77,30 @@ impl Tokenizer {
         &self.fingerprint
     }
 
-    /// The token ids of a text, without special tokens around it. `None` if it cannot be used, or has none for it.
+    /// Makes the tokenizer.
+    ///
+    /// # Errors
+    /// None can be made of the file.
+    pub fn load(&self) -> Result<Tokenizer, TokenizerError> {
+        let kind = match &self.place {
+            Place::O200k => Kind::O200k(bpe_openai::o200k_base()),
+            Place::File(path) => {
+                let tokenizer = HuggingFace::new(path.clone());
+                tokenizer.check().map_err(|why| TokenizerError { path: path.clone(), why })?;
+                Kind::HuggingFace(Box::new(tokenizer))
+            }
+        };
+        Ok(Tokenizer(kind))
+    }
+}
+
+impl Tokenizer {
+    /// The token ids of a text, without special tokens around it. `None` if it has none for it.
     #[must_use]
     pub fn ids(&self, text: &str) -> Option<Vec<u32>> {
-        match self.loaded().ok()? {
-            Loaded::HuggingFace(tokenizer) => tokenizer.ids(text),
-            Loaded::O200k(tokenizer) => Some(tokenizer.encode(text)),
+        match &self.0 {
+            Kind::HuggingFace(tokenizer) => tokenizer.ids(text),
+            Kind::O200k(tokenizer) => Some(tokenizer.encode(text)),
         }
     }
 }
@@ -190,15 +189,19 @@ fn is_plain(hf_id: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn found(folder: &Path, hf_id: &str) -> Source {
+        Source::find(folder, hf_id).expect("is read").expect("is there")
+    }
+
     #[test]
     fn built_in_for_gpt_oss_only() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let tokenizer = Tokenizer::find(folder.path(), "openai/gpt-oss-120b").expect("is found").expect("is there");
+        let source = found(folder.path(), "openai/gpt-oss-120b");
         // tiktoken's o200k_base.
-        assert_eq!(tokenizer.ids("hello world"), Some(vec![24_912, 2_375]));
-        assert_eq!(tokenizer.fingerprint(), "o200k");
+        assert_eq!(source.load().expect("is loaded").ids("hello world"), Some(vec![24_912, 2_375]));
+        assert_eq!(source.fingerprint(), "o200k");
         for id in ["Qwen/Qwen3-32B", "", "../x", "/etc", "a//b", "openai/gpt-4"] {
-            assert!(Tokenizer::find(folder.path(), id).expect("is asked").is_none(), "{id}");
+            assert_eq!(Source::find(folder.path(), id), Ok(None), "{id}");
         }
     }
 
@@ -211,13 +214,11 @@ mod tests {
             "pre_tokenizer":{"type":"Whitespace"},"post_processor":null,"decoder":null,
             "model":{"type":"WordLevel","vocab":{"[UNK]":0,"a":1,"b":2},"unk_token":"[UNK]"}}"#;
         fs_err::write(place.join(TOKENIZER_FILE), file).expect("is written");
-        let tokenizer = Tokenizer::find(folder.path(), "openai/gpt-oss-20b").expect("is read").expect("is there");
-        assert_eq!(tokenizer.ids("b a c a"), Some(vec![2, 1, 0, 1]));
-        assert_eq!(tokenizer.fingerprint().len(), 64);
+        let source = found(folder.path(), "openai/gpt-oss-20b");
+        assert_eq!(source.load().expect("is loaded").ids("b a c a"), Some(vec![2, 1, 0, 1]));
+        assert_eq!(source.fingerprint(), blake3::hash(file.as_bytes()).to_hex().as_str());
         fs_err::write(place.join(TOKENIZER_FILE), "{").expect("is written");
-        let tokenizer = Tokenizer::find(folder.path(), "openai/gpt-oss-20b").expect("is read").expect("is there");
-        assert_eq!(tokenizer.ids("a"), None);
-        let error = tokenizer.check().expect_err("is refused");
+        let error = found(folder.path(), "openai/gpt-oss-20b").load().err().expect("is refused");
         assert!(error.to_string().contains("openai/gpt-oss-20b/tokenizer.json: "), "{error}");
     }
 
@@ -292,8 +293,7 @@ mod tests {
         let place = folder.path().join("google/gemma-2-9b-it");
         fs_err::create_dir_all(&place).expect("is made");
         assert!(written(&place, FEW_BYTES).new.is_none());
-        let tokenizer = Tokenizer::find(folder.path(), "google/gemma-2-9b-it").expect("is read").expect("is there");
-        tokenizer.check().expect("can be used");
+        let tokenizer = found(folder.path(), "google/gemma-2-9b-it").load().expect("is loaded");
         assert_eq!(tokenizer.ids("a aé"), Some(vec![1, 4, 5, 6]));
         let [byte_level, ..] = kinds();
         let own_pattern = written(folder.path(), &byte_level.replace(GPT_2_PATTERN, r"\\s+(?!\\S)|\\p{L}+|\\s"));

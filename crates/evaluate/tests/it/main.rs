@@ -15,3 +15,4 @@ mod killed;
 mod output;
 mod project;
 mod real_data;
+mod tokenizers;

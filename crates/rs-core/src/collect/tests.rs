@@ -625,11 +625,14 @@ fn counts_alone_are_the_same_counts() {
 struct Prompts {
     folder: PathBuf,
     n_found: AtomicUsize,
+    is_ready: bool,
+    /// The evaluations that it was told of.
+    prepared: Mutex<Vec<BTreeSet<usize>>>,
 }
 
 impl Prompts {
     fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), n_found: AtomicUsize::new(0) }
+        Self { folder: folder.to_owned(), n_found: AtomicUsize::new(0), is_ready: true, prepared: Mutex::default() }
     }
 
     fn collect(&self, files: &Files, pieces: Pieces, cache: Option<&Cache>) -> Result<Collection, CollectError> {
@@ -640,6 +643,10 @@ impl Prompts {
 }
 
 impl Examiner for Prompts {
+    fn prepare(&self, evaluations: &BTreeSet<usize>) -> Result<(), Box<dyn Error + Send + Sync>> {
+        self.prepared.lock().unwrap().push(evaluations.clone());
+        if self.is_ready { Ok(()) } else { Err("not ready".into()) }
+    }
     fn compressed_bytes(&self, _: &[u8]) -> u32 {
         0
     }
@@ -695,7 +702,18 @@ fn samples_have_the_spectra_of_their_prompts() {
             assert!(found.files.iter().all(|file| file.is_from_cache == is_cached));
             assert_eq!(prompts.n_found.load(Ordering::Relaxed), n_found, "cached: {is_cached}");
         }
+        assert_eq!(prompts.prepared.into_inner().unwrap(), [BTreeSet::from([0]), BTreeSet::new()]);
     }
+}
+
+/// Nothing is read then.
+#[test]
+fn who_cannot_look_at_texts_is_an_error() {
+    let files = Files::plain([line(r#","prompt":"1""#)]);
+    let prompts = Prompts { is_ready: false, ..Prompts::new(files.folder.path()) };
+    let error = prompts.collect(&files, Pieces::default(), None).unwrap_err();
+    assert_eq!(error.to_string(), "not ready");
+    assert_eq!(prompts.n_found.load(Ordering::Relaxed), 0);
 }
 
 /// They are, and nothing more is read.
