@@ -8,9 +8,8 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{
-    AbsentRun, Cohort, Entry, Found, FoundFiles, IncompleteRun, Listed, RawFile, is_hidden, modified_nanos, slashes,
-};
+use super::listing::{Found, FoundFiles, Listed, is_hidden, modified_nanos, slashes};
+use super::{AbsentRun, Cohort, Entry, IncompleteRun, RawFile};
 use crate::document::{self, DocumentError};
 use crate::library::{Library, NamedRun};
 use crate::origin::{InBlob, Origin};

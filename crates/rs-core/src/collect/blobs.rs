@@ -8,7 +8,9 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::{Arc, Mutex, Weak};
 
-use super::{Context, Input, Shared, stream_cost, unpoisoned};
+use super::context::Context;
+use super::files::{Shared, stream_cost};
+use super::{Input, unpoisoned};
 use crate::origin::Origin;
 use crate::pack::{FRAME_BYTES, FrameDecoder, Pack, PackError, StepDecoder};
 use crate::reader::{BYTE_ORDER_MARK, BlockReader, Codec, MAX_LINE_BYTES};
@@ -126,16 +128,16 @@ impl Context<'_> {
         shared.push(parser.finish(), self.on_malformed);
     }
 
-    /// Reads all that begins in a frame.
+    /// Reads all that begins in a frame of a blob, given with its position.
     pub(super) fn read_frame<'scope>(
         &'scope self,
-        blob: usize,
+        blob: (usize, &BlobInput<'_>),
         frame: usize,
         scratch: &mut Scratch,
         shared: &Shared<'scope>,
         scope: &rayon::Scope<'scope>,
     ) {
-        let wanted = self.blobs[blob].files_in(frame, self.files);
+        let wanted = blob.1.files_in(frame, self.files);
         if wanted.iter().all(|(file, offset)| self.stopped(shared, *file, *offset)) {
             return;
         }
@@ -152,13 +154,13 @@ impl Context<'_> {
     /// Nothing has been read when this fails.
     fn read_files<'scope>(
         &'scope self,
-        blob: usize,
+        blob: (usize, &BlobInput<'_>),
         frame: usize,
         scratch: &mut Scratch,
         shared: &Shared<'scope>,
         scope: &rayon::Scope<'scope>,
     ) -> Result<(), PackError> {
-        let input = &self.blobs[blob];
+        let (blob, input) = blob;
         let pack = match &scratch.blob {
             Some((known, pack)) if *known == blob => Arc::clone(pack),
             _ => {

@@ -14,8 +14,9 @@ use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 
+use super::part::Part;
 use super::spectra::Spectra;
-use super::{Input, Part, entry, unpoisoned};
+use super::{Input, entry, unpoisoned};
 use crate::atomic_file;
 use crate::digest::ContentHash;
 use crate::eval_id::Identity;

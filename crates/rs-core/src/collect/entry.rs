@@ -8,8 +8,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::part::{Part, PartPoint, PlacedProblem};
 use super::spectra::Spectra;
-use super::{Mark, Part, PartPoint, PlacedProblem, Tally};
+use super::{Mark, Tally};
 use crate::atomic_file;
 use crate::eval_id::Identity;
 use crate::forensics::SPECTRUM_BINS;

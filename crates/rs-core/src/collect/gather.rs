@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{
-    Collected, Collection, Context, FileFindings, Input, Keep, MARK_BYTES, MAX_DIAGNOSTICS, Mark, Part, PartPoint,
-    SampleFile, Unreadable,
-};
+use super::context::Context;
+use super::part::{Part, PartPoint, Unreadable};
+use super::{Collected, Collection, FileFindings, Input, Keep, MARK_BYTES, MAX_DIAGNOSTICS, Mark, SampleFile};
 use crate::diagnostic::{Diagnostic, Problem};
 use crate::point::{self, Attributes, Point};
 use crate::sample::Sample;

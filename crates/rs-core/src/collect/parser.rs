@@ -6,7 +6,9 @@ use std::num::NonZeroU32;
 
 use hashbrown::HashTable;
 
-use super::{Context, Keep, MARK_BYTES, MAX_DIAGNOSTICS, Mark, Part, PartPoint, PlacedProblem, Tally, Unreadable};
+use super::context::Context;
+use super::part::{Part, PartPoint, PlacedProblem, Unreadable};
+use super::{Keep, MARK_BYTES, MAX_DIAGNOSTICS, Mark, Tally};
 use crate::block_lines::{Line, for_each_line};
 use crate::diagnostic::Problem;
 use crate::eval_id::Identity;

@@ -1,13 +1,20 @@
 use std::io::Write;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+use super::cache::Cache;
+use super::files::Shared;
 use super::*;
+use crate::diagnostic::Problem;
 use crate::forensics::{SPECTRUM_BINS, Spectrum};
 use crate::origin::InBlob;
 use crate::pack::{self, Pack};
+use crate::point::Attributes;
 use crate::reader::MAX_LINE_BYTES;
+use crate::sample::Sample;
 
 /// Raw files in a temporary folder.
 struct Files {
@@ -421,7 +428,7 @@ fn a_large_file_is_its_lines() {
         }
         text.push_str(line);
     }
-    assert!(text.len() as u64 > 2 * RANGE_BYTES, "several ranges");
+    assert!(text.len() as u64 > 2 * Pieces::default().range_bytes, "several ranges");
     let expected_lines: Vec<u64> = (1..).zip(bad_at).map(|(before, at)| at as u64 + before).collect();
 
     let small: Vec<String> = lines.chunks(100).map(<[&str]>::concat).collect();
@@ -744,22 +751,17 @@ fn a_large_part_is_several() {
     // Of the first 128 samples.
     let mean = (0..128).map(|index| f64::from(index % 7)).sum::<f64>() / 128.0;
     assert!((f64::from(point.fft_power_mean.as_ref().unwrap()[0]) - mean).abs() < 1e-6);
-    {
+    let check_parts = |files: &Files| {
         let (wanted, spectra, monitor) = ([wanted("m", None)], Spectra::new(&prompts.folder), Monitor::default());
-        let parts = context(Pieces::default(), &wanted, &files, Some(&prompts), &spectra, &monitor).read_all();
+        let context = context(Pieces::default(), &wanted, files, Some(&prompts), &spectra, &monitor);
+        let parts = context.read_all(&blobs::inputs(&files.inputs, &context.is_kept));
         assert_eq!(parts.iter().map(|part| part.n_spectra).sum::<usize>(), 10_000);
         assert!(parts.iter().all(|part| part.n_spectra < 6_500), "4,096 and those of a block");
-    }
+    };
+    check_parts(&files);
     let blob = files.folder.path().join("blob");
     files.inputs = in_blob(&files, &blob);
-    {
-        let (wanted, spectra, monitor) = ([wanted("m", None)], Spectra::new(&prompts.folder), Monitor::default());
-        let mut context = context(Pieces::default(), &wanted, &files, Some(&prompts), &spectra, &monitor);
-        context.blobs = blobs::inputs(&files.inputs, &context.is_kept);
-        let parts = context.read_all();
-        assert_eq!(parts.iter().map(|part| part.n_spectra).sum::<usize>(), 10_000);
-        assert!(parts.iter().all(|part| part.n_spectra < 6_500), "4,096 and those of a block");
-    }
+    check_parts(&files);
     let packed = prompts.collect(&files, Pieces::default(), None).unwrap();
     assert_eq!(packed.evaluations, found.evaluations);
 }
@@ -798,7 +800,6 @@ fn context<'a>(
         wanted,
         files: &files.inputs,
         is_kept: vec![false; files.inputs.len()],
-        blobs: Vec::new(),
         keep: Keep::Points,
         on_malformed: OnMalformed::Continue,
         examiner,
