@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+/// What the names of unfinished files have between that of the file and letters of their own.
+pub(crate) const UNFINISHED: &str = ".new-";
 /// Permissions of new files before the user's mask: those that any program gives a new file.
 const NEW_FILE_MODE: u32 = 0o666;
 
@@ -80,7 +82,7 @@ pub fn leftovers(path: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// How the names of unfinished files beside `place` begin.
 fn unfinished_prefix(place: &Path) -> String {
-    format!(".{}.new-", name_of(place))
+    format!(".{}{UNFINISHED}", name_of(place))
 }
 
 /// A new file in `folder` that is removed when dropped, readable by whoever may read the user's files.

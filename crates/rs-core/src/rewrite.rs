@@ -16,7 +16,7 @@ use std::time::SystemTime;
 
 use tempfile::NamedTempFile;
 
-use crate::atomic_file;
+use crate::atomic_file::{self, UNFINISHED};
 use crate::digest::ContentHash;
 use crate::monitor::Monitor;
 use crate::reader::{Codec, raw_file_name};
@@ -24,9 +24,6 @@ pub use encode::Threads;
 use encode::{Encoded, encode};
 pub use splice::Splice;
 use splice::Spliced;
-
-/// What the names of unfinished files hold between that of the file and letters of their own.
-const UNFINISHED: &str = ".new-";
 
 /// Why a file stays as it was.
 #[derive(Debug, thiserror::Error)]

@@ -91,6 +91,28 @@ fn what_was_read_once_is_not_read_again() {
 }
 
 #[test]
+fn what_killed_runs_leave_goes_after_a_day() {
+    let project = project();
+    let now = fs_err::metadata(project.path("data/d.json")).unwrap().modified().unwrap();
+    let long_ago = now - Duration::from_secs(25 * 3600);
+    let names = ["data/.cache/ab/.new-old1", "data/.cache/.index.json.new-old2", "data/.cache/ab/.new-young"];
+    for name in names {
+        project.write(name, "half");
+        if !name.ends_with("young") {
+            fs_err::File::options().write(true).open(project.path(name)).unwrap().set_modified(long_ago).unwrap();
+        }
+    }
+    check(&project, "", &[0, 0]);
+    assert_eq!(names.map(|name| project.path(name).exists()), [false, false, true]);
+    // What is whole stays, however old.
+    for entry in entries(&project) {
+        fs_err::File::options().write(true).open(entry).unwrap().set_modified(long_ago).unwrap();
+    }
+    project.write("data/set/M/run1/a.ndjson", lines("m", 0..31));
+    check(&project, "", &[2, 2]);
+}
+
+#[test]
 fn another_dataset_costs_the_merge() {
     let project = project();
     let read = project.evaluate_d("--format json").summary();

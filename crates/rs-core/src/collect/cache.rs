@@ -13,11 +13,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
+use walkdir::{DirEntry, WalkDir};
 
 use super::part::Part;
 use super::spectra::Spectra;
 use super::{Input, entry, unpoisoned};
-use crate::atomic_file;
+use crate::atomic_file::{self, UNFINISHED};
+use crate::cohort::modified_nanos;
 use crate::digest::ContentHash;
 use crate::eval_id::Identity;
 use crate::monitor::Monitor;
@@ -30,6 +32,8 @@ use crate::store::hash_file;
 const VERSION: u32 = 4;
 /// A file that changed so shortly before it was looked at may have changed again within the clock's grain.
 const GRAIN_NANOS: i128 = 1_000_000_000;
+/// What was begun so long ago nobody is writing any more.
+const ABANDONED_NANOS: i128 = 24 * 3600 * 1_000_000_000;
 
 /// A folder of partial results. Several processes may use it at once.
 #[derive(Debug)]
@@ -123,7 +127,20 @@ impl Cache {
         fs_err::create_dir_all(&self.folder)?;
         atomic_file::write(&self.folder.join("index.json"), &serde_json::to_vec(&*index)?)?;
         index.is_changed = false;
+        self.sweep();
         Ok(())
+    }
+
+    /// Removes what killed processes have left half written, if it can be.
+    fn sweep(&self) {
+        let is_abandoned = |item: &DirEntry| {
+            let is_unfinished = item.file_name().to_string_lossy().contains(UNFINISHED);
+            let begun = |metadata| modified_nanos(&metadata) < self.now_nanos - ABANDONED_NANOS;
+            is_unfinished && item.file_type().is_file() && item.metadata().is_ok_and(begun)
+        };
+        for item in WalkDir::new(&self.folder).max_depth(2).into_iter().flatten().filter(is_abandoned) {
+            let _ = fs_err::remove_file(item.path());
+        }
     }
 
     /// Whether what `wishes` ask of a file is here, without reading it: its content must be known by its size and times.

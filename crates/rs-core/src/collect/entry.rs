@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::part::{Part, PartPoint, PlacedProblem};
 use super::spectra::Spectra;
 use super::{Mark, Tally};
-use crate::atomic_file;
+use crate::atomic_file::{self, UNFINISHED};
 use crate::eval_id::Identity;
 use crate::forensics::SPECTRUM_BINS;
 use crate::monitor::Monitor;
@@ -79,7 +79,7 @@ pub(super) fn write(path: &Path, parts: &[&Part], spectra: &Spectra<'_>, monitor
     }
     let folder = atomic_file::folder_of(path);
     fs_err::create_dir_all(folder)?;
-    let mut partial = atomic_file::new_in(folder, ".new-")?;
+    let mut partial = atomic_file::new_in(folder, UNFINISHED)?;
     let mut file = BufWriter::new(partial.as_file_mut());
     for_each_piece(parts, spectra, monitor, |piece| file.write_all(piece))
         .and_then(|()| file.flush())
