@@ -152,8 +152,10 @@ impl Bench<'_> {
         let (one, many) = (Run { dataset: &one.dataset, ..without }, Run { dataset: &many.dataset, ..without });
         line("6 one file, by 2,000", one, &|| self.evaluate(many), 1.2)?;
         line("6 2,000 files, by one", many, &|| self.evaluate(one), 1.2)?;
-        let on = |threads| Run { threads, ..without };
-        line("6 two threads, by one", on("2"), &|| self.evaluate(on("1")), 1.0 / 1.8)
+        let two_by_one = 1.0 / 1.8;
+        let on = |threads, run| Run { threads, ..run };
+        line("6 two threads, by one", on("2", without), &|| self.evaluate(on("1", without)), two_by_one)?;
+        line("6 the same, with forensics", on("2", with), &|| self.evaluate(on("1", with)), two_by_one)
     }
 
     fn evaluate(&self, run: Run<'_>) -> io::Result<Command> {
