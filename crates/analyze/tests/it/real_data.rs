@@ -1,22 +1,8 @@
 //! Every command on real data of five models.
 
-use std::path::{Path, PathBuf};
-
 use serde_json::Value;
 
-use crate::project::{Project, copy_folder};
-
-/// Where the real data lies, beside the checkout. Not everybody has it; CI must.
-#[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "whether this is CI; why nothing was tested")]
-fn source() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/real");
-    if folder.join("expected.json").is_file() {
-        return Some(folder);
-    }
-    assert!(std::env::var_os("CI").is_none(), "CI is set, and the real data is not at {}", folder.display());
-    eprintln!("nothing is tested: the real data is not at {}", folder.display());
-    None
-}
+use crate::project::{Project, copy_folder, real_data};
 
 fn label(eval: &Value) -> &str {
     eval["label"].as_str().unwrap().split(' ').next().unwrap()
@@ -24,7 +10,7 @@ fn label(eval: &Value) -> &str {
 
 #[test]
 fn the_answers_make_sense() {
-    let Some(source) = source() else { return };
+    let Some(source) = real_data() else { return };
     let project = Project::empty();
     for folder in ["configs", "data"] {
         copy_folder(&source.join(folder), &project.path(folder));

@@ -2,35 +2,37 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rs_fixtures::{DEFAULT_SEED, Expected, FixtureModel, Scale};
+use rs_fixtures::Expected;
+pub(crate) use rs_testkit::Run;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// The fixtures.
-pub(crate) fn fixtures() -> FixtureModel {
-    FixtureModel::new(Scale::Small, DEFAULT_SEED)
-}
-
 /// A folder that is removed at the end.
-pub(crate) struct Project {
-    folder: tempfile::TempDir,
+pub(crate) struct Project(rs_testkit::Project);
+
+impl Deref for Project {
+    type Target = rs_testkit::Project;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
 }
 
 impl Project {
     /// An empty folder.
     pub(crate) fn empty() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self(rs_testkit::Project::empty())
     }
 
     /// The fixtures, and what every tool must report about them.
     pub(crate) fn with_fixtures() -> (Self, Expected) {
-        let (project, model) = (Self::empty(), fixtures());
-        model.write(project.folder.path()).unwrap();
-        (project, model.expected())
+        let (project, expected) = rs_testkit::Project::with_fixtures();
+        (Self(project), expected)
     }
 
     /// A dataset, `data/d.json`, with its database and two cohorts, and a remote, `remote/`: set/M has the evaluation
@@ -90,7 +92,7 @@ impl Project {
 
     /// Everything in the project: files with their contents, links with where they lead, folders with a slash.
     pub(crate) fn tree(&self) -> Tree {
-        Tree::of(self.folder.path())
+        Tree::of(self.folder())
     }
 
     /// The blobs in a store or remote: their names, and where they are.
@@ -108,22 +110,9 @@ impl Project {
         self.path(store).join(&blob[..2]).join(&blob[2..])
     }
 
-    pub(crate) fn path(&self, relative: &str) -> PathBuf {
-        self.folder.path().join(relative)
-    }
-
-    /// Writes a file, and its folders where they are missing.
-    pub(crate) fn write(&self, relative: &str, bytes: impl AsRef<[u8]>) {
-        let path = self.path(relative);
-        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-        fs_err::write(path, bytes).unwrap();
-    }
-
-    /// `data` in a folder of the project, in an environment that holds nothing.
+    /// `data` in a folder of the project.
     pub(crate) fn command(&self, folder: &str, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_data"));
-        command.args(arguments).current_dir(self.path(folder)).env_clear().stdin(Stdio::null());
-        command
+        self.0.command(env!("CARGO_BIN_EXE_data"), folder, arguments)
     }
 
     /// Runs `data` in a folder of the project.
@@ -156,9 +145,7 @@ impl Project {
     /// The document of a run with `--format json` that ends well and says nothing else.
     #[track_caller]
     pub(crate) fn document<T: DeserializeOwned>(&self, arguments: &[&str]) -> T {
-        let run = self.data(&[arguments, &["--format", "json"]].concat());
-        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
-        run.document()
+        self.data(&[arguments, &["--format", "json"]].concat()).document_alone()
     }
 }
 
@@ -276,9 +263,7 @@ pub(crate) fn signal(child: &Child, signal: rustix::process::Signal) {
 
 /// An entry of an `evals.json`; `more` are members, each after a comma.
 pub(crate) fn entry(model: &str, glob: &str, more: &str) -> String {
-    format!(
-        r#"{{"evaluate": {{"glob": "{glob}"}}, "filters": {{"model": "{model}", "template": "t", "sampler": "s"}}, "label": "L {model}"{more}}}"#
-    )
+    rs_testkit::entry(model, glob, &format!("L {model}"), more)
 }
 
 /// A record of the model, with `more` members, each after a comma; with its line end.
@@ -286,61 +271,6 @@ pub(crate) fn record(model: &str, more: &str) -> String {
     format!(
         "{{\"model\":\"{model}\",\"template\":\"t\",\"sampler\":\"s\",\"base_task\":\"b\",\"params\":{{}},\"correct\":true{more}}}\n"
     )
-}
-
-/// What a run of `data` left behind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Run {
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
-impl Run {
-    pub(crate) fn of(command: &mut Command) -> Self {
-        Self::ended(command.output().unwrap())
-    }
-
-    pub(crate) fn ended(output: Output) -> Self {
-        Self {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-
-    /// The run, if it ended well.
-    #[track_caller]
-    pub(crate) fn succeeds(self) -> Self {
-        assert_eq!(self.code, Some(0), "{self}");
-        self
-    }
-
-    /// The run with places and process ids that differ from one time to the next made the same.
-    pub(crate) fn without(self, parts: &[(&str, &str)]) -> Self {
-        let change = |text: String| parts.iter().fold(text, |text, (part, name)| text.replace(part, name));
-        Self { code: self.code, stdout: change(self.stdout), stderr: change(self.stderr) }
-    }
-
-    #[track_caller]
-    pub(crate) fn document<T: DeserializeOwned>(&self) -> T {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n{self}"))
-    }
-}
-
-impl fmt::Display for Run {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.code {
-            Some(code) => writeln!(f, "exit code {code}")?,
-            None => writeln!(f, "killed")?,
-        }
-        for (name, text) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
-            if !text.is_empty() {
-                write!(f, "----- {name}\n{text}")?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// The runs that a manifest names, with the blobs that hold them.

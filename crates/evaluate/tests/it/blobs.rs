@@ -1,51 +1,13 @@
 //! Raw data that is read out of blobs gives the rows that the files gave.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use rs_core::cohort::{Cohort, find_cohorts};
-use rs_core::manifest::{EvalBlobs, Manifest, RunBlob};
-use rs_core::pack::{self, Monitor, Pack};
-use rs_core::store::Store;
+use rs_core::manifest::Manifest;
+use rs_core::pack::Pack;
 use rs_fixtures::{DEFAULT_SEED, FixtureModel, Scale};
 
 use crate::project::{DB, Project, Run, check_same, entry, evals, points, raw_files, record, records};
 use crate::real_data;
-
-/// The store of a project.
-fn store(project: &Project) -> Store {
-    Store::new(project.path("data/.blobs"))
-}
-
-/// Packs run folders of all cohorts into the store, those that `is_wanted` says, writes the manifest, and removes them.
-fn pack_away(project: &Project, is_wanted: impl Fn(&str) -> bool) -> Manifest {
-    let store = store(project);
-    let mut manifest = Manifest::default();
-    for folder in find_cohorts(&project.path("data")).unwrap() {
-        let cohort = Cohort::open(&folder).unwrap();
-        let pack_run = |run: &str| {
-            let files = pack::list_run(&folder.join(run)).unwrap();
-            let packed = pack::store_run(&folder.join(run), &files, &store, &Monitor::default()).unwrap();
-            RunBlob::new(run, &packed)
-        };
-        let runs: BTreeMap<&str, RunBlob> =
-            cohort.runs().into_iter().filter(|run| is_wanted(run)).map(|run| (run, pack_run(run))).collect();
-        for evaluation in &cohort.evaluations {
-            let mut own: Vec<&str> = evaluation.files.iter().map(|at| cohort.files[*at].run.as_str()).collect();
-            own.dedup();
-            let eval = EvalBlobs {
-                others: serde_json::Map::new(),
-                identity: "m+t+s".into(),
-                cohort: folder.strip_prefix(project.path("data")).unwrap().to_str().unwrap().to_owned(),
-                runs: own.into_iter().filter_map(|run| runs.get(run).cloned()).collect(),
-            };
-            manifest.evals.insert(evaluation.entry.eval_id().to_string(), eval);
-        }
-        runs.keys().for_each(|run| fs_err::remove_dir_all(folder.join(run)).unwrap());
-    }
-    write(project, &manifest);
-    manifest
-}
 
 fn write(project: &Project, manifest: &Manifest) {
     project.write("data/manifest.json", manifest.to_text());
@@ -73,10 +35,10 @@ fn check_from_blobs(project: &Project, dataset: &str, numbers_of_threads: &[u32]
     assert!(!before[0].is_empty());
     // One run in two.
     let is_even = |run: &str| run.bytes().map(u32::from).sum::<u32>() % 2 == 0;
-    pack_away(project, is_even);
+    project.pack_away_those(is_even);
     check_rows("some in blobs", &rows(project, dataset, ""), &before);
     let mut manifest = Manifest::read(&project.path("data/manifest.json")).unwrap();
-    for (id, eval) in pack_away(project, |run| !is_even(run)).evals {
+    for (id, eval) in project.pack_away_those(|run| !is_even(run)).evals {
         manifest.evals.get_mut(&id).unwrap().runs.extend(eval.runs);
     }
     write(project, &manifest);
@@ -122,7 +84,7 @@ fn n_samples(project: &Project) -> String {
 fn what_is_unpacked_or_packed_is_read_again_and_what_is_neither_is_not() {
     let project = two_runs();
     project.evaluate_d("").succeeds();
-    pack_away(&project, |run| run == "a");
+    project.pack_away_those(|run| run == "a");
     let again = |source: &str| {
         let run = project.evaluate_d("--format json").succeeds();
         assert_eq!(run.sources(), [source]);
@@ -140,9 +102,9 @@ fn what_is_unpacked_or_packed_is_read_again_and_what_is_neither_is_not() {
 #[test]
 fn a_damaged_blob_is_told_and_the_rest_counts() {
     let project = two_runs();
-    let manifest = pack_away(&project, |_| true);
+    let manifest = project.pack_away();
     let run = &manifest.evals["34c4dc"].runs[0];
-    let blob = store(&project).path_of(&run.blob);
+    let blob = project.store().path_of(&run.blob);
     let whole = fs_err::read(&blob).unwrap();
     let name = run.blob.to_string();
     let name = format!("{}/{}", &name[..2], &name[2..]);
@@ -193,9 +155,9 @@ fn a_damaged_blob_is_told_and_the_rest_counts() {
 #[test]
 fn a_missing_blob_is_told() {
     let project = two_runs();
-    let manifest = pack_away(&project, |_| true);
+    let manifest = project.pack_away();
     let runs = &manifest.evals["34c4dc"].runs;
-    store(&project).remove(&runs[0].blob).unwrap();
+    project.store().remove(&runs[0].blob).unwrap();
     insta::assert_snapshot!(project.evaluate_d(""), @"
     exit code 0
     ----- stdout
@@ -206,7 +168,7 @@ fn a_missing_blob_is_told() {
     note: 1 points in data/d.db; 0.0 MB read in [TIME] s ([SPEED] MB/s)
     ");
     assert_eq!(n_samples(&project), "5");
-    store(&project).remove(&runs[1].blob).unwrap();
+    project.store().remove(&runs[1].blob).unwrap();
     fs_err::remove_file(project.path(DB)).unwrap();
     insta::assert_snapshot!(project.evaluate_d(""), @"
     exit code 2
@@ -222,9 +184,9 @@ fn a_missing_blob_is_told() {
 fn points_of_runs_that_are_elsewhere_stay() {
     let project = two_runs();
     project.evaluate_d("").succeeds();
-    let manifest = pack_away(&project, |_| true);
+    let manifest = project.pack_away();
     project.evaluate_d("").succeeds();
-    store(&project).remove(&manifest.evals["34c4dc"].runs[0].blob).unwrap();
+    project.store().remove(&manifest.evals["34c4dc"].runs[0].blob).unwrap();
     let run = project.evaluate_d("").succeeds();
     assert!(run.stderr.contains("34c4dc: not all raw files are here; its points (1) stay as they were"), "{run}");
     assert_eq!(n_samples(&project), "18");
@@ -241,9 +203,9 @@ fn a_table_of_contents_that_lies_is_not_believed() {
     let project = Project::new();
     project.write("data/set/M/run/a.ndjson", records(0..2) + "\n");
     project.write("data/set/M/run/b.ndjson", records(2..4));
-    let mut manifest = pack_away(&project, |_| true);
+    let mut manifest = project.pack_away();
     let run = &mut manifest.evals.get_mut("34c4dc").unwrap().runs[0];
-    let blob = store(&project).path_of(&run.blob);
+    let blob = project.store().path_of(&run.blob);
     let text = record(0, "").len() * 2 + 2;
     let (a, b) = (format!("\"size\":{},", text + 1), format!("\"size\":{text},"));
     assert_eq!(a.len(), b.len());
@@ -279,9 +241,9 @@ fn a_lie_does_not_get_into_the_cache() {
     project.write("data/d.json", r#"{"name": "d", "db": "d.db", "cache": ".cache", "cohorts": [{"path": "set/M"}]}"#);
     let (truth, lie) = (records(0..5), records(5..7));
     project.write("data/set/M/run/a.ndjson", &lie);
-    let mut manifest = pack_away(&project, |_| true);
+    let mut manifest = project.pack_away();
     let run = &mut manifest.evals.get_mut("34c4dc").unwrap().runs[0];
-    let blob = store(&project).path_of(&run.blob);
+    let blob = project.store().path_of(&run.blob);
     let mut bytes = fs_err::read(&blob).unwrap();
     let hash = |text: &str| blake3::hash(text.as_bytes()).to_hex().to_string();
     let at = bytes.windows(64).position(|bytes| bytes == hash(&lie).as_bytes()).expect("the table tells it");
@@ -303,7 +265,7 @@ fn a_lie_does_not_get_into_the_cache() {
 #[test]
 fn nothing_is_extracted() {
     let project = two_runs();
-    pack_away(&project, |_| true);
+    project.pack_away();
     let list = |folder: &Path| -> Vec<PathBuf> {
         let mut names: Vec<PathBuf> = fs_err::read_dir(folder).unwrap().map(|item| item.unwrap().path()).collect();
         names.sort();
@@ -323,7 +285,7 @@ fn blobs_are_not_all_open_at_once() {
     for run in 0..100 {
         project.write(&format!("data/set/M/run{run}/1.ndjson"), record(run, "") + "\n");
     }
-    pack_away(&project, |_| true);
+    project.pack_away();
     let limited = "ulimit -n 64 && exec \"$0\" --dataset data/d.json -q";
     let mut shell = project.command_of("/bin/sh", ["-c", limited, env!("CARGO_BIN_EXE_evaluate")]);
     assert!(shell.status().unwrap().success());

@@ -2,8 +2,8 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::ops::Deref;
+use std::process::Command;
 
 use duckdb::Connection;
 use rs_pointsdb::connection::{Limits, open_to_read};
@@ -13,14 +13,20 @@ use serde::Deserialize;
 pub(crate) const DB: &str = "data/d.db";
 
 /// A folder with a dataset, that is removed at the end.
-pub(crate) struct Project {
-    folder: tempfile::TempDir,
+pub(crate) struct Project(rs_testkit::Project);
+
+impl Deref for Project {
+    type Target = rs_testkit::Project;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
 }
 
 impl Project {
     /// An empty folder.
     pub(crate) fn empty() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self(rs_testkit::Project::empty())
     }
 
     /// One dataset, `data/d.json`, of one cohort, `data/set/M`, with one evaluation, [`IDENTITY`]; its raw files are
@@ -39,41 +45,19 @@ impl Project {
         project
     }
 
-    pub(crate) fn path(&self, relative: &str) -> PathBuf {
-        self.folder.path().join(relative)
-    }
-
-    /// Writes a file, and its folders where they are missing.
-    pub(crate) fn write(&self, relative: &str, bytes: impl AsRef<[u8]>) {
-        let path = self.path(relative);
-        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-        fs_err::write(path, bytes).unwrap();
-    }
-
-    /// `evaluate` in the project's folder, in an environment that holds nothing but where libraries lie.
+    /// `evaluate` in the project's folder.
     pub(crate) fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
         self.command_of(env!("CARGO_BIN_EXE_evaluate"), arguments)
     }
 
     /// A program in the same folder and environment.
     pub(crate) fn command_of<S: AsRef<OsStr>>(&self, program: &str, arguments: impl IntoIterator<Item = S>) -> Command {
-        let mut command = Command::new(program);
-        command.args(arguments).current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
-        for name in ["LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"] {
-            #[expect(clippy::disallowed_methods, reason = "the one place that passes the environment on")]
-            command.envs(std::env::var_os(name).map(|value| (name, value)));
-        }
-        command
+        self.0.command(program, "", arguments)
     }
 
     /// Runs `evaluate` with arguments parted by blanks.
     pub(crate) fn evaluate(&self, arguments: &str) -> Run {
-        let output = self.command(arguments.split_whitespace()).output().unwrap();
-        Run {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        Run(rs_testkit::Run::of(&mut self.command(arguments.split_whitespace())))
     }
 
     /// Runs `evaluate --dataset data/d.json`, with more arguments.
@@ -107,9 +91,7 @@ pub(crate) const IDENTITY: &str = "m+t+s";
 
 /// An entry of an `evals.json`; `more` are members, each after a comma.
 pub(crate) fn entry(model: &str, glob: &str, more: &str) -> String {
-    format!(
-        r#"{{"evaluate": {{"glob": "{glob}"}}, "filters": {{"model": "{model}", "template": "t", "sampler": "s"}}, "label": "L {model}"{more}}}"#
-    )
+    rs_testkit::entry(model, glob, &format!("L {model}"), more)
 }
 
 /// A record of the model `m`, a right answer, with `more` members, each after a comma; no line end.
@@ -126,24 +108,27 @@ pub(crate) fn records(indexes: std::ops::Range<u32>) -> String {
 
 /// What a run of `evaluate` left behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Run {
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
+pub(crate) struct Run(rs_testkit::Run);
+
+impl Deref for Run {
+    type Target = rs_testkit::Run;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
 }
 
 impl Run {
-    /// The run, if it ended well and said nothing was wrong.
+    /// The run, if it ended well.
     #[track_caller]
     pub(crate) fn succeeds(self) -> Self {
-        assert_eq!(self.code, Some(0), "{self}");
-        self
+        Self(self.0.succeeds())
     }
 
     /// The summary document of a run with `--format json`.
     #[track_caller]
     pub(crate) fn summary(&self) -> Summary {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n{self}"))
+        self.document()
     }
 
     /// Where the rows of each evaluation came from, in the summary's order: `files` or `db`.
@@ -155,17 +140,8 @@ impl Run {
 /// For snapshots: without times and speeds, which differ from run to run.
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.code {
-            Some(code) => writeln!(f, "exit code {code}")?,
-            None => writeln!(f, "killed")?,
-        }
-        if !self.stdout.is_empty() {
-            write!(f, "----- stdout\n{}", self.stdout)?;
-        }
-        if !self.stderr.is_empty() {
-            write!(f, "----- stderr\n{}", without_times(&self.stderr))?;
-        }
-        Ok(())
+        let stderr = without_times(&self.stderr);
+        write!(f, "{}", rs_testkit::Run { stderr, ..self.0.clone() })
     }
 }
 
@@ -273,20 +249,6 @@ pub(crate) fn check_same(what: &str, found: &[Vec<String>], expected: &[Vec<Stri
         assert_eq!(found.len(), expected.len(), "{what}: columns of row {row}");
     }
     assert_eq!(found.len(), expected.len(), "{what}: rows");
-}
-
-/// Copies a folder and what is in it.
-pub(crate) fn copy_folder(from: &Path, to: &Path) {
-    fs_err::create_dir_all(to).unwrap();
-    for item in fs_err::read_dir(from).unwrap() {
-        let item = item.unwrap();
-        let target = to.join(item.file_name());
-        if item.file_type().unwrap().is_dir() {
-            copy_folder(&item.path(), &target);
-        } else {
-            fs_err::copy(item.path(), target).unwrap();
-        }
-    }
 }
 
 /// What `evaluate --dataset data/d.json` says where no file may have more than so many blocks of 512 bytes, as if the disk were

@@ -8,29 +8,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use flate2::write::GzEncoder;
 use rs_core::collect::{self, Collected, How, Input, Keep, Monitor, OnMalformed, Wanted};
 use rs_core::dataset::Dataset;
+use rs_testkit::{copy_folder, real_data};
 use serde::Deserialize;
 use walkdir::WalkDir;
 
-use crate::project::{Project, check_same, copy_folder, evals, points, points_without_places, raw_files, texts};
+use crate::project::{Project, check_same, evals, points, points_without_places, raw_files, texts};
 
 /// Points in the real data.
 const N_POINTS: usize = 1003;
 
-/// Where the real data lies, beside the checkout. Not everybody has it; CI must.
-#[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "whether this is CI; why nothing was tested")]
-fn source() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/real");
-    if folder.join("expected.json").is_file() {
-        return Some(folder);
-    }
-    assert!(std::env::var_os("CI").is_none(), "CI is set, and the real data is not at {}", folder.display());
-    eprintln!("nothing is tested: the real data is not at {}", folder.display());
-    None
-}
-
 /// A project with the real data in it.
 pub(crate) fn project() -> Option<Project> {
-    let source = source()?;
+    let source = real_data()?;
     let project = Project::empty();
     for folder in ["configs", "data"] {
         copy_folder(&source.join(folder), &project.path(folder));
@@ -100,7 +89,7 @@ impl ExpectedPoint {
 
 /// The points of some models that are expected.
 fn expected(is_meant: impl Fn(&str) -> bool) -> BTreeMap<Key, ExpectedPoint> {
-    let text = fs_err::read_to_string(source().unwrap().join("expected.json")).unwrap();
+    let text = fs_err::read_to_string(real_data().unwrap().join("expected.json")).unwrap();
     let points: Vec<ExpectedPoint> = serde_json::from_str(&text).unwrap();
     assert_eq!(points.len(), N_POINTS);
     points.into_iter().filter(|point| is_meant(&point.model)).map(|point| (point.key(), point)).collect()

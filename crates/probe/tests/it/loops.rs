@@ -84,5 +84,5 @@ fn without_candidates() {
     warning: the database was made with --no-forensics (`evaluate --dataset data/d.json` without it adds them): without compressed sizes there is no order by ratio
     note: 1 of 4 samples; `--limit N` shows more
     ");
-    assert_eq!(project.probe(&["loops", "data/d.json", "--ratio", "nan"]).code, 2);
+    assert_eq!(project.probe(&["loops", "data/d.json", "--ratio", "nan"]).code, Some(2));
 }

@@ -143,7 +143,7 @@ fn raw_records_are_as_they_stand() {
     let mut expected: Vec<&str> = raw.split_inclusive('\n').collect();
     expected.sort_unstable();
     assert!(lines == expected);
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
     project.probe(&["show", "data/d.json", "--format", "ndjson", "--output", project.path("out").to_str().unwrap()]);
     assert_eq!(fs_err::read_to_string(project.path("out")).unwrap(), run.stdout);
 }
