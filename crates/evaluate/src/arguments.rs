@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use rs_cli::{CommandError, CommonArgs, Exit, OutputArgs, Program, Ui};
-
-use crate::{plan::Plan, run};
+use rs_cli::{CommonArgs, OutputArgs};
 
 /// Reads the raw records of a dataset's evaluations and builds or updates its PointsDB.
 ///
@@ -56,16 +54,4 @@ pub struct Arguments {
     pub(crate) output: OutputArgs,
     #[command(flatten)]
     pub(crate) common: CommonArgs,
-}
-
-impl Program for Arguments {
-    fn common(&self) -> &CommonArgs {
-        &self.common
-    }
-
-    fn run(self, ui: &mut Ui) -> Result<Exit, CommandError> {
-        self.output.check()?;
-        let plan = tracing::info_span!("plan").in_scope(|| Plan::resolve(&self, ui))?;
-        run::run(&plan, &self, ui)
-    }
 }

@@ -8,16 +8,16 @@ use rs_core::cohort::RawFile;
 use rs_core::collect::{self, Cache, CollectError, Collection, How, Input, Keep, Monitor, OnMalformed, Wanted};
 use rs_core::forensics::Examiner;
 use rs_core::reader::Codec;
-use rs_forensics::tokenizer::Source;
+use rs_forensics::tokenizer::TokenizerSource;
 
+use crate::errors::stopped;
 use crate::forensics::{self, Forensics, Loaded};
 use crate::plan::{Plan, PlannedEval};
-use crate::run::stopped;
 
 /// Raw bytes collected at a time: bounds the memory that samples take before they are points, and lets one batch be
 /// written while the next is read.
 const BATCH_BYTES: u64 = 128 << 20;
-/// Tokenizers of a batch of evaluations that share no file: as many are in memory at once.
+/// Tokenizers of a batch, which are in memory at once. Evaluations that share files may have more.
 const MAX_BATCH_TOKENIZERS: usize = 2;
 /// About how much larger compressed text is once unpacked.
 const TYPICAL_RATIO: u64 = 10;
@@ -30,48 +30,67 @@ pub(crate) fn decoded_bytes(file: &RawFile) -> u64 {
     }
 }
 
-/// Evaluations that share files are collected together, so that a file is read once; small ones share a batch.
-pub(crate) fn batches<'a>(plan: &Plan, wanted: &[&'a PlannedEval]) -> Vec<Vec<&'a PlannedEval>> {
-    let cost =
-        |files: &BTreeSet<usize>| files.iter().map(|at| decoded_bytes(&plan.files[*at])).fold(0, u64::saturating_add);
-    let mut groups: Vec<(BTreeSet<usize>, Vec<&PlannedEval>)> = Vec::new();
-    for evaluation in wanted {
-        let mut group = (BTreeSet::from_iter(evaluation.files.iter().copied()), vec![*evaluation]);
-        let (sharing, apart) = groups.into_iter().partition(|known| !known.0.is_disjoint(&group.0));
-        groups = apart;
-        for (files, evaluations) in sharing {
-            group.0.extend(files);
-            group.1.splice(0..0, evaluations);
-        }
-        groups.push(group);
-    }
-    let mut batches: Vec<(u64, Vec<&PlannedEval>)> = Vec::new();
-    for (files, evaluations) in groups {
-        let bytes = cost(&files);
-        match batches.last_mut() {
-            Some((sum, batch))
-                if sum.saturating_add(bytes) <= BATCH_BYTES
-                    && n_tokenizers(plan, batch.iter().chain(&evaluations)) <= MAX_BATCH_TOKENIZERS =>
-            {
-                *sum += bytes;
-                batch.extend(evaluations);
-            }
-            _ => batches.push((bytes, evaluations)),
-        }
-    }
-    batches.into_iter().map(|(_, batch)| batch).collect()
+/// Evaluations, and what reading them takes.
+struct Batch<'a> {
+    evaluations: Vec<&'a PlannedEval>,
+    files: BTreeSet<usize>,
+    /// Their tokenizers' fingerprints.
+    tokenizers: BTreeSet<&'a str>,
 }
 
-/// Tokenizers that evaluations have.
-fn n_tokenizers<'a, 'p: 'a>(plan: &Plan, evaluations: impl Iterator<Item = &'a &'p PlannedEval>) -> usize {
-    tokenizers(plan, evaluations).map(Source::fingerprint).collect::<BTreeSet<_>>().len()
+impl Batch<'_> {
+    fn take(&mut self, other: Self) {
+        self.evaluations.extend(other.evaluations);
+        self.files.extend(other.files);
+        self.tokenizers.extend(other.tokenizers);
+    }
+
+    /// About how many bytes its files have once decoded.
+    fn decoded_bytes(&self, plan: &Plan) -> u64 {
+        self.files.iter().map(|at| decoded_bytes(&plan.files[*at])).fold(0, u64::saturating_add)
+    }
+}
+
+/// Evaluations that share files are collected together, so that a file is read once; small ones share a batch, as far as
+/// they have few tokenizers. Those with the same one are neighbours, so that no other batch need keep it in memory.
+pub(crate) fn batches<'a>(plan: &'a Plan, wanted: &[&'a PlannedEval]) -> Vec<Vec<&'a PlannedEval>> {
+    let mut groups: Vec<Batch<'_>> = Vec::new();
+    for evaluation in wanted {
+        let mut group = Batch {
+            evaluations: Vec::new(),
+            files: evaluation.files.iter().copied().collect(),
+            tokenizers: tokenizers(plan, [evaluation].into_iter()).map(TokenizerSource::fingerprint).collect(),
+        };
+        let (sharing, apart) = groups.into_iter().partition(|known| !known.files.is_disjoint(&group.files));
+        groups = apart;
+        let sharing: Vec<Batch<'_>> = sharing;
+        sharing.into_iter().for_each(|known| group.take(known));
+        group.evaluations.push(evaluation);
+        groups.push(group);
+    }
+    groups.sort_by(|a, b| a.tokenizers.cmp(&b.tokenizers));
+    let mut batches: Vec<(u64, Batch<'_>)> = Vec::new();
+    for group in groups {
+        let group_bytes = group.decoded_bytes(plan);
+        match batches.last_mut() {
+            Some((bytes, batch))
+                if bytes.saturating_add(group_bytes) <= BATCH_BYTES
+                    && batch.tokenizers.union(&group.tokenizers).count() <= MAX_BATCH_TOKENIZERS =>
+            {
+                *bytes += group_bytes;
+                batch.take(group);
+            }
+            _ => batches.push((group_bytes, group)),
+        }
+    }
+    batches.into_iter().map(|(_, batch)| batch.evaluations).collect()
 }
 
 /// Where the tokenizers of those evaluations come from that have one.
 pub(crate) fn tokenizers<'a, 'p: 'a, 's>(
     plan: &'s Plan,
     evaluations: impl Iterator<Item = &'a &'p PlannedEval>,
-) -> impl Iterator<Item = &'s Source> {
+) -> impl Iterator<Item = &'s TokenizerSource> {
     evaluations.filter_map(|evaluation| plan.tokenizers.as_ref()?.of(evaluation.entry.hf_id.as_deref()))
 }
 
@@ -132,7 +151,7 @@ pub(crate) fn collect_batch(
     drop(span);
     result.map_err(|error| match error {
         CollectError::Cancelled => stopped(),
-        CollectError::Examiner(error) => forensics::unusable(error),
+        CollectError::Examiner(error) => forensics::tokenizer_error(error),
         CollectError::Scratch { .. } => CommandError::new(Kind::Environment, error).hint(
             "they take half a kilobyte for each prompt until points are made of them; without forensics, \
              `--no-forensics`, there are none",

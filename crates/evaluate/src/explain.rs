@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use rs_cli::{CommandError, Exit, Ui};
-use rs_core::collect::{self, Cache, UseOfEntries};
+use rs_core::collect;
 
 use crate::arguments::Arguments;
 use crate::batch::{forensics, inputs};
@@ -11,7 +11,6 @@ use crate::forensics::Loaded;
 use crate::old::{OldDatabase, Way, reasoned_way};
 use crate::plan::{Plan, PlannedEval};
 use crate::report::{Explanation, ExplanationRow};
-use crate::run::now_nanos;
 
 /// Tells what would be reused of each evaluation, and why not; does nothing.
 pub(crate) fn explain(
@@ -20,8 +19,6 @@ pub(crate) fn explain(
     old: &OldDatabase,
     ui: &mut Ui,
 ) -> Result<Exit, CommandError> {
-    let use_of_entries = if arguments.force { UseOfEntries::Replaced } else { UseOfEntries::Used };
-    let cache = plan.cache.as_ref().map(|folder| Cache::open(folder, now_nanos(), use_of_entries));
     let mut explanation =
         Explanation { schema: "evaluate.explain/1", dataset: plan.dataset.clone(), evaluations: Vec::new() };
     let ways: Vec<(Way, Cow<'static, str>)> =
@@ -31,7 +28,7 @@ pub(crate) fn explain(
         plan.evaluations.iter().zip(&ways).filter(|(_, (way, _))| *way == Way::Read).map(|(eval, _)| eval).collect();
     let (wanted, inputs) = inputs(plan, &read);
     let loaded = Loaded::default();
-    let kept = match (&cache, forensics(plan, &read, &loaded)) {
+    let kept = match (&plan.cache, forensics(plan, &read, &loaded)) {
         (Some(cache), Some(forensics)) => collect::find_kept(&wanted, &inputs, &forensics, cache),
         _ => vec![false; inputs.len()],
     };

@@ -1,10 +1,12 @@
 //! `evaluate`: raw records to points to a PointsDB.
 //!
 //! `arguments.rs` is what was typed, `plan.rs` what will be done, `run.rs` does it (`forensics.rs` looks at
-//! texts), `report.rs` tells it.
+//! texts), `report.rs` tells it, `errors.rs` tells what went wrong.
 
 mod arguments;
 mod batch;
+mod clock;
+mod errors;
 mod explain;
 mod forensics;
 mod loose;
@@ -13,4 +15,19 @@ mod plan;
 mod report;
 mod run;
 
+use rs_cli::{CommandError, CommonArgs, Exit, Program, Ui};
+
 pub use arguments::Arguments;
+use plan::Plan;
+
+impl Program for Arguments {
+    fn common(&self) -> &CommonArgs {
+        &self.common
+    }
+
+    fn run(self, ui: &mut Ui) -> Result<Exit, CommandError> {
+        self.output.check()?;
+        let plan = tracing::info_span!("plan").in_scope(|| Plan::resolve(&self, ui))?;
+        run::run(&plan, &self, ui)
+    }
+}

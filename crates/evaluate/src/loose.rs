@@ -15,8 +15,8 @@ use rs_pointsdb::builder::check_place;
 use walkdir::WalkDir;
 
 use crate::arguments::Arguments;
+use crate::errors::db_error;
 use crate::plan::{Plan, planned, tokenizer_folder};
-use crate::run::db_error;
 
 /// The plan for loose files. They are read once to learn whose records they hold.
 pub(crate) fn plan(arguments: &Arguments, ui: &mut Ui) -> Result<Plan, CommandError> {

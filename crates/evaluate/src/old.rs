@@ -10,8 +10,8 @@ use rs_pointsdb::connection::{Limits, open_to_read};
 use rs_pointsdb::queries::{self, EvalSummary};
 
 use crate::arguments::Arguments;
+use crate::errors::db_error;
 use crate::plan::{Plan, PlannedEval};
-use crate::run::db_error;
 
 /// What is to become of an evaluation.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rs_cli::{CommandError, Ui};
 use rs_config::Config;
 use rs_core::cohort::{Cohort, Entry, RawFile};
+use rs_core::collect::{Cache, UseOfEntries};
 use rs_core::dataset::{Dataset, Selection};
 use rs_core::eval_id::{self, EvalId, identity_text};
 use rs_core::origin::Origin;
@@ -18,9 +19,10 @@ use rs_pointsdb::schema::{SCHEMA_ADDITIONS, SCHEMA_VERSION};
 use serde_json::json;
 
 use crate::arguments::Arguments;
+use crate::clock::now_nanos;
+use crate::errors::db_error;
 use crate::forensics::{self, Tokenizers};
 use crate::loose;
-use crate::run::db_error;
 
 /// An evaluation and the raw files it reads.
 #[derive(Debug, Clone)]
@@ -56,7 +58,7 @@ pub(crate) struct Plan {
     /// All raw files, in order.
     pub files: Vec<RawFile>,
     /// Where results of raw files are kept for the next run, if anywhere.
-    pub cache: Option<PathBuf>,
+    pub cache: Option<Cache>,
     /// Where tokenizers are.
     pub tokenizer_folder: PathBuf,
     /// Those of the evaluations' models; `None` if there are to be no forensics.
@@ -77,7 +79,7 @@ impl Plan {
         }
         if !arguments.no_forensics {
             let hf_ids = plan.evaluations.iter().filter_map(|evaluation| evaluation.entry.hf_id.as_deref());
-            plan.tokenizers = Some(Arc::new(Tokenizers::find(&plan.tokenizer_folder, hf_ids)?));
+            plan.tokenizers = Some(Arc::new(Tokenizers::find(&plan.tokenizer_folder, hf_ids, plan.cache.as_ref())?));
         }
         Ok(plan)
     }
@@ -105,6 +107,7 @@ impl Plan {
             return Err(CommandError::input(format!("dataset `{}` selects no evaluation", path.display())));
         }
         let tokenizer_folder = tokenizer_folder(arguments, path);
+        let use_of_entries = if arguments.force { UseOfEntries::Replaced } else { UseOfEntries::Used };
         Ok(Self {
             dataset: dataset.name,
             db,
@@ -114,7 +117,7 @@ impl Plan {
             tokenizer_folder,
             tokenizers: None,
             absent,
-            cache: dataset.cache,
+            cache: dataset.cache.map(|folder| Cache::open(&folder, now_nanos(), use_of_entries)),
         })
     }
 

@@ -2,14 +2,15 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rs_cli::{CommandError, DAMAGED_BLOBS, Exit, Kind, Ui};
-use rs_core::collect::{Cache, Collected, Collection, Monitor, OnMalformed, SampleFile, UseOfEntries};
+use rs_core::collect::{Cache, Collected, Collection, Monitor, OnMalformed, SampleFile};
 use rs_core::diagnostic::Diagnostic;
 use rs_core::eval_id::{EvalId, identity_text};
 use rs_core::statistics::CONFIDENCE_LEVEL;
@@ -23,6 +24,8 @@ use rs_pointsdb::schema::SCHEMA_VERSION;
 
 use crate::arguments::Arguments;
 use crate::batch::{batches, collect_batch, count_cached, decoded_bytes, tokenizers};
+use crate::clock::now_nanos;
+use crate::errors::{db_error, stopped};
 use crate::explain::explain;
 use crate::forensics::Loaded;
 use crate::old::{OldDatabase, Way, Ways, ids, is_lessened, reads_all, unusable, ways};
@@ -31,6 +34,8 @@ use crate::report::{Summary, SummaryRow};
 
 /// What the old database tells is a row for each evaluation: one thread reads that.
 const OLD_LIMITS: Limits = Limits { threads: 1 };
+/// How often it is noted what the cache has learnt.
+const SAVED_EVERY: Duration = Duration::from_secs(10);
 /// Problems shown one by one; the rest are counted.
 const SHOWN_PROBLEMS: usize = 20;
 
@@ -59,9 +64,18 @@ pub(crate) fn run(plan: &Plan, arguments: &Arguments, ui: &mut Ui) -> Result<Exi
     let mut problems = Problems::default();
     if !(is_same_set && old_config_is_in_force && ways.values().all(|way| *way != Way::Read)) {
         let monitor = rs_cli::stoppable()?;
-        built = build(plan, arguments, &ways, &monitor, &mut problems, ui)?;
+        let result = build(plan, arguments, &ways, &monitor, &mut problems, ui);
+        if result.is_err() {
+            // What was read need not be read again. That it cannot be kept is not what went wrong.
+            let _ = save(plan.cache.as_ref());
+        }
+        built = result?;
         summary.sample_memory_bytes = built.sample_memory_bytes;
         summary.read_bytes = monitor.done_bytes.load(Ordering::Relaxed);
+    }
+    let saved = save(plan.cache.as_ref());
+    if let Some(problem) = built.cache_problem.take().or(saved.err().map(|error| error.to_string())) {
+        ui.warn(&format!("results were not kept for the next time: {problem}"));
     }
     tell_of_dropped(plan, &old, ui);
     for evaluation in &plan.evaluations {
@@ -75,6 +89,10 @@ pub(crate) fn run(plan: &Plan, arguments: &Arguments, ui: &mut Ui) -> Result<Exi
     tell_throughput(plan, &summary, ui);
     let has_malformed = summary.evaluations.iter().any(|row| row.malformed > 0);
     Ok(if has_malformed { Exit::Negative } else { Exit::Done })
+}
+
+fn save(cache: Option<&Cache>) -> io::Result<()> {
+    cache.map_or(Ok(()), Cache::save)
 }
 
 /// Evaluating nothing would only empty the database.
@@ -130,6 +148,8 @@ struct Built<'a> {
     rows: BTreeMap<&'a EvalId, SummaryRow>,
     /// As [`Summary::sample_memory_bytes`].
     sample_memory_bytes: u64,
+    /// Why results could not be kept for the next time.
+    cache_problem: Option<String>,
 }
 
 /// Builds the new database; returns what was read.
@@ -158,9 +178,6 @@ fn build<'a>(
     let to_read: BTreeSet<usize> = wanted.iter().flat_map(|evaluation| evaluation.files.iter().copied()).collect();
     let progress = ui.watch("evaluating", to_read.iter().map(|at| plan.files[*at].size_bytes).sum(), monitor);
     let mut built = Built::default();
-    let use_of_entries = if arguments.force { UseOfEntries::Replaced } else { UseOfEntries::Used };
-    let cache = plan.cache.as_ref().map(|folder| Cache::open(folder, now_nanos(), use_of_entries));
-    let mut cache_problem: Option<String> = None;
     // One batch is written while the next is read; a third waits for both.
     let (sender, receiver) = sync_channel::<(Vec<EvalRow>, Vec<Collected>)>(0);
     let builder = std::thread::scope(|scope| -> Result<Builder, CommandError> {
@@ -172,8 +189,9 @@ fn build<'a>(
         });
         let mut stopped_by = None;
         let loaded = Loaded::default();
+        let mut saved_at = Instant::now();
         for (at, batch) in batches.iter().enumerate() {
-            let collected = collect_batch(plan, batch, on_malformed, &loaded, cache.as_ref(), monitor);
+            let collected = collect_batch(plan, batch, on_malformed, &loaded, plan.cache.as_ref(), monitor);
             loaded.keep(tokenizers(plan, batches[at + 1..].iter().flatten()));
             let collection = match collected {
                 Ok(collection) => collection,
@@ -184,8 +202,13 @@ fn build<'a>(
             };
             problems.take(&collection);
             built.sample_memory_bytes = built.sample_memory_bytes.max(collection.sample_memory_bytes);
-            if cache_problem.is_none() {
-                cache_problem.clone_from(&collection.cache_problem);
+            if built.cache_problem.is_none() {
+                built.cache_problem.clone_from(&collection.cache_problem);
+            }
+            if saved_at.elapsed() > SAVED_EVERY {
+                // Should this run be killed, little is lost. What goes wrong here goes wrong at the end, too, and is told there.
+                let _ = save(plan.cache.as_ref());
+                saved_at = Instant::now();
             }
             let evals: Vec<EvalRow> =
                 batch.iter().zip(&collection.evaluations).map(|(eval, found)| eval_row(plan, eval, found)).collect();
@@ -218,10 +241,6 @@ fn build<'a>(
     })?;
     builder.finish(&meta(plan)).map_err(|error| or_stopped(error, monitor))?;
     drop(progress);
-    let saved = cache.map_or(Ok(()), |cache| cache.save());
-    if let Some(problem) = cache_problem.or(saved.err().map(|error| error.to_string())) {
-        ui.warn(&format!("results were not kept for the next time: {problem}"));
-    }
     Ok(built)
 }
 
@@ -286,13 +305,6 @@ fn eval_row(plan: &Plan, evaluation: &PlannedEval, found: &Collected) -> EvalRow
     }
 }
 
-/// Nanoseconds since 1970.
-pub(crate) fn now_nanos() -> i128 {
-    #[expect(clippy::disallowed_methods, reason = "the one place that asks for the time")]
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map_or(0, |since| i128::try_from(since.as_nanos()).unwrap_or(i128::MAX))
-}
-
 fn config_name(plan: &Plan) -> String {
     plan.config.as_ref().map(|(_, config)| config.name.clone()).unwrap_or_default()
 }
@@ -343,28 +355,6 @@ fn warn_of_no_record(evaluation: &PlannedEval, found: &Collected, collection: &C
         found.n_foreign,
         suggest::list(&there, 5)
     ));
-}
-
-pub(crate) fn stopped() -> CommandError {
-    CommandError::environment("stopped before the end; the database is as it was")
-}
-
-pub(crate) fn db_error(error: PointsDbError) -> CommandError {
-    match error {
-        PointsDbError::NoFolder { ref path } => {
-            let hint = (!path.exists()).then(|| format!("mkdir -p {}", path.display()));
-            CommandError::input(error).maybe_hint(hint)
-        }
-        PointsDbError::NotAPointsDb { .. } => {
-            CommandError::input(error).hint("it is left as it is; move it away, or write elsewhere with `--db FILE`")
-        }
-        PointsDbError::Locked { .. } => {
-            CommandError::environment(error).hint("wait until it is done, or write elsewhere with `--db FILE`")
-        }
-        // Below its own words DuckDB has only a number.
-        PointsDbError::DuckDb { .. } => CommandError::environment(error.to_string()),
-        other => CommandError::environment(other),
-    }
 }
 
 fn tell_throughput(plan: &Plan, summary: &Summary, ui: &mut Ui) {

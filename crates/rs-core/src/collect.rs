@@ -257,10 +257,18 @@ fn collect_in(
     let cache = cache.filter(|_| keep == Keep::Points && examiner.is_some());
     let mut kept = Kept::load(wanted, files, how, cache, &spectra, monitor);
     let is_kept: Vec<bool> = kept.files.iter().map(|file| file.parts.is_some()).collect();
+    if monitor.is_cancelled() {
+        return Err(CollectError::Cancelled);
+    }
     if let Some(examiner) = examiner {
-        let read = files.iter().zip(&is_kept).filter(|(_, is_kept)| !**is_kept);
+        let is_read = |(file, is_kept): &(&Input, &bool)| !**is_kept && !matches!(file.origin, Origin::Unusable(_));
+        let read = files.iter().zip(&is_kept).filter(is_read);
         let evaluations: BTreeSet<usize> = read.flat_map(|(file, _)| file.evaluations.iter().copied()).collect();
-        examiner.prepare(&evaluations).map_err(CollectError::Examiner)?;
+        let prepared = examiner.prepare(&evaluations, monitor);
+        if monitor.is_cancelled() {
+            return Err(CollectError::Cancelled);
+        }
+        prepared.map_err(CollectError::Examiner)?;
     }
     let blobs = blobs::inputs(files, &is_kept);
     let context =

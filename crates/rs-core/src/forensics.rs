@@ -8,6 +8,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use crate::monitor::Monitor;
+
 /// Values of a spectrum: at equally spaced frequencies from 0 to 0.5 cycles a token, both included.
 pub const SPECTRUM_BINS: usize = 128;
 
@@ -20,11 +22,11 @@ pub type Spectrum = [f32; SPECTRUM_BINS];
 /// Looks at the texts of records.
 pub trait Examiner: Sync {
     /// Makes ready what it takes to look at records of the evaluations at these positions: called once it is known whose are
-    /// read, before any is.
+    /// read, before any is. Once the work is cancelled it need not come to its end.
     ///
     /// # Errors
     /// That cannot be done.
-    fn prepare(&self, evaluations: &BTreeSet<usize>) -> Result<(), Box<dyn Error + Send + Sync>>;
+    fn prepare(&self, evaluations: &BTreeSet<usize>, monitor: &Monitor) -> Result<(), Box<dyn Error + Send + Sync>>;
 
     /// Bytes of a trace (`reasoning`, then `response`; UTF-8) once compressed; 0 for an empty one.
     fn compressed_bytes(&self, trace: &[u8]) -> u32;

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use rs_core::monitor::Monitor;
-use rs_core::store::hash_file;
+use rs_core::digest::ContentHash;
+use rs_core::store::StoreError;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokenizers::pipeline::{EncodeOptions, Override, PipelineToken, PipelineTokenizer};
@@ -17,7 +17,7 @@ const O200K_MODELS: &str = "openai/gpt-oss-";
 
 /// Where the tokenizer of a model comes from, and what tells it from others.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
+pub struct TokenizerSource {
     place: Place,
     fingerprint: String,
 }
@@ -28,7 +28,7 @@ enum Place {
     O200k,
 }
 
-/// Turns text into token ids. Some take a second to load, and 200 MB.
+/// Turns text into token ids. Some take a second to load, and 150 MB; meanwhile 240.
 pub struct Tokenizer(Kind);
 
 enum Kind {
@@ -55,16 +55,20 @@ pub struct TokenizerError {
     pub why: String,
 }
 
-impl Source {
-    /// The tokenizer of a model: `<folder>/<hf_id>/tokenizer.json`, else a built-in one. `None` if there is neither.
+impl TokenizerSource {
+    /// The tokenizer of a model: `<folder>/<hf_id>/tokenizer.json`, else a built-in one. `None` if there is neither. A file
+    /// is told from others by its hash, which `hash` gives.
     ///
     /// # Errors
-    /// There is a file, and it cannot be read.
-    pub fn find(folder: &Path, hf_id: &str) -> Result<Option<Self>, TokenizerError> {
+    /// There is a file, and it has no hash: it cannot be read.
+    pub fn find(
+        folder: &Path,
+        hf_id: &str,
+        hash: impl Fn(&Path) -> Result<ContentHash, StoreError>,
+    ) -> Result<Option<Self>, TokenizerError> {
         let file = folder.join(hf_id).join(TOKENIZER_FILE);
         if is_plain(hf_id) && file.is_file() {
-            let hash = hash_file(&file, &Monitor::default())
-                .map_err(|error| TokenizerError { path: file.clone(), why: error.to_string() })?;
+            let hash = hash(&file).map_err(|error| TokenizerError { path: file.clone(), why: error.to_string() })?;
             return Ok(Some(Self { place: Place::File(file), fingerprint: hash.to_string() }));
         }
         let is_built_in = hf_id.starts_with(O200K_MODELS);
@@ -189,8 +193,12 @@ fn is_plain(hf_id: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn found(folder: &Path, hf_id: &str) -> Source {
-        Source::find(folder, hf_id).expect("is read").expect("is there")
+    fn hash(path: &Path) -> Result<ContentHash, StoreError> {
+        Ok(ContentHash::from(*blake3::hash(&fs_err::read(path)?).as_bytes()))
+    }
+
+    fn found(folder: &Path, hf_id: &str) -> TokenizerSource {
+        TokenizerSource::find(folder, hf_id, hash).expect("is read").expect("is there")
     }
 
     #[test]
@@ -201,7 +209,7 @@ mod tests {
         assert_eq!(source.load().expect("is loaded").ids("hello world"), Some(vec![24_912, 2_375]));
         assert_eq!(source.fingerprint(), "o200k");
         for id in ["Qwen/Qwen3-32B", "", "../x", "/etc", "a//b", "openai/gpt-4"] {
-            assert_eq!(Source::find(folder.path(), id), Ok(None), "{id}");
+            assert_eq!(TokenizerSource::find(folder.path(), id, hash), Ok(None), "{id}");
         }
     }
 

@@ -71,7 +71,7 @@ impl Project {
         fs_err::write(path, bytes).unwrap();
     }
 
-    /// A program in a folder of the project, in an environment that holds nothing but where libraries lie.
+    /// A program in a folder of the project, in an environment that holds nothing.
     #[must_use]
     pub fn command<S: AsRef<OsStr>>(
         &self,
@@ -81,6 +81,17 @@ impl Project {
     ) -> Command {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(self.path(folder)).env_clear().stdin(Stdio::null());
+        command
+    }
+
+    /// The same, but for where libraries lie, for programs that link DuckDB.
+    #[must_use]
+    pub fn command_with_libraries<S: AsRef<OsStr>>(
+        &self,
+        program: &str,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Command {
+        let mut command = self.command(program, "", arguments);
         for name in ["LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"] {
             #[expect(clippy::disallowed_methods, reason = "the one place that passes the environment on")]
             command.envs(std::env::var_os(name).map(|value| (name, value)));

@@ -85,6 +85,7 @@ impl fmt::Display for Run {
 
 /// Runs a program in this process, on a screen of which only the size need be true.
 #[must_use]
+#[track_caller]
 pub fn run_here<P: Program>(arguments: impl IntoIterator<Item = OsString>, screen: Screen) -> Run {
     let program = P::parse_from(arguments);
     let (out, err) = (Buffer::default(), Buffer::default());

@@ -83,7 +83,7 @@ impl Project {
 
     /// `analyze` in the project's folder.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        self.0.command(env!("CARGO_BIN_EXE_analyze"), "", arguments)
+        self.0.command_with_libraries(env!("CARGO_BIN_EXE_analyze"), arguments)
     }
 
     pub(crate) fn analyze(&self, arguments: &[&str]) -> Run {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rs_core::manifest::Manifest;
 use rs_core::pack::Pack;
-use rs_fixtures::{DEFAULT_SEED, FixtureModel, Scale};
+use rs_testkit::fixtures;
 
 use crate::project::{DB, Project, Run, check_same, entry, evals, points, raw_files, record, records};
 use crate::real_data;
@@ -52,7 +52,7 @@ fn check_from_blobs(project: &Project, dataset: &str, numbers_of_threads: &[u32]
 #[test]
 fn fixtures_in_blobs() {
     let project = Project::empty();
-    FixtureModel::new(Scale::Small, DEFAULT_SEED).write(&project.path("")).unwrap();
+    fixtures().write(&project.path("")).unwrap();
     check_from_blobs(&project, "r12", &[1, 2, 3]);
 }
 

@@ -1,6 +1,7 @@
 //! Results of raw files are kept by content: they give the same rows, whatever becomes of the folder they are in.
 
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::killed::kill_at;
@@ -94,22 +95,40 @@ fn what_was_read_once_is_not_read_again() {
 fn what_killed_runs_leave_goes_after_a_day() {
     let project = project();
     let now = fs_err::metadata(project.path("data/d.json")).unwrap().modified().unwrap();
-    let long_ago = now - Duration::from_secs(25 * 3600);
-    let names = ["data/.cache/ab/.new-old1", "data/.cache/.index.json.new-old2", "data/.cache/ab/.new-young"];
-    for name in names {
-        project.write(name, "half");
-        if !name.ends_with("young") {
-            fs_err::File::options().write(true).open(project.path(name)).unwrap().set_modified(long_ago).unwrap();
-        }
-    }
+    let make_old = |path: &Path| {
+        let file = fs_err::File::options().write(true).open(path).unwrap();
+        file.set_modified(now - Duration::from_secs(25 * 3600)).unwrap();
+    };
     check(&project, "", &[0, 0]);
-    assert_eq!(names.map(|name| project.path(name).exists()), [false, false, true]);
-    // What is whole stays, however old.
-    for entry in entries(&project) {
-        fs_err::File::options().write(true).open(entry).unwrap().set_modified(long_ago).unwrap();
+    let whole = entries(&project);
+    whole.iter().for_each(|entry| make_old(entry));
+    let left = ["ab/.new-old1", ".index.json.new-old2"];
+    // Anybody's but the cache's, whatever folder it is in.
+    let others = ["a.new-b", ".new-b", "notes/.new-b", "ab/notes.new-b", "ab/c/.new-b"];
+    for name in left.iter().chain(&others) {
+        let name = format!("data/.cache/{name}");
+        project.write(&name, "half");
+        make_old(&project.path(&name));
     }
+    project.write("data/.cache/ab/.new-young", "half");
     project.write("data/set/M/run1/a.ndjson", lines("m", 0..31));
     check(&project, "", &[2, 2]);
+    let is_there = |name: &&str| project.path("data/.cache").join(name).exists();
+    assert_eq!(left.iter().filter(|name| is_there(name)).count(), 0);
+    assert_eq!(others.iter().filter(|name| is_there(name)).count(), others.len());
+    assert!(is_there(&"ab/.new-young"));
+    // What is whole stays, however old.
+    assert!(whole.iter().all(|entry| entry.exists()));
+}
+
+/// A compressed file with nothing in it is known, too.
+#[test]
+fn an_empty_file_is_kept() {
+    let project = project();
+    project.write("data/set/M/run1/nothing.ndjson.zst", zstd::encode_all(&b""[..], 1).unwrap());
+    check(&project, "", &[0, 0]);
+    forget_database(&project);
+    check(&project, "", &[4, 4]);
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use duckdb::Connection;
-use rs_fixtures::{DEFAULT_SEED, Expected, ExpectedEvaluation, ExpectedPoint, ExpectedSample, FixtureModel, Scale};
+use rs_fixtures::{Expected, ExpectedEvaluation, ExpectedPoint, ExpectedSample};
+use rs_testkit::fixtures;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -13,13 +14,13 @@ use crate::project::{Project, SummaryRow};
 
 pub(crate) fn expected() -> &'static Expected {
     static EXPECTED: OnceLock<Expected> = OnceLock::new();
-    EXPECTED.get_or_init(|| FixtureModel::new(Scale::Small, DEFAULT_SEED).expected())
+    EXPECTED.get_or_init(|| fixtures().expected())
 }
 
 /// A project with the fixtures in it.
 pub(crate) fn project() -> Project {
     let project = Project::empty();
-    FixtureModel::new(Scale::Small, DEFAULT_SEED).write(&project.path("")).unwrap();
+    fixtures().write(&project.path("")).unwrap();
     project
 }
 

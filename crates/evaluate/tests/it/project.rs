@@ -52,7 +52,7 @@ impl Project {
 
     /// A program in the same folder and environment.
     pub(crate) fn command_of<S: AsRef<OsStr>>(&self, program: &str, arguments: impl IntoIterator<Item = S>) -> Command {
-        self.0.command(program, "", arguments)
+        self.0.command_with_libraries(program, arguments)
     }
 
     /// Runs `evaluate` with arguments parted by blanks.

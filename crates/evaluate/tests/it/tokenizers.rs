@@ -1,6 +1,8 @@
 //! Tokenizers: shared by the models that have the same, loaded where they are needed, and no longer there than that.
 
-use crate::project::{DB, Project, Run, check_same, entry, points, record};
+use std::time::Duration;
+
+use crate::project::{DB, Project, check_same, entry, points, record};
 
 /// A project with a model for each tokenizer given, in a cohort of its own, with one raw file.
 fn project(tokenizers: &[&str]) -> Project {
@@ -52,6 +54,9 @@ fn n_spectra(project: &Project) -> Vec<Vec<String>> {
 fn what_models_share_is_loaded_once_and_not_for_what_the_cache_knows() {
     let one = words(7);
     let project = project(&[&one, &one, &one]);
+    // A file that cannot have a line, and so no entry of lines.
+    project.write("data/set/0/run/empty.ndjson.zst", zstd::encode_all(&b""[..], 1).unwrap());
+    assert_eq!(loaded(&project, "--explain"), (0, vec![]));
     assert_eq!(loaded(&project, ""), (1, vec!["0".to_owned()]));
     assert_eq!(n_spectra(&project), [["3", "1"]]);
     let read = points(&project.open(DB));
@@ -61,25 +66,67 @@ fn what_models_share_is_loaded_once_and_not_for_what_the_cache_knows() {
     assert_eq!(n_spectra(&project), [["0", "0"]]);
 }
 
-/// Two models are read at a time, each with its own; what nobody needs any more goes, what a later one needs stays.
+/// Which tokenizer it is the cache knows by the file's size and times, so that large ones are not read each time.
+#[test]
+fn another_tokenizer_is_noticed() {
+    let project = project(&[&words(7)]);
+    // Files that have just changed are not known by their times.
+    std::thread::sleep(Duration::from_millis(1100));
+    let is_known =
+        || fs_err::read_to_string(project.path("data/.cache/index.json")).unwrap().contains("tokenizer.json");
+    project.evaluate_d("-q").succeeds();
+    assert!(is_known());
+    let first = points(&project.open(DB));
+    assert_eq!(project.evaluate_d("--format json").succeeds().sources(), ["db"]);
+    project.write("data/tokenizers/them/m0/tokenizer.json", words(8));
+    assert_eq!(project.evaluate_d("--format json").succeeds().sources(), ["files"]);
+    assert_ne!(points(&project.open(DB)), first);
+    // Where nothing else is to do, it is noted all the same.
+    fs_err::remove_dir_all(project.path("data/.cache")).unwrap();
+    std::thread::sleep(Duration::from_millis(1100));
+    assert_eq!(project.evaluate_d("--format json").succeeds().sources(), ["db"]);
+    assert!(is_known());
+}
+
+/// Two at a time, those of the same one together; what no later batch needs goes.
 #[test]
 fn few_are_in_memory_at_once() {
     let [a, b, c] = [2, 5, 1000].map(words);
     let project = project(&[&a, &b, &c, &a]);
-    assert_eq!(loaded(&project, ""), (3, vec!["1".to_owned(), "0".to_owned()]));
+    assert_eq!(loaded(&project, ""), (3, vec!["0".to_owned(), "0".to_owned()]));
     assert_eq!(n_spectra(&project), [["4", "3"]]);
 }
 
+/// Those of models whose records are in the same file are needed together.
 #[test]
-fn one_that_cannot_be_used_is_an_error_before_anything_is_written() {
+fn a_file_with_records_of_three_models() {
+    let project = project(&[]);
+    let models = ["m0", "m1", "m2"];
+    let entry = |model: &str| entry(model, "data/set/all/run/*", &format!(r#", "hf_id": "them/{model}""#));
+    project.write("data/set/all/evals.json", format!("[{}]", models.map(entry).join(",")));
+    project.write("data/d.json", r#"{"name": "d", "db": "d.db", "cohorts": [{"path": "set/all"}]}"#);
+    let line = |model: &str| record(0, &format!(r#","model":"{model}","prompt":"a b a a b""#)) + "\n";
+    project.write("data/set/all/run/a.ndjson", models.map(line).concat());
+    for (model, b) in models.into_iter().zip([2, 5, 1000]) {
+        project.write(&format!("data/tokenizers/them/{model}/tokenizer.json"), words(b));
+    }
+    assert_eq!(loaded(&project, ""), (3, vec!["0".to_owned()]));
+    assert_eq!(n_spectra(&project), [["3", "3"]]);
+}
+
+/// Where it is met is told; what was read before it is not read again.
+#[test]
+fn one_that_cannot_be_used_is_an_error() {
+    // By their hashes, which batches are ordered by, the broken one comes last, and is in the second.
     let project = project(&[&words(2), "{", &words(3)]);
-    let run: Run = project.evaluate_d("");
-    insta::assert_snapshot!(run, @r"
+    insta::assert_snapshot!(project.evaluate_d(""), @r"
     exit code 2
     ----- stderr
     error: data/tokenizers/them/m1/tokenizer.json: no tokenizer can be made of it: EOF while parsing an object at line 1 column 1
     hint: remove it, or go without forensics: --no-forensics
     ");
     assert!(!project.path(DB).exists());
-    project.evaluate_d("--no-forensics -q").succeeds();
+    project.write("data/tokenizers/them/m1/tokenizer.json", words(5));
+    let rows = project.evaluate_d("--format json").succeeds().summary().evaluations;
+    assert_eq!(rows.iter().map(|row| row.cached_files).collect::<Vec<_>>(), [1, 0, 1]);
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use rs_fixtures::{DEFAULT_SEED, FixtureModel, Scale};
+use rs_fixtures::FixtureModel;
+use rs_testkit::fixtures;
 use serde_json::Value;
 
 use crate::project::Project;
@@ -13,7 +14,7 @@ type Samples = BTreeMap<String, u64>;
 const STATUSES: [&str; 4] = ["correct", "incorrect", "truncated", "invalid"];
 
 fn project() -> (FixtureModel, Project) {
-    let model = FixtureModel::new(Scale::Small, DEFAULT_SEED);
+    let model = fixtures();
     let project = Project::empty();
     model.write(&project.path("")).unwrap();
     project.evaluate(&["--dataset", "data/r12.json", "-q"]);

@@ -131,17 +131,17 @@ impl Context<'_> {
     /// Reads all that begins in a frame of a blob, given with its position.
     pub(super) fn read_frame<'scope>(
         &'scope self,
-        blob: (usize, &BlobInput<'_>),
+        (blob, input): (usize, &BlobInput<'_>),
         frame: usize,
         scratch: &mut Scratch,
         shared: &Shared<'scope>,
         scope: &rayon::Scope<'scope>,
     ) {
-        let wanted = blob.1.files_in(frame, self.files);
+        let wanted = input.files_in(frame, self.files);
         if wanted.iter().all(|(file, offset)| self.stopped(shared, *file, *offset)) {
             return;
         }
-        if let Err(error) = self.read_files(blob, frame, scratch, shared, scope) {
+        if let Err(error) = self.read_files((blob, input), frame, scratch, shared, scope) {
             let error = io::Error::other(error);
             for (file, offset) in wanted {
                 let mut parser = self.parser(file, offset);
@@ -154,13 +154,12 @@ impl Context<'_> {
     /// Nothing has been read when this fails.
     fn read_files<'scope>(
         &'scope self,
-        blob: (usize, &BlobInput<'_>),
+        (blob, input): (usize, &BlobInput<'_>),
         frame: usize,
         scratch: &mut Scratch,
         shared: &Shared<'scope>,
         scope: &rayon::Scope<'scope>,
     ) -> Result<(), PackError> {
-        let (blob, input) = blob;
         let pack = match &scratch.blob {
             Some((known, pack)) if *known == blob => Arc::clone(pack),
             _ => {

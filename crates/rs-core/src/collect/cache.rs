@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use walkdir::{DirEntry, WalkDir};
@@ -26,13 +26,15 @@ use crate::monitor::Monitor;
 use crate::origin::{InBlob, Origin};
 use crate::pack::{RunFile, fingerprint, list_file};
 use crate::paths;
-use crate::store::hash_file;
+use crate::store::{StoreError, hash_file};
 
+/// Name of what knows the contents of files, and whose records each holds.
+const INDEX_FILE: &str = "index.json";
 /// Version of everything in the folder; another one is not understood, and replaced.
 const VERSION: u32 = 4;
 /// A file that changed so shortly before it was looked at may have changed again within the clock's grain.
 const GRAIN_NANOS: i128 = 1_000_000_000;
-/// What was begun so long ago nobody is writing any more.
+/// What nobody has written to for so long nobody is writing any more.
 const ABANDONED_NANOS: i128 = 24 * 3600 * 1_000_000_000;
 
 /// A folder of partial results. Several processes may use it at once.
@@ -41,7 +43,8 @@ pub struct Cache {
     folder: PathBuf,
     now_nanos: i128,
     use_of_entries: UseOfEntries,
-    index: Mutex<Index>,
+    /// Read when it is first asked for.
+    index: OnceLock<Mutex<Index>>,
 }
 
 /// Whether entries that are there are used.
@@ -104,39 +107,51 @@ impl Known {
 }
 
 impl Cache {
-    /// The cache in a folder, which need not be there. `now_nanos` is the time in nanoseconds since 1970. What cannot be
-    /// read is forgotten.
+    /// The cache in a folder, which need not be there. `now_nanos` is the time in nanoseconds since 1970.
     #[must_use]
     pub fn open(folder: &Path, now_nanos: i128, use_of_entries: UseOfEntries) -> Self {
-        let read = fs_err::read(folder.join("index.json")).ok();
-        let index: Option<Index> = read.and_then(|text| serde_json::from_slice(&text).ok());
-        let index = index.filter(|index| index.version == VERSION).unwrap_or_default();
-        Self { folder: folder.to_owned(), now_nanos, use_of_entries, index: Mutex::new(index) }
+        Self { folder: folder.to_owned(), now_nanos, use_of_entries, index: OnceLock::new() }
     }
 
-    /// Keeps what has been learnt about files.
+    /// What is known. What cannot be read is forgotten.
+    fn index(&self) -> MutexGuard<'_, Index> {
+        let read = || {
+            let text = fs_err::read(self.folder.join(INDEX_FILE)).ok()?;
+            serde_json::from_slice(&text).ok().filter(|index: &Index| index.version == VERSION)
+        };
+        unpoisoned(self.index.get_or_init(|| Mutex::new(read().unwrap_or_default())).lock())
+    }
+
+    /// Keeps what has been learnt about files, if anything has. Then what killed processes have left goes, too.
     ///
     /// # Errors
     /// The folder cannot be written; the error names the path.
     pub fn save(&self) -> io::Result<()> {
-        let mut index = unpoisoned(self.index.lock());
+        if self.index.get().is_none() {
+            return Ok(());
+        }
+        let mut index = self.index();
         if !index.is_changed {
             return Ok(());
         }
         index.version = VERSION;
         fs_err::create_dir_all(&self.folder)?;
-        atomic_file::write(&self.folder.join("index.json"), &serde_json::to_vec(&*index)?)?;
+        atomic_file::write(&self.folder.join(INDEX_FILE), &serde_json::to_vec(&*index)?)?;
         index.is_changed = false;
         self.sweep();
         Ok(())
     }
 
-    /// Removes what killed processes have left half written, if it can be.
+    /// Removes what killed processes have left half written, if it can be. Other files in the folder are left alone.
     fn sweep(&self) {
         let is_abandoned = |item: &DirEntry| {
-            let is_unfinished = item.file_name().to_string_lossy().contains(UNFINISHED);
-            let begun = |metadata| modified_nanos(&metadata) < self.now_nanos - ABANDONED_NANOS;
-            is_unfinished && item.file_type().is_file() && item.metadata().is_ok_and(begun)
+            let name = item.file_name().to_string_lossy();
+            let is_ours = match item.depth() {
+                1 => name.starts_with(&format!(".{INDEX_FILE}{UNFINISHED}")),
+                _ => name.starts_with(UNFINISHED) && item.path().parent().is_some_and(is_folder_of_entries),
+            };
+            let is_old = |metadata| modified_nanos(&metadata) < self.now_nanos - ABANDONED_NANOS;
+            is_ours && item.file_type().is_file() && item.metadata().is_ok_and(is_old)
         };
         for item in WalkDir::new(&self.folder).max_depth(2).into_iter().flatten().filter(is_abandoned) {
             let _ = fs_err::remove_file(item.path());
@@ -156,12 +171,39 @@ impl Cache {
             Origin::Unusable(_) => None,
             Origin::File => {
                 let look = list_file(&input.path).ok()?;
-                let index = unpoisoned(self.index.lock());
-                let (stored, content) = index.files.get(&key_of(&input.path)?)?;
-                let is_same = *stored == fingerprint(std::slice::from_ref(&look));
-                is_same.then(|| Known::of_file(*content, look))
+                Some(Known::of_file(self.known_hash(&input.path, &look)?, look))
             }
         }
+    }
+
+    /// The hash of a file's content, if the file is as it was when that was noted.
+    fn known_hash(&self, path: &Path, look: &RunFile) -> Option<ContentHash> {
+        let index = self.index();
+        let (stored, content) = index.files.get(&key_of(path)?)?;
+        (*stored == fingerprint(std::slice::from_ref(look))).then_some(*content)
+    }
+
+    /// The hash of a file's content, made and noted if it is not known by the file's size and times.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the work was cancelled.
+    pub fn content_hash(&self, path: &Path, monitor: &Monitor) -> Result<ContentHash, StoreError> {
+        let look = list_file(path).map_err(io::Error::other)?;
+        match self.known_hash(path, &look) {
+            Some(known) => Ok(known),
+            None => self.hashed(path, &look, monitor),
+        }
+    }
+
+    fn hashed(&self, path: &Path, look: &RunFile, monitor: &Monitor) -> Result<ContentHash, StoreError> {
+        let content = ContentHash::from(*hash_file(path, monitor)?.as_bytes());
+        let is_settled = look.changed_nanos.max(look.modified_nanos) < self.now_nanos - GRAIN_NANOS;
+        if is_settled && let Some(path) = key_of(path) {
+            let mut index = self.index();
+            index.files.insert(path, (fingerprint(std::slice::from_ref(look)), content));
+            index.is_changed = true;
+        }
+        Ok(content)
     }
 
     /// The content of a file, hashed if need be. `None` if it cannot be read, which whoever reads it tells, or the work
@@ -174,14 +216,7 @@ impl Cache {
             return None;
         }
         let look = list_file(&input.path).ok()?;
-        let hash = hash_file(&input.path, &monitor.aside()).ok()?;
-        let content = ContentHash::from(*hash.as_bytes());
-        let is_settled = look.changed_nanos.max(look.modified_nanos) < self.now_nanos - GRAIN_NANOS;
-        if is_settled && let Some(path) = key_of(&input.path) {
-            let mut index = unpoisoned(self.index.lock());
-            index.files.insert(path, (fingerprint(std::slice::from_ref(&look)), content));
-            index.is_changed = true;
-        }
+        let content = self.hashed(&input.path, &look, &monitor.aside()).ok()?;
         Some(Known::of_file(content, look))
     }
 
@@ -224,7 +259,7 @@ impl Cache {
         let held = matching(wishes, &identities);
         let path = self.path_of(&known.key, &held);
         entry::write(&path, parts, spectra, monitor)?;
-        let mut index = unpoisoned(self.index.lock());
+        let mut index = self.index();
         let content = index.contents.entry(known.key.clone()).or_default();
         content.identities = identities;
         content.entries.insert(held);
@@ -234,7 +269,7 @@ impl Cache {
 
     /// Where an entry of a content is that holds all that is wished for of what is there.
     fn entry_path(&self, known: &Known, wishes: &Wishes) -> Option<PathBuf> {
-        let index = unpoisoned(self.index.lock());
+        let index = self.index();
         [&known.content, &known.key].into_iter().find_map(|key| {
             let content = index.contents.get(key)?;
             let needed = matching(wishes, &content.identities);
@@ -254,6 +289,12 @@ impl Cache {
         let name = hasher.finalize().to_hex();
         self.folder.join(&name[..2]).join(&name[2..])
     }
+}
+
+/// Whether a folder has a name like those that entries are in: the first two digits of a hash.
+fn is_folder_of_entries(folder: &Path) -> bool {
+    let name = folder.file_name().map(std::ffi::OsStr::as_encoded_bytes).unwrap_or_default();
+    name.len() == 2 && name.iter().all(u8::is_ascii_hexdigit)
 }
 
 /// What is wished for of those whose records are there.

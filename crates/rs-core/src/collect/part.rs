@@ -24,7 +24,7 @@ pub(super) struct Part {
     pub(super) diagnostics: Vec<PlacedProblem>,
     /// Lines that begin in it.
     pub(super) n_lines: u64,
-    /// The first line of each piece of [`MARK_BYTES`] in which one of them begins; counted from 0 at the part's first.
+    /// The first line of each piece of [`super::MARK_BYTES`] in which one of them begins; counted from 0 at the part's first.
     pub(super) marks: Vec<Mark>,
     /// Why the file could not be read, or not to its end.
     pub(super) unreadable: Option<Unreadable>,

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::cache::Cache;
 use super::files::Shared;
 use super::*;
 use crate::diagnostic::Problem;
@@ -650,7 +649,7 @@ impl Prompts {
 }
 
 impl Examiner for Prompts {
-    fn prepare(&self, evaluations: &BTreeSet<usize>) -> Result<(), Box<dyn Error + Send + Sync>> {
+    fn prepare(&self, evaluations: &BTreeSet<usize>, _: &Monitor) -> Result<(), Box<dyn Error + Send + Sync>> {
         self.prepared.lock().unwrap().push(evaluations.clone());
         if self.is_ready { Ok(()) } else { Err("not ready".into()) }
     }
