@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rayon::prelude::*;
-use rs_cli::{CommandError, Ui};
+use rs_cli::{CommandError, GUARDED_THREAD, Ui};
 use rs_core::collect::{Cache, Monitor};
 use rs_core::digest::ContentHash;
 use rs_core::forensics::{Examiner, Spectrum};
@@ -116,7 +116,9 @@ impl Loaded {
 fn unless_cancelled<T: Send + 'static>(monitor: &Monitor, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let (sender, receiver) = mpsc::channel();
     // Nobody waits any more if it cannot be sent.
-    let thread = std::thread::spawn(move || drop(sender.send(work())));
+    let work = move || drop(sender.send(work()));
+    // The tokenizers' library panics at some files; that is told as what is wrong with them.
+    let thread = std::thread::Builder::new().name(GUARDED_THREAD.to_owned()).spawn(work).expect("a thread can be had");
     loop {
         match receiver.recv_timeout(TICK) {
             Ok(done) => return Some(done),

@@ -7,6 +7,7 @@ use clap_complete::Shell;
 
 use crate::command_error::{CommandError, Exit, Kind};
 use crate::common_args::CommonArgs;
+use crate::panics;
 use crate::ui::Ui;
 
 /// A binary's arguments.
@@ -39,6 +40,11 @@ enum Shared {
 
 /// Runs a binary: reads its arguments, runs the command, says what failed, and maps that to an exit code.
 pub fn main<P: Program>() -> ExitCode {
+    panics::hush_guarded_threads();
+    panics::or_bug(run_process::<P>)
+}
+
+fn run_process<P: Program>() -> ExitCode {
     init_tracing();
     if let Some(shared) = shared_command() {
         let mut ui = Ui::of_process(&CommonArgs::default());

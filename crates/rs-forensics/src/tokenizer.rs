@@ -1,9 +1,11 @@
 //! Tokenizers of the models: `tokenizer.json` files in Hugging Face's format, and o200k for `openai/gpt-oss-*`.
 
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use rs_core::digest::ContentHash;
+use rs_core::panic_text::panic_text;
 use rs_core::store::StoreError;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -119,11 +121,13 @@ const WHOLE_TEXTS: EncodeOptions = EncodeOptions {
 
 impl HuggingFace {
     fn new(path: PathBuf) -> Self {
-        let json = fs_err::read_to_string(&path).ok().filter(|json| is_for_the_new_version(json));
-        let canonical = json.and_then(|json| tokenizers::canonicalize_str(&json).ok());
-        let new = canonical.and_then(|canonical| tokenizers::from_json(&canonical).ok());
-        // It reads patterns that it cannot follow.
-        let new = new.filter(|new| new.encode_into("a", &WHOLE_TEXTS, &mut Vec::new()).is_ok());
+        let read = || {
+            let json = fs_err::read_to_string(&path).ok().filter(|json| is_for_the_new_version(json))?;
+            let new = tokenizers::from_json(&tokenizers::canonicalize_str(&json).ok()?).ok()?;
+            // It reads patterns that it cannot follow.
+            new.encode_into("a", &WHOLE_TEXTS, &mut Vec::new()).ok().map(|()| new)
+        };
+        let new = unless_it_panics(read).ok().flatten();
         Self { path, new, before: OnceLock::new() }
     }
 
@@ -140,7 +144,7 @@ impl HuggingFace {
             Ok(tokenizer)
         };
         let read = || read().map_err(|error: tokenizers_before::Error| error.to_string());
-        self.before.get_or_init(read).as_ref()
+        self.before.get_or_init(|| unless_it_panics(read).flatten()).as_ref()
     }
 
     fn ids(&self, text: &str) -> Option<Vec<u32>> {
@@ -152,6 +156,12 @@ impl HuggingFace {
             _ => self.before().ok()?.encode_fast(text, false).ok().map(|encoding| encoding.get_ids().to_vec()),
         }
     }
+}
+
+/// What the library makes of a file: where it breaks the library's rules, the library may panic.
+fn unless_it_panics<T>(read: impl FnOnce() -> T) -> Result<T, String> {
+    // Nothing that it has begun is looked at afterwards.
+    std::panic::catch_unwind(AssertUnwindSafe(read)).map_err(|panic| panic_text(&*panic).to_owned())
 }
 
 /// Whether the new version gives the ids of the one before, by what was compared and by its source: of byte pairs alone, and
@@ -307,6 +317,20 @@ mod tests {
         let own_pattern = written(folder.path(), &byte_level.replace(GPT_2_PATTERN, r"\\s+(?!\\S)|\\p{L}+|\\s"));
         assert!(own_pattern.new.is_none());
         assert_eq!(own_pattern.ids("ab aba  b"), Some(vec![5, 2, 6, 2, 2, 1]));
+    }
+
+    /// The new version panics where two tokens make one that it does not have, the one before at what is no map of characters.
+    #[test]
+    fn a_panic_is_what_is_wrong_with_a_file() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let [byte_level, ..] = kinds();
+        let unknown = byte_level.replace(r#"["ab","a"]"#, r#"["ab","ab"]"#);
+        let why = written(folder.path(), &unknown).check().expect_err("is refused");
+        assert!(why.starts_with("Token `abab` out of vocabulary"), "{why}");
+        let characters =
+            byte_level.replace(r#"{"type":"NFC"}"#, r#"{"type":"Precompiled","precompiled_charsmap":"AAAA"}"#);
+        let why = written(folder.path(), &characters).check().expect_err("is refused");
+        assert!(why.contains("Cannot parse precompiled_charsmap"), "{why}");
     }
 
     #[test]

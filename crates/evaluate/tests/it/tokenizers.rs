@@ -130,3 +130,16 @@ fn one_that_cannot_be_used_is_an_error() {
     let rows = project.evaluate_d("--format json").succeeds().summary().evaluations;
     assert_eq!(rows.iter().map(|row| row.cached_files).collect::<Vec<_>>(), [1, 0, 1]);
 }
+
+/// The library panics at it. Nobody sees that.
+#[test]
+fn one_that_its_reader_panics_at_is_an_error() {
+    let normalizer = r#""normalizer":{"type":"Precompiled","precompiled_charsmap":"AAAA"}"#;
+    let project = project(&[&words(2).replace(r#""normalizer":null"#, normalizer)]);
+    insta::assert_snapshot!(project.evaluate_d(""), @r#"
+    exit code 2
+    ----- stderr
+    error: data/tokenizers/them/m0/tokenizer.json: no tokenizer can be made of it: Precompiled: Error("Cannot parse precompiled_charsmap", line: 0, column: 0)
+    hint: remove it, or go without forensics: --no-forensics
+    "#);
+}
