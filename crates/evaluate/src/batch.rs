@@ -34,8 +34,8 @@ pub(crate) fn decoded_bytes(file: &RawFile) -> u64 {
 struct Batch<'a> {
     evaluations: Vec<&'a PlannedEval>,
     files: BTreeSet<usize>,
-    /// Their tokenizers' fingerprints.
-    tokenizers: BTreeSet<&'a str>,
+    /// Their tokenizers, numbered as they are first met.
+    tokenizers: BTreeSet<usize>,
 }
 
 impl Batch<'_> {
@@ -52,18 +52,26 @@ impl Batch<'_> {
 }
 
 /// Evaluations that share files are collected together, so that a file is read once; small ones share a batch, as far as
-/// they have few tokenizers. Those with the same one are neighbours, so that no other batch need keep it in memory.
+/// they have few tokenizers. Those with the same one are neighbours, so that it stays in memory for few batches.
 pub(crate) fn batches<'a>(plan: &'a Plan, wanted: &[&'a PlannedEval]) -> Vec<Vec<&'a PlannedEval>> {
     let mut groups: Vec<Batch<'_>> = Vec::new();
+    let mut known_tokenizers: Vec<&str> = Vec::new();
     for evaluation in wanted {
+        let mut number = |source: &'a TokenizerSource| {
+            let fingerprint = source.fingerprint();
+            known_tokenizers.iter().position(|known| *known == fingerprint).unwrap_or_else(|| {
+                known_tokenizers.push(fingerprint);
+                known_tokenizers.len() - 1
+            })
+        };
         let mut group = Batch {
             evaluations: Vec::new(),
             files: evaluation.files.iter().copied().collect(),
-            tokenizers: tokenizers(plan, [evaluation].into_iter()).map(TokenizerSource::fingerprint).collect(),
+            tokenizers: tokenizers(plan, [evaluation].into_iter()).map(&mut number).collect(),
         };
-        let (sharing, apart) = groups.into_iter().partition(|known| !known.files.is_disjoint(&group.files));
+        let (sharing, apart): (Vec<Batch<'_>>, Vec<Batch<'_>>) =
+            groups.into_iter().partition(|known| !known.files.is_disjoint(&group.files));
         groups = apart;
-        let sharing: Vec<Batch<'_>> = sharing;
         sharing.into_iter().for_each(|known| group.take(known));
         group.evaluations.push(evaluation);
         groups.push(group);

@@ -1,4 +1,4 @@
-//! Who looks at the texts of records: compression for all, spectra where there is a tokenizer.
+//! Who looks at the evaluation of records: compression for all, spectra where there is a tokenizer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rayon::prelude::*;
-use rs_cli::{CommandError, GUARDED_THREAD, Ui};
+use rs_cli::{CommandError, Ui};
 use rs_core::collect::{Cache, Monitor};
 use rs_core::digest::ContentHash;
 use rs_core::forensics::{Examiner, Spectrum};
@@ -116,9 +116,7 @@ impl Loaded {
 fn unless_cancelled<T: Send + 'static>(monitor: &Monitor, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let (sender, receiver) = mpsc::channel();
     // Nobody waits any more if it cannot be sent.
-    let work = move || drop(sender.send(work()));
-    // The tokenizers' library panics at some files; that is told as what is wrong with them.
-    let thread = std::thread::Builder::new().name(GUARDED_THREAD.to_owned()).spawn(work).expect("a thread can be had");
+    let thread = std::thread::spawn(move || drop(sender.send(work())));
     loop {
         match receiver.recv_timeout(TICK) {
             Ok(done) => return Some(done),
@@ -138,7 +136,7 @@ pub(crate) fn fingerprint(tokenizer: Option<&TokenizerSource>) -> String {
     blake3::hash(format!("{COMPRESSOR}; tokenizer {tokenizer}").as_bytes()).to_hex()[..16].to_owned()
 }
 
-/// Looks at the texts of some evaluations, by their position.
+/// Looks at the evaluation of some evaluations, by their position.
 pub(crate) struct Forensics<'a> {
     evaluations: Vec<EvaluationTokenizer<'a>>,
     loaded: &'a Loaded,
@@ -167,15 +165,15 @@ impl Examiner for Forensics<'_> {
     /// Loads the tokenizers, each once and several at a time.
     fn prepare(&self, evaluations: &BTreeSet<usize>, monitor: &Monitor) -> Result<(), Box<dyn Error + Send + Sync>> {
         let mut by_source: BTreeMap<&str, (&TokenizerSource, Vec<&EvaluationTokenizer<'_>>)> = BTreeMap::new();
-        for texts in evaluations.iter().filter_map(|at| self.evaluations.get(*at)) {
-            if let Some(source) = texts.source {
-                by_source.entry(source.fingerprint()).or_insert((source, Vec::new())).1.push(texts);
+        for evaluation in evaluations.iter().filter_map(|at| self.evaluations.get(*at)) {
+            if let Some(source) = evaluation.source {
+                by_source.entry(source.fingerprint()).or_insert((source, Vec::new())).1.push(evaluation);
             }
         }
         let loaded = by_source.into_par_iter().map(|(_, (source, evaluations))| {
             if let Some(tokenizer) = self.loaded.load(source, monitor)? {
-                for texts in evaluations {
-                    texts.tokenizer.get_or_init(|| Arc::clone(&tokenizer));
+                for evaluation in evaluations {
+                    evaluation.tokenizer.get_or_init(|| Arc::clone(&tokenizer));
                 }
             }
             Ok(())
@@ -189,7 +187,7 @@ impl Examiner for Forensics<'_> {
     }
 
     fn has_spectra(&self, evaluation: usize) -> bool {
-        self.evaluations.get(evaluation).is_some_and(|texts| texts.source.is_some())
+        self.evaluations.get(evaluation).is_some_and(|evaluation| evaluation.source.is_some())
     }
 
     fn spectrum(&self, evaluation: usize, prompt: &str) -> Option<Spectrum> {
@@ -202,7 +200,7 @@ impl Examiner for Forensics<'_> {
     }
 
     fn fingerprint(&self, evaluation: usize) -> String {
-        fingerprint(self.evaluations.get(evaluation).and_then(|texts| texts.source))
+        fingerprint(self.evaluations.get(evaluation).and_then(|evaluation| evaluation.source))
     }
 }
 

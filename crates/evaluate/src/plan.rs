@@ -22,7 +22,6 @@ use crate::arguments::Arguments;
 use crate::clock::now_nanos;
 use crate::errors::db_error;
 use crate::forensics::{self, Tokenizers};
-use crate::loose;
 
 /// An evaluation and the raw files it reads.
 #[derive(Debug, Clone)]
@@ -68,23 +67,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn resolve(arguments: &Arguments, ui: &mut Ui) -> Result<Self, CommandError> {
-        let mut plan = match &arguments.dataset {
-            Some(path) => Self::of_dataset(path, arguments, ui)?,
-            None => loose::plan(arguments, ui)?,
-        };
-        plan.check_ids(ui)?;
-        if !arguments.eval_id.is_empty() {
-            plan.ask_for(&arguments.eval_id)?;
-        }
-        if !arguments.no_forensics {
-            let hf_ids = plan.evaluations.iter().filter_map(|evaluation| evaluation.entry.hf_id.as_deref());
-            plan.tokenizers = Some(Arc::new(Tokenizers::find(&plan.tokenizer_folder, hf_ids, plan.cache.as_ref())?));
-        }
-        Ok(plan)
-    }
-
-    fn of_dataset(path: &Path, arguments: &Arguments, ui: &mut Ui) -> Result<Self, CommandError> {
+    /// Of a dataset, as far as it says.
+    pub(crate) fn of_dataset(path: &Path, arguments: &Arguments, ui: &mut Ui) -> Result<Self, CommandError> {
         let dataset = Dataset::open(path)?;
         if let Some(config) = dataset.config.as_ref().filter(|config| !config.exists()) {
             return Err(no_config(config, path));
@@ -122,7 +106,7 @@ impl Plan {
     }
 
     /// One id must mean one evaluation. Under `--context` two that differ in their own context only become one.
-    fn check_ids(&mut self, ui: &mut Ui) -> Result<(), CommandError> {
+    pub(crate) fn check_ids(&mut self, ui: &mut Ui) -> Result<(), CommandError> {
         let mut kept: Vec<PlannedEval> = Vec::new();
         let identity = |eval: &PlannedEval| identity_text(&eval.entry.filters, eval.entry.context);
         for evaluation in std::mem::take(&mut self.evaluations) {
@@ -149,7 +133,7 @@ impl Plan {
     }
 
     /// Restricts the work to the evaluations named.
-    fn ask_for(&mut self, typed: &[String]) -> Result<(), CommandError> {
+    pub(crate) fn ask_for(&mut self, typed: &[String]) -> Result<(), CommandError> {
         self.evaluations.iter_mut().for_each(|evaluation| evaluation.is_asked_for = false);
         for typed in typed {
             let mut named = self.evaluations.iter_mut().filter(|evaluation| evaluation.is_named(typed)).peekable();

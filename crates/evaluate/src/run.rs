@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
-use rs_cli::{CommandError, DAMAGED_BLOBS, Exit, Kind, Ui};
+use rs_cli::{CommandError, DAMAGED_BLOBS, Exit, Ui};
 use rs_core::collect::{Cache, Collected, Collection, Monitor, OnMalformed, SampleFile};
 use rs_core::diagnostic::Diagnostic;
 use rs_core::eval_id::{EvalId, identity_text};
@@ -74,7 +74,12 @@ pub(crate) fn run(plan: &Plan, arguments: &Arguments, ui: &mut Ui) -> Result<Exi
         summary.read_bytes = monitor.done_bytes.load(Ordering::Relaxed);
     }
     let saved = save(plan.cache.as_ref());
-    if let Some(problem) = built.cache_problem.take().or(saved.err().map(|error| error.to_string())) {
+    if !built.rows.is_empty() {
+        plan.cache.iter().for_each(Cache::sweep);
+    }
+    let problem = built.cache_problem.take().or(saved.err().map(|error| error.to_string()));
+    // Where nothing was read there are no results; what files are is found out again.
+    if let Some(problem) = problem.filter(|_| !built.rows.is_empty()) {
         ui.warn(&format!("results were not kept for the next time: {problem}"));
     }
     tell_of_dropped(plan, &old, ui);
@@ -206,7 +211,8 @@ fn build<'a>(
                 built.cache_problem.clone_from(&collection.cache_problem);
             }
             if saved_at.elapsed() > SAVED_EVERY {
-                // Should this run be killed, little is lost. What goes wrong here goes wrong at the end, too, and is told there.
+                // Should this run be killed, these batches stay read. What goes wrong here does so at the end, too, and is
+                // told there.
                 let _ = save(plan.cache.as_ref());
                 saved_at = Instant::now();
             }
@@ -230,9 +236,7 @@ fn build<'a>(
             }
         }
         drop(sender);
-        let Ok(written) = writer.join() else {
-            return Err(CommandError::new(Kind::Bug, "the database writer panicked"));
-        };
+        let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         match (stopped_by, written) {
             (Some(error), Ok(_)) => Err(error),
             (_, Ok(_)) if monitor.is_cancelled() => Err(stopped()),

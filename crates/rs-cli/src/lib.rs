@@ -18,7 +18,6 @@ pub use common_args::{ColorChoice, CommonArgs};
 pub use environment::Environment;
 pub use format::{Format, OutputArgs, Report, check_output, print_text, write_whole};
 pub use interrupt::stoppable;
-pub use panics::GUARDED_THREAD;
 pub use program::{Program, main};
 pub use progress::Progress;
 pub use table::{Cell, Column, Cut, Table};

@@ -1,22 +1,19 @@
 //! Panics: one that nobody catches is a bug, and ends the process with a bug's exit code.
 
-use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use rs_core::panic_text::panic_text;
+use rs_core::panics;
 
 use crate::command_error::{CommandError, Kind};
+use crate::common_args::CommonArgs;
+use crate::ui::Ui;
 
-/// Name of threads on which foreign code runs that may panic at a user's input: whoever has started one says what that means,
-/// so that the panic itself is not told.
-pub const GUARDED_THREAD: &str = "guarded";
-
-/// From now on panics of guarded threads are not told.
-pub(crate) fn hush_guarded_threads() {
+/// From now on a panic that is caught is told by whoever catches it alone.
+pub(crate) fn hush_caught() {
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if std::thread::current().name() != Some(GUARDED_THREAD) {
+        if !panics::is_caught() {
             tell(panic);
         }
     }));
@@ -26,10 +23,9 @@ pub(crate) fn hush_guarded_threads() {
 pub(crate) fn or_bug(process: impl FnOnce() -> ExitCode) -> ExitCode {
     // Nothing of the process is looked at afterwards.
     catch_unwind(AssertUnwindSafe(process)).unwrap_or_else(|panic| {
-        let error = CommandError::new(Kind::Bug, format!("this is a bug: {}", panic_text(&*panic)))
+        let error = CommandError::new(Kind::Bug, format!("this is a bug: {}", panics::text(&*panic)))
             .hint("please report it, with what stands above and what was typed");
-        // Where nobody can be told the exit code must do.
-        let _ = writeln!(std::io::stderr(), "{error}");
+        Ui::of_process(&CommonArgs::default()).failure(&error);
         ExitCode::from(error.exit_code())
     })
 }

@@ -40,7 +40,7 @@ enum Shared {
 
 /// Runs a binary: reads its arguments, runs the command, says what failed, and maps that to an exit code.
 pub fn main<P: Program>() -> ExitCode {
-    panics::hush_guarded_threads();
+    panics::hush_caught();
     panics::or_bug(run_process::<P>)
 }
 

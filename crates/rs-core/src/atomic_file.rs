@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-/// What the names of unfinished files have before letters of their own, behind a dot and that of the file, if it has one by then.
+/// What the names of unfinished files have between that of the file, if it has one by then, and letters of their own.
 pub(crate) const UNFINISHED: &str = ".new-";
 /// Permissions of new files before the user's mask: those that any program gives a new file.
 const NEW_FILE_MODE: u32 = 0o666;

@@ -30,7 +30,7 @@ pub mod manifest;
 pub mod monitor;
 pub mod origin;
 pub mod pack;
-pub mod panic_text;
+pub mod panics;
 pub mod params;
 pub mod paths;
 pub mod point;

@@ -1,11 +1,10 @@
 //! Tokenizers of the models: `tokenizer.json` files in Hugging Face's format, and o200k for `openai/gpt-oss-*`.
 
-use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use rs_core::digest::ContentHash;
-use rs_core::panic_text::panic_text;
+use rs_core::panics::caught;
 use rs_core::store::StoreError;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -127,7 +126,8 @@ impl HuggingFace {
             // It reads patterns that it cannot follow.
             new.encode_into("a", &WHOLE_TEXTS, &mut Vec::new()).ok().map(|()| new)
         };
-        let new = unless_it_panics(read).ok().flatten();
+        // At some files that break its rules it panics.
+        let new = caught(read).ok().flatten();
         Self { path, new, before: OnceLock::new() }
     }
 
@@ -144,7 +144,7 @@ impl HuggingFace {
             Ok(tokenizer)
         };
         let read = || read().map_err(|error: tokenizers_before::Error| error.to_string());
-        self.before.get_or_init(|| unless_it_panics(read).flatten()).as_ref()
+        self.before.get_or_init(|| caught(read).flatten()).as_ref()
     }
 
     fn ids(&self, text: &str) -> Option<Vec<u32>> {
@@ -156,12 +156,6 @@ impl HuggingFace {
             _ => self.before().ok()?.encode_fast(text, false).ok().map(|encoding| encoding.get_ids().to_vec()),
         }
     }
-}
-
-/// What the library makes of a file: where it breaks the library's rules, the library may panic.
-fn unless_it_panics<T>(read: impl FnOnce() -> T) -> Result<T, String> {
-    // Nothing that it has begun is looked at afterwards.
-    std::panic::catch_unwind(AssertUnwindSafe(read)).map_err(|panic| panic_text(&*panic).to_owned())
 }
 
 /// Whether the new version gives the ids of the one before, by what was compared and by its source: of byte pairs alone, and
@@ -319,7 +313,8 @@ mod tests {
         assert_eq!(own_pattern.ids("ab aba  b"), Some(vec![5, 2, 6, 2, 2, 1]));
     }
 
-    /// The new version panics where two tokens make one that it does not have, the one before at what is no map of characters.
+    /// The new version panics where two tokens make one that it does not have, the one before at what is no map of
+    /// characters.
     #[test]
     fn a_panic_is_what_is_wrong_with_a_file() {
         let folder = tempfile::tempdir().expect("a temporary folder");

@@ -121,6 +121,19 @@ fn what_killed_runs_leave_goes_after_a_day() {
     assert!(whole.iter().all(|entry| entry.exists()));
 }
 
+/// The same bytes under another name are read otherwise.
+#[test]
+fn a_name_that_lies_about_the_codec() {
+    let project = project();
+    let packed = zstd::encode_all(lines("m", 50..60).as_bytes(), 1).unwrap();
+    project.write("data/set/M/run1/c.ndjson", packed);
+    let wrong = project.evaluate_d("--format json");
+    assert!(wrong.code == Some(1) && wrong.summary().evaluations[0].malformed > 0, "{wrong}");
+    fs_err::rename(project.path("data/set/M/run1/c.ndjson"), project.path("data/set/M/run1/c.ndjson.zst")).unwrap();
+    let run = check(&project, "", &[3, 3]);
+    assert_eq!(run.summary().evaluations[0].records, 60);
+}
+
 /// A compressed file with nothing in it is known, too.
 #[test]
 fn an_empty_file_is_kept() {

@@ -4,6 +4,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use walkdir::WalkDir;
+
 use crate::project::{DB, Project, check_same, points, record, records};
 
 /// Kills spread over the time that a run takes.
@@ -137,6 +139,8 @@ fn the_first_run_killed_leaves_no_database() {
 #[test]
 fn a_run_that_is_stopped_tidies_up() {
     let project = project();
+    let cached = r#"{"name": "d", "db": "d.db", "cache": ".cache", "cohorts": [{"path": "set/M"}]}"#;
+    project.write("data/d.json", cached);
     let old = rows(&project);
     add_much_to_read(&project);
     for signal in ["INT", "TERM"] {
@@ -153,6 +157,10 @@ fn a_run_that_is_stopped_tidies_up() {
         assert_eq!(stderr, "error: stopped before the end; the database is as it was\n", "{signal}");
         assert_eq!(project.files_in("data"), ["d.db", "d.json"], "{signal}");
         check_same(signal, &rows(&project), &old);
+        // It may have noted what the files are, and no results of what it has not read to the end.
+        let kept = WalkDir::new(project.path("data/.cache")).into_iter().flatten();
+        let files: Vec<_> = kept.filter(|item| item.file_type().is_file()).collect();
+        assert!(files.iter().all(|file| file.file_name() == "index.json"), "{files:?}");
     }
 }
 

@@ -114,21 +114,36 @@ fn a_file_with_records_of_three_models() {
     assert_eq!(n_spectra(&project), [["3", "3"]]);
 }
 
+/// A file of all of them makes a batch of its own, and what is met before and after it is needed there, too.
+#[test]
+fn what_a_later_batch_needs_stays() {
+    let [a, b, c] = [2, 5, 1000].map(words);
+    let project = project(&[&a, &b, &c, &a, &c]);
+    let globs = "data/set/{0,1,2}/run/*";
+    for at in 0..3 {
+        let entry = entry(&format!("m{at}"), globs, &format!(r#", "hf_id": "them/m{at}""#));
+        project.write(&format!("data/set/{at}/evals.json"), format!("[{entry}]"));
+    }
+    // The first three share files; the fourth, with the first one's alone, comes before them, and the fifth behind.
+    assert_eq!(loaded(&project, ""), (3, ["1", "1", "0"].map(str::to_owned).to_vec()));
+    assert_eq!(n_spectra(&project), [["5", "3"]]);
+}
+
 /// Where it is met is told; what was read before it is not read again.
 #[test]
 fn one_that_cannot_be_used_is_an_error() {
-    // By their hashes, which batches are ordered by, the broken one comes last, and is in the second.
-    let project = project(&[&words(2), "{", &words(3)]);
+    // The third is in the second batch.
+    let project = project(&[&words(2), &words(3), "{"]);
     insta::assert_snapshot!(project.evaluate_d(""), @r"
     exit code 2
     ----- stderr
-    error: data/tokenizers/them/m1/tokenizer.json: no tokenizer can be made of it: EOF while parsing an object at line 1 column 1
+    error: data/tokenizers/them/m2/tokenizer.json: no tokenizer can be made of it: EOF while parsing an object at line 1 column 1
     hint: remove it, or go without forensics: --no-forensics
     ");
     assert!(!project.path(DB).exists());
-    project.write("data/tokenizers/them/m1/tokenizer.json", words(5));
+    project.write("data/tokenizers/them/m2/tokenizer.json", words(5));
     let rows = project.evaluate_d("--format json").succeeds().summary().evaluations;
-    assert_eq!(rows.iter().map(|row| row.cached_files).collect::<Vec<_>>(), [1, 0, 1]);
+    assert_eq!(rows.iter().map(|row| row.cached_files).collect::<Vec<_>>(), [1, 1, 0]);
 }
 
 /// The library panics at it. Nobody sees that.

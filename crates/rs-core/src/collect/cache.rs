@@ -4,9 +4,10 @@
 //! `index.json` knows the content of files by path, size and times, and whose records each content holds. What a content
 //! gave for certain identities is a file of its own, named by the hash of all that.
 //!
-//! The content of a file is its hash. What is in a blob only its table says: it may find what files gave, but what it gives
+//! The content of a file is its hash and how it is to be decoded, which its name says. What is in a blob only its table says: it may find what files gave, but what it gives
 //! is kept under the name of the blob as well, so that no table can put its results in the place of a file's.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,12 +27,13 @@ use crate::monitor::Monitor;
 use crate::origin::{InBlob, Origin};
 use crate::pack::{RunFile, fingerprint, list_file};
 use crate::paths;
+use crate::reader::Codec;
 use crate::store::{StoreError, hash_file};
 
 /// Name of what knows the contents of files, and whose records each holds.
 const INDEX_FILE: &str = "index.json";
 /// Version of everything in the folder; another one is not understood, and replaced.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 /// A file that changed so shortly before it was looked at may have changed again within the clock's grain.
 const GRAIN_NANOS: i128 = 1_000_000_000;
 /// What nobody has written to for so long nobody is writing any more.
@@ -84,7 +86,7 @@ type Names = (String, String, String);
 
 /// A file whose content is known.
 pub(super) struct Known {
-    /// The hash of its content, in hex.
+    /// The hash of its content, in hex, and its codec, if it has one: under another name the same bytes give something else.
     content: String,
     /// The key of what it gives: its content, and in a blob also the blob.
     key: String,
@@ -93,16 +95,24 @@ pub(super) struct Known {
 }
 
 impl Known {
-    fn of_file(content: ContentHash, look: RunFile) -> Self {
-        let content = content.to_string();
+    fn of_file(hash: ContentHash, codec: Codec, look: RunFile) -> Self {
+        let content = content_of(hash, codec);
         Self { key: content.clone(), content, look: Some(look) }
     }
 
-    fn of_blob(place: &InBlob) -> Self {
-        let content = place.content.to_string();
+    fn of_blob(place: &InBlob, codec: Codec) -> Self {
+        let content = content_of(place.content, codec);
         // A blob's name in a store is its hash: the folder's two digits and the rest.
         let name: Vec<_> = place.blob.iter().rev().take(2).map(std::ffi::OsStr::to_string_lossy).collect();
         Self { key: format!("{content} in {}", name.into_iter().rev().collect::<String>()), content, look: None }
+    }
+}
+
+fn content_of(hash: ContentHash, codec: Codec) -> String {
+    match codec {
+        Codec::Plain => hash.to_string(),
+        Codec::Zstd => format!("{hash} zstd"),
+        Codec::Gzip => format!("{hash} gzip"),
     }
 }
 
@@ -113,37 +123,39 @@ impl Cache {
         Self { folder: folder.to_owned(), now_nanos, use_of_entries, index: OnceLock::new() }
     }
 
-    /// What is known. What cannot be read is forgotten.
+    /// What is known.
     fn index(&self) -> MutexGuard<'_, Index> {
-        let read = || {
-            let text = fs_err::read(self.folder.join(INDEX_FILE)).ok()?;
-            serde_json::from_slice(&text).ok().filter(|index: &Index| index.version == VERSION)
-        };
-        unpoisoned(self.index.get_or_init(|| Mutex::new(read().unwrap_or_default())).lock())
+        unpoisoned(self.index.get_or_init(|| Mutex::new(self.stored_index())).lock())
     }
 
-    /// Keeps what has been learnt about files, if anything has. Then what killed processes have left goes, too.
+    /// What the folder knows. What cannot be read is forgotten.
+    fn stored_index(&self) -> Index {
+        let read = fs_err::read(self.folder.join(INDEX_FILE)).ok();
+        let index: Option<Index> = read.and_then(|text| serde_json::from_slice(&text).ok());
+        index.filter(|index| index.version == VERSION).unwrap_or_default()
+    }
+
+    /// Keeps what has been learnt about files, if anything has, beside what others have kept meanwhile.
     ///
     /// # Errors
     /// The folder cannot be written; the error names the path.
     pub fn save(&self) -> io::Result<()> {
-        if self.index.get().is_none() {
-            return Ok(());
-        }
-        let mut index = self.index();
+        let Some(index) = self.index.get() else { return Ok(()) };
+        let mut index = unpoisoned(index.lock());
         if !index.is_changed {
             return Ok(());
         }
         index.version = VERSION;
+        index.take(self.stored_index());
         fs_err::create_dir_all(&self.folder)?;
-        atomic_file::write(&self.folder.join(INDEX_FILE), &serde_json::to_vec(&*index)?)?;
+        // After a crash it may be empty: that costs time alone, and waiting for the disk would keep who stops a run.
+        atomic_file::write_unsynced(&self.folder.join(INDEX_FILE), &serde_json::to_vec(&*index)?)?;
         index.is_changed = false;
-        self.sweep();
         Ok(())
     }
 
     /// Removes what killed processes have left half written, if it can be. Other files in the folder are left alone.
-    fn sweep(&self) {
+    pub fn sweep(&self) {
         let is_abandoned = |item: &DirEntry| {
             let name = item.file_name().to_string_lossy();
             let is_ours = match item.depth() {
@@ -167,11 +179,11 @@ impl Cache {
     /// The content of a file, if it is known without reading it.
     fn known(&self, input: &Input) -> Option<Known> {
         match &input.origin {
-            Origin::Blob(place) => Some(Known::of_blob(place)),
+            Origin::Blob(place) => Some(Known::of_blob(place, input.codec)),
             Origin::Unusable(_) => None,
             Origin::File => {
                 let look = list_file(&input.path).ok()?;
-                Some(Known::of_file(self.known_hash(&input.path, &look)?, look))
+                Some(Known::of_file(self.known_hash(&input.path, &look)?, input.codec, look))
             }
         }
     }
@@ -217,7 +229,7 @@ impl Cache {
         }
         let look = list_file(&input.path).ok()?;
         let content = self.hashed(&input.path, &look, &monitor.aside()).ok()?;
-        Some(Known::of_file(content, look))
+        Some(Known::of_file(content, input.codec, look))
     }
 
     /// What a content gave for these wishes; `None` if nobody knows, or what is here is damaged.
@@ -291,10 +303,25 @@ impl Cache {
     }
 }
 
+impl Index {
+    /// Takes over what another one knows and this one does not.
+    fn take(&mut self, other: Self) {
+        for (path, file) in other.files {
+            self.files.entry(path).or_insert(file);
+        }
+        for (key, content) in other.contents {
+            match self.contents.entry(key) {
+                Entry::Vacant(place) => drop(place.insert(content)),
+                Entry::Occupied(mut known) => known.get_mut().entries.extend(content.entries),
+            }
+        }
+    }
+}
+
 /// Whether a folder has a name like those that entries are in: the first two digits of a hash.
 fn is_folder_of_entries(folder: &Path) -> bool {
     let name = folder.file_name().map(std::ffi::OsStr::as_encoded_bytes).unwrap_or_default();
-    name.len() == 2 && name.iter().all(u8::is_ascii_hexdigit)
+    name.len() == 2 && name.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// What is wished for of those whose records are there.

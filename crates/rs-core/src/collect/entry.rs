@@ -18,7 +18,7 @@ use crate::monitor::Monitor;
 use crate::point::Attributes;
 
 /// How an entry begins; with another version of anything in it, otherwise.
-const MAGIC: &[u8; 8] = b"rsparts4";
+const MAGIC: &[u8; 8] = b"rsparts5";
 /// No part is larger: its samples are of 16 MiB of raw data and its spectra few, unless it has names of many megabytes. A
 /// damaged length costs no more memory than this.
 const MAX_PART_BYTES: usize = 64 << 20;

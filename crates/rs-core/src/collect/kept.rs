@@ -55,9 +55,9 @@ impl<'a> Kept<'a> {
         monitor: &Monitor,
     ) -> Option<io::Error> {
         let cache = self.cache?;
-        // A file without a line has no part.
-        let is_read = |(file, kept): (usize, &KeptFile)| kept.parts.is_none().then(|| (file, Vec::new()));
-        let mut by_file: BTreeMap<usize, Vec<&Part>> = self.files.iter().enumerate().filter_map(is_read).collect();
+        // A file without a line has no part, and is kept all the same.
+        let read = self.files.iter().enumerate().filter(|(_, kept)| kept.parts.is_none());
+        let mut by_file: BTreeMap<usize, Vec<&Part>> = read.map(|(file, _)| (file, Vec::new())).collect();
         parts.iter().for_each(|part| by_file.entry(part.file).or_default().push(part));
         let by_file: Vec<(usize, Vec<&Part>)> = by_file.into_iter().collect();
         let store = |(file, parts): &(usize, Vec<&Part>)| {

@@ -712,6 +712,22 @@ fn samples_have_the_spectra_of_their_prompts() {
     }
 }
 
+/// Each keeps what it has learnt beside what the other has kept since it began.
+#[test]
+fn two_runs_at_once_lose_nothing() {
+    let cache_folder = tempfile::tempdir().unwrap();
+    let both = [Files::plain([line(r#","prompt":"1""#)]), Files::plain([line(r#","prompt":"2""#)])];
+    let open = || Cache::open(cache_folder.path(), 0, UseOfEntries::Used);
+    let caches = [open(), open()];
+    let n_kept = |files: &Files, cache: &Cache| {
+        let found = Prompts::new(files.folder.path()).collect(files, Pieces::default(), Some(cache)).unwrap();
+        found.files.iter().filter(|file| file.is_from_cache).count()
+    };
+    assert_eq!(both.iter().zip(&caches).map(|(files, cache)| n_kept(files, cache)).collect::<Vec<_>>(), [0, 0]);
+    caches.iter().for_each(|cache| cache.save().unwrap());
+    assert_eq!(both.each_ref().map(|files| n_kept(files, &open())), [1, 1]);
+}
+
 /// Nothing is read then.
 #[test]
 fn who_cannot_look_at_texts_is_an_error() {
