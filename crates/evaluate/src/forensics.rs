@@ -1,4 +1,4 @@
-//! Who looks at the evaluation of records: compression for all, spectra where there is a tokenizer.
+//! Who looks at the texts of records: compression for all, spectra where there is a tokenizer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -136,7 +136,7 @@ pub(crate) fn fingerprint(tokenizer: Option<&TokenizerSource>) -> String {
     blake3::hash(format!("{COMPRESSOR}; tokenizer {tokenizer}").as_bytes()).to_hex()[..16].to_owned()
 }
 
-/// Looks at the evaluation of some evaluations, by their position.
+/// Looks at the texts of some evaluations, by their position.
 pub(crate) struct Forensics<'a> {
     evaluations: Vec<EvaluationTokenizer<'a>>,
     loaded: &'a Loaded,

@@ -1,7 +1,7 @@
 //! `evaluate`: raw records to points to a PointsDB.
 //!
-//! `arguments.rs` is what was typed, `plan.rs` what will be done (`resolve.rs` finds out), `run.rs` does it (`forensics.rs` looks at
-//! texts), `report.rs` tells it, `errors.rs` tells what went wrong.
+//! `arguments.rs` is what was typed, `plan.rs` what will be done (`resolve.rs` finds out), `run.rs` does it
+//! (`forensics.rs` looks at texts), `report.rs` tells it, `errors.rs` tells what went wrong.
 
 mod arguments;
 mod batch;

@@ -100,7 +100,7 @@ pub(crate) fn reasoned_way(
             (true, false) => (Way::Read, "not in the database".into()),
         };
     };
-    let tokenizers = plan.tokenizers.as_deref();
+    let tokenizers = plan.tokenizers.as_ref();
     let (way, reason) = if !evaluation.is_asked_for {
         (Way::Reuse, "not asked for")
     } else if arguments.force {

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use rs_cli::{CommandError, Ui};
 use rs_config::Config;
@@ -61,7 +60,7 @@ pub(crate) struct Plan {
     /// Where tokenizers are.
     pub tokenizer_folder: PathBuf,
     /// Those of the evaluations' models; `None` if there are to be no forensics.
-    pub tokenizers: Option<Arc<Tokenizers>>,
+    pub tokenizers: Option<Tokenizers>,
     /// The folders of cohorts with raw data that is elsewhere.
     pub absent: Vec<PathBuf>,
 }

@@ -27,7 +27,7 @@ use crate::batch::{batches, collect_batch, count_cached, decoded_bytes, tokenize
 use crate::clock::now_nanos;
 use crate::errors::{db_error, stopped};
 use crate::explain::explain;
-use crate::forensics::Loaded;
+use crate::forensics::{Loaded, Tokenizers};
 use crate::old::{OldDatabase, Way, Ways, ids, is_lessened, reads_all, unusable, ways};
 use crate::plan::{Plan, PlannedEval};
 use crate::report::{Summary, SummaryRow};
@@ -304,7 +304,7 @@ fn eval_row(plan: &Plan, evaluation: &PlannedEval, found: &Collected) -> EvalRow
         n_foreign: found.n_foreign,
         first_timestamp: found.tally.first_timestamp,
         last_timestamp: found.tally.last_timestamp,
-        fingerprint: evaluation.full_fingerprint(plan.tokenizers.as_deref()),
+        fingerprint: evaluation.full_fingerprint(plan.tokenizers.as_ref()),
         files,
     }
 }
@@ -321,7 +321,7 @@ fn meta(plan: &Plan) -> Vec<(&'static str, String)> {
         ("dataset", plan.dataset.clone()),
         ("config", config_name(plan)),
         ("compressor", plan.tokenizers.as_ref().map_or("none", |_| COMPRESSOR).to_owned()),
-        ("tokenizers", plan.tokenizers.as_ref().map_or_else(|| "none".to_owned(), |tokenizers| tokenizers.shown())),
+        ("tokenizers", plan.tokenizers.as_ref().map_or_else(|| "none".to_owned(), Tokenizers::shown)),
         ("created_at", created_at),
         ("statistics", format!("confidence level {CONFIDENCE_LEVEL}")),
     ]

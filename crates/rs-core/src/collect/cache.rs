@@ -4,8 +4,9 @@
 //! `index.json` knows the content of files by path, size and times, and whose records each content holds. What a content
 //! gave for certain identities is a file of its own, named by the hash of all that.
 //!
-//! The content of a file is its hash and how it is to be decoded, which its name says. What is in a blob only its table says: it may find what files gave, but what it gives
-//! is kept under the name of the blob as well, so that no table can put its results in the place of a file's.
+//! The content of a file is its hash and how it is to be decoded, which its name says. What is in a blob only its table
+//! says: it may find what files gave, but what it gives is kept under the name of the blob as well, so that no table can
+//! put its results in the place of a file's.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
